@@ -1,0 +1,120 @@
+"""`index.json`: what lies in a directory of shards, so that nobody has to open them to know."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from past.errors import DataError
+from past.genes import gene_hash
+
+INDEX = "index.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One tar file: all its samples are of one section of one patient."""
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+    section: str
+    patients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The content of `index.json`; `root` is where it was read from (a directory or a URL), not stored."""
+
+    genes: tuple[str, ...]
+    shards: tuple[Shard, ...]
+    settings: dict[str, object]
+    sections: dict[str, dict[str, object]]
+    root: str = ""
+
+    @property
+    def genes_hash(self) -> str:
+        """Hash that names the gene list."""
+        return gene_hash(self.genes)
+
+    @property
+    def samples(self) -> int:
+        """Number of cells over all shards."""
+        return sum(shard.samples for shard in self.shards)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Patients, sorted."""
+        return tuple(sorted({patient for shard in self.shards for patient in shard.patients}))
+
+    def select(self, *, patients: Iterable[str] | None = None, sections: Iterable[str] | None = None) -> "ShardIndex":
+        """Return the index of the shards of these patients and sections (None: all)."""
+        patient_set = None if patients is None else set(patients)
+        section_set = None if sections is None else set(sections)
+        kept = tuple(
+            shard
+            for shard in self.shards
+            if (patient_set is None or patient_set.issuperset(shard.patients))
+            and (section_set is None or shard.section in section_set)
+        )
+        return replace(self, shards=kept)
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        content = {
+            "version": VERSION,
+            "genes_hash": self.genes_hash,
+            "genes": self.genes,
+            "settings": self.settings,
+            "sections": self.sections,
+            "shards": [asdict(shard) for shard in self.shards],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(text: str, root: str) -> "ShardIndex":
+        """Parse the file's text.
+
+        Raises:
+            DataError: not JSON, another version, or a gene list that does not match its hash.
+        """
+        try:
+            content = json.loads(text)
+            if content["version"] != VERSION:
+                raise DataError(f"{root}/{INDEX}: version {content['version']}, this program reads {VERSION}: make the shards again")
+            index = ShardIndex(
+                genes=tuple(content["genes"]),
+                shards=tuple(Shard(**{**shard, "patients": tuple(shard["patients"])}) for shard in content["shards"]),
+                settings=content["settings"],
+                sections=content["sections"],
+                root=root,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{root}/{INDEX}: not an index of shards ({error}); run 'past shards merge {root}'") from error
+        if index.genes_hash != content["genes_hash"]:
+            raise DataError(f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: the file was changed by hand")
+        return index
+
+    @staticmethod
+    def read(root: str | Path) -> "ShardIndex":
+        """Read `<root>/index.json` of a local directory."""
+        path = Path(root) / INDEX
+        if not path.is_file():
+            raise DataError(f"{root}: no {INDEX} there; make shards with 'past shards' first, or finish with 'past shards merge {root}'")
+        return ShardIndex.from_json(path.read_text(), str(root))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never a part: temporary name, fsync, rename."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

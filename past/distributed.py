@@ -1,0 +1,58 @@
+"""The process group, seen from below Lightning: who am I, and a gather that gradients flow through."""
+
+import torch
+import torch.distributed as dist
+from torch.autograd.function import FunctionCtx
+
+
+def is_distributed() -> bool:
+    """Whether a process group of more than one rank is running."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def rank_and_world() -> tuple[int, int]:
+    """Return (rank, world); (0, 1) outside a process group."""
+    return (dist.get_rank(), dist.get_world_size()) if is_distributed() else (0, 1)
+
+
+def gather_sizes(rows: int, device: torch.device) -> list[int]:
+    """Return every rank's `rows`, in rank order."""
+    if not is_distributed():
+        return [rows]
+    own = torch.tensor([rows], device=device)
+    sizes = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(sizes, own)
+    return [int(size) for size in sizes]
+
+
+class _GatherRows(torch.autograd.Function):
+    """All ranks' rows forward; backward sums every rank's gradient of this rank's rows."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: torch.Tensor, sizes: list[int]) -> torch.Tensor:
+        ctx.sizes = sizes  # type: ignore[attr-defined]
+        largest = max(sizes)
+        padded = rows.new_zeros((largest, *rows.shape[1:]))
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in sizes]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        sizes: list[int] = ctx.sizes  # type: ignore[attr-defined]
+        total = grads[0].contiguous().clone()
+        dist.all_reduce(total)
+        start = sum(sizes[: dist.get_rank()])
+        return total[start : start + sizes[dist.get_rank()]], None
+
+
+def gather_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Gather (b, …) rows of all ranks into (B, …) in rank order; ranks may hold different numbers of rows.
+
+    The gradient that reaches a rank's own rows is the sum over all ranks' losses, as in one process.
+    """
+    if not is_distributed():
+        return rows
+    sizes = gather_sizes(len(rows), rows.device)
+    return _GatherRows.apply(rows, sizes)  # type: ignore[no-any-return]

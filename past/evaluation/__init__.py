@@ -1,0 +1,1 @@
+"""Tasks: task(model, data) → scores → result files."""

@@ -1,0 +1,25 @@
+"""Names of fields that cross a file's border: AnnData slots and the members of a shard."""
+
+from typing import Final
+
+
+class Keys:
+    """AnnData slots that we read or write."""
+
+    SPATIAL: Final = "spatial"  # obsm: (x, y) in pixels of the section's image
+    META: Final = "meta"  # uns: the section's description
+    PAST: Final = "past"  # uns of a prediction: how it was made
+    EMBEDDING: Final = "X_past"  # obsm: PAST's joint embedding, unit norm
+    CELL_TYPE: Final = "cell_type"  # obs: known type, where there is one
+
+
+class Members:
+    """Extensions of a cell shard's members, and the arrays inside `<key>.npz`."""
+
+    IMAGES: Final = ("jpg", "webp", "png")
+    ARRAYS: Final = "npz"
+    META: Final = "json"
+    GENES: Final = "genes"
+    COUNTS: Final = "counts"
+    OFFSETS: Final = "offsets"
+    POSITIONS: Final = "positions"

@@ -1,0 +1,1 @@
+"""Networks: plain modules with typed arguments."""

@@ -1,0 +1,99 @@
+"""What travels down the road: one cell at the sources, one sample out of a shard, one batch into a model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is known of a section as a whole; it travels in every sample's `<key>.json`."""
+
+    section: str
+    patient: str
+    organ: str
+    technology: str
+    species: str
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One cell or spot with its image and neighbourhood; row 0 is the cell itself, then its neighbours, nearest first.
+
+    Attributes:
+        name: the cell's own name in its source (a barcode).
+        crop: (H, W, 3) uint8 RGB.
+        mpp: µm/px of the crop.
+        genes: (n,) positions in the shard set's gene list, row after row, ascending within a row.
+        counts: (n,) raw counts, whole numbers.
+        offsets: (1 + k + 1,) row i is genes[offsets[i]:offsets[i + 1]].
+        positions: (1 + k, 2) x, y in µm within the section.
+        cell_type: the known type, or None.
+    """
+
+    name: str
+    crop: np.ndarray
+    mpp: float
+    genes: np.ndarray
+    counts: np.ndarray
+    offsets: np.ndarray
+    positions: np.ndarray
+    cell_type: str | None = None
+
+
+@dataclass(frozen=True)
+class RawCell:
+    """A sample as it lies in a shard: the image still encoded, arrays as in CellRecord, meta from `<key>.json`."""
+
+    key: str
+    shard: str
+    image: bytes
+    genes: np.ndarray
+    counts: np.ndarray
+    offsets: np.ndarray
+    positions: np.ndarray
+    meta: dict[str, object]
+
+
+@dataclass
+class CellBatch:
+    """B cells for PAST; K = 1 + neighbours, row 0 of K is the cell itself; L = context.
+
+    Attributes:
+        crops: (B, 3, H, W) uint8.
+        tokens: (B, K, L) int64 gene tokens, most over-expressed first, padded with PADDING, no context tokens.
+        values: (B, K, L) float32 log1p of counts scaled to 10,000 a cell; 0 at padding.
+        valid: (B, K) bool, which of the K rows exist.
+        context_tokens: (B, 3) int64 modality, assay, species.
+        positions: (B, K, 2) float32 µm relative to the cell.
+        keys: the samples' keys.
+        meta: the samples' `<key>.json`.
+    """
+
+    crops: torch.Tensor
+    tokens: torch.Tensor
+    values: torch.Tensor
+    valid: torch.Tensor
+    context_tokens: torch.Tensor
+    positions: torch.Tensor
+    keys: list[str]
+    meta: list[dict[str, object]]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def _apply(self, change: str, *args: object, **kwargs: object) -> "CellBatch":
+        moved = {
+            name: getattr(value, change)(*args, **kwargs) if isinstance(value, torch.Tensor) else value
+            for name, value in vars(self).items()
+        }
+        return CellBatch(**moved)
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> "CellBatch":
+        """Return the batch with its tensors on `device`."""
+        return self._apply("to", device, non_blocking=non_blocking)
+
+    def pin_memory(self) -> "CellBatch":
+        """Return the batch with its tensors in pinned memory (called by the loader)."""
+        return self._apply("pin_memory")
