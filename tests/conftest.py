@@ -1,0 +1,27 @@
+"""Fixtures that every test may use: where the reference numbers and the real sections are, and a tiny tissue."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _folder(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / default))
+    if not path.is_dir():
+        pytest.skip(f"{variable}: no folder {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Numbers computed by the published programs."""
+    return _folder("PAST_REFERENCE", "reference")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real sections, splits and vocabularies."""
+    return _folder("PAST_DATA", "data")
