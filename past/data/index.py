@@ -1,7 +1,6 @@
 """`index.json`: what lies in a directory of shards, so that nobody has to open them to know."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -105,16 +104,3 @@ class ShardIndex:
         if not path.is_file():
             raise DataError(f"{root}: no {INDEX} there; make shards with 'past shards' first, or finish with 'past shards merge {root}'")
         return ShardIndex.from_json(path.read_text(), str(root))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part: temporary name, fsync, rename."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

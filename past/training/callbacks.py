@@ -1,0 +1,89 @@
+"""What watches a training: throughput, the gradient's norm, a Ctrl-C that leaves a usable checkpoint."""
+
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from rich import print as rich_print
+
+from past.distributed import rank_and_world
+
+
+class Throughput(Callback):
+    """Logs `cells_per_second` over all ranks and `wait_share`, the share of time in which a rank waited for data."""
+
+    def __init__(self) -> None:
+        self._restart()
+
+    def _restart(self) -> None:
+        self._cells, self._waited, self._since = 0, 0.0, time.perf_counter()
+        self._ready = self._since
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the pause between epochs."""
+        self._restart()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, *_: Any) -> None:
+        """Count the wait for this batch."""
+        self._waited += time.perf_counter() - self._ready
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any) -> None:
+        """Count the batch, and log every `log_every_n_steps` updates."""
+        self._cells += len(batch)
+        self._ready = time.perf_counter()
+        if trainer.fit_loop.epoch_loop._should_accumulate() or trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            return
+        seconds = self._ready - self._since
+        world = rank_and_world()[1]
+        pl_module.log("cells_per_second", self._cells * world / seconds, rank_zero_only=True)
+        pl_module.log("wait_share", self._waited / seconds, prog_bar=True, rank_zero_only=True)
+        self._restart()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the time that validation took."""
+        self._restart()
+
+
+class GradientNorm(Callback):
+    """Logs `grad_norm`, the 2-norm over all parameters before clipping, once an update."""
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Measure after the gradients are averaged over ranks."""
+        gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
+        pl_module.log("grad_norm", torch.nn.utils.get_total_norm(gradients))
+
+
+class GracefulInterrupt(Callback):
+    """The first Ctrl-C ends training after the batch in hand, with `last.ckpt` written; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._previous: Any = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take over SIGINT."""
+
+        def ask(signum: int, frame: FrameType | None) -> None:
+            if self._asked:
+                raise KeyboardInterrupt
+            self._asked = True
+            if trainer.is_global_zero:
+                rich_print("\n[bold]Ctrl-C: finishing this batch and saving; once more to stop at once.[/bold]")
+
+        self._previous = signal.signal(signal.SIGINT, ask)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Stop all ranks together if any was asked to."""
+        if trainer.strategy.reduce_boolean_decision(self._asked, all=False):
+            trainer.should_stop = True
+            trainer.limit_val_batches = 0
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give SIGINT back."""
+        signal.signal(signal.SIGINT, self._previous)

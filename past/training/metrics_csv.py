@@ -1,0 +1,80 @@
+"""`metrics.csv` in the run's directory: one row a step, continued when a run resumes."""
+
+import csv
+import io
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from past.files import write_atomically
+
+
+class MetricsCSV(Logger):
+    """Writes every logged number to `<directory>/metrics.csv`.
+
+    Rows that an earlier part of the run wrote are kept; a step that is trained again after a resume is written anew.
+
+    Args:
+        directory: the run's directory.
+        flush_every: rows between two writes of the file.
+    """
+
+    def __init__(self, directory: str, flush_every: int = 50) -> None:
+        super().__init__()
+        self._path = Path(directory) / "metrics.csv"
+        self._flush_every = flush_every
+        self._rows: dict[int, dict[str, Any]] = {}
+        if self._path.is_file():
+            with self._path.open(newline="") as file:
+                self._rows = {int(row["step"]): {k: v for k, v in row.items() if v} for row in csv.DictReader(file)}
+        self._unsaved = 0
+
+    @property
+    def name(self) -> str:
+        """Name that Lightning asks for."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """Version that Lightning asks for: a run has one."""
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "MetricsCSV":
+        """The writer itself."""
+        return self
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """The run's `config.yaml` holds them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Merge `metrics` into the row of `step`."""
+        row = self._rows.setdefault(int(step or 0), {})
+        row.update(metrics)
+        self._unsaved += 1
+        if self._unsaved >= self._flush_every:
+            self.save()
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the whole file, atomically."""
+        names = list(dict.fromkeys(name for row in self._rows.values() for name in row if name != "step"))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=["step", *names], lineterminator="\n")
+        writer.writeheader()
+        for step, row in sorted(self._rows.items()):
+            writer.writerow({**row, "step": step})
+        write_atomically(self._path, text.getvalue())
+        self._unsaved = 0
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        if self._rows:
+            self.save()

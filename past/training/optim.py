@@ -1,0 +1,81 @@
+"""AdamW with a learning rate of its own for the image encoder, and a schedule that leaves that ratio alone."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from past.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Optim:
+    """Settings of the optimiser and its schedule.
+
+    Attributes:
+        lr: peak learning rate.
+        image_encoder_factor: the image encoder's learning rate as a factor of every other's, at every update.
+        min_lr: learning rate at the end of the cosine, before that factor.
+        warmup: share of all updates in which the rate rises linearly from 0 (published: 1 epoch of 20).
+        weight_decay: of matrices; biases, norms and scalars have none unless `decay_all`.
+        betas: AdamW's moments.
+        decay_all: decay every parameter, as published.
+    """
+
+    lr: float = 5e-4
+    image_encoder_factor: float = 0.1
+    min_lr: float = 1e-6
+    warmup: float = 0.05
+    weight_decay: float = 2e-2
+    betas: tuple[float, float] = (0.9, 0.95)
+    decay_all: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(f"model.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
+        if self.min_lr > self.lr:
+            raise ConfigError(f"model.optim.min_lr={self.min_lr} is above model.optim.lr={self.lr}: lower it")
+
+
+def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:
+    """Split trainable parameters by (image encoder or not) × (decayed or not); each group is named.
+
+    Args:
+        model: holds its image tower as `image_encoder`.
+        optim: the settings.
+    """
+    groups: dict[str, dict[str, object]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        tower = "image_encoder" if name.startswith("image_encoder.") else "rest"
+        decays = optim.decay_all or parameter.ndim >= 2
+        group = groups.setdefault(
+            tower if decays else f"{tower}_no_decay",
+            {
+                "params": [],
+                "lr": optim.lr * (optim.image_encoder_factor if tower == "image_encoder" else 1.0),
+                "weight_decay": optim.weight_decay if decays else 0.0,
+            },
+        )
+        group["params"].append(parameter)  # type: ignore[union-attr]
+    return [{"name": name, **group} for name, group in groups.items()]
+
+
+def warmup_cosine(update: int, total: int, optim: Optim) -> float:
+    """Return the factor on every group's own peak rate at `update` of `total`: linear rise, then cosine to min_lr."""
+    warmup = round(optim.warmup * total)
+    if update < warmup:
+        return (update + 1) / (warmup + 1)
+    floor = optim.min_lr / optim.lr
+    progress = min(1.0, (update - warmup) / max(1, total - warmup))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def adamw(model: nn.Module, optim: Optim, updates: int) -> tuple[torch.optim.AdamW, LambdaLR]:
+    """Build the (fused) optimiser and its per-update schedule over `updates`."""
+    groups = parameter_groups(model, optim)
+    optimizer = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=True)
+    return optimizer, LambdaLR(optimizer, lambda update: warmup_cosine(update, updates, optim))
