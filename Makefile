@@ -1,0 +1,37 @@
+# make env | demo | test | check | bench: each brings its environment itself, and is quick when nothing changed.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: env demo test check bench clean
+env: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "past needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/past shards synthetic --out $(DEMO)/shards
+	$(BIN)/python train.py experiment=demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/shards
+	$(BIN)/python evaluate.py task=retrieval output_root=$(DEMO)/runs name=demo run_id=demo
+	$(BIN)/past report $(DEMO)/runs/demo/demo
+	@echo 'Open $(DEMO)/runs/demo/demo/report.html'
+
+test: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	bash -n .ci/run
+
+bench: $(READY)
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,148 @@
+"""The door: Hydra's configuration on one side, typed Python objects on the other. Nothing below receives a DictConfig."""
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from past.errors import ConfigError
+from past.files import write_atomically
+
+Node = dict[str, Any]
+
+
+@dataclass
+class Train:
+    """Root keys of train.yaml; a key that is not here is refused."""
+
+    output_root: str = "runs"
+    name: str = MISSING
+    run_id: str | None = None
+    seed: int = 42
+    ckpt: str | None = "auto"
+    encoder: Node = field(default_factory=dict)
+    cell_encoder: Node = field(default_factory=dict)
+    data: Node = field(default_factory=dict)
+    model: Node = field(default_factory=dict)
+    trainer: Node = field(default_factory=dict)
+    callbacks: Node = field(default_factory=dict)
+    logger: Node = field(default_factory=dict)
+
+
+@dataclass
+class Evaluate:
+    """Root keys of evaluate.yaml; a key that is not here is refused."""
+
+    output_root: str = "runs"
+    name: str = MISSING
+    run_id: str | None = None
+    seed: int = 42
+    ckpt: str = "best"
+    results_dir: str | None = None
+    data: Node = field(default_factory=dict)
+    task: Node = field(default_factory=dict)
+
+
+def register() -> None:
+    """Make the schemas known to Hydra under the names that train.yaml and evaluate.yaml begin with."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=Train)
+    store.store(name="evaluate_schema", node=Evaluate)
+
+
+def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
+    """Return the configuration as plain values, all interpolations done.
+
+    Raises:
+        ConfigError: a root key that the schema does not know (added with '+'), or a value that is missing.
+    """
+    known = {entry.name for entry in fields(schema)}
+    unknown = sorted(set(map(str, config)) - known)
+    if unknown:
+        raise ConfigError(f"unknown key {', '.join(unknown)}: the root keys are {', '.join(sorted(known))}")
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
+    """Build the object that a node's `_target_` names, its parts first.
+
+    Args:
+        node: plain configuration with `_target_` keys.
+        path: where it stands in the configuration, for messages ("model").
+        filled: arguments known only at run time.
+
+    Raises:
+        ConfigError: a key that the target does not take, or a required one that is absent; it names the full key.
+    """
+    check({**node, **filled}, path)
+    try:
+        # Partial, because Hydra copies what it is given: a filled argument may be a model.
+        return hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")(**filled)
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__
+        if cause is not None and type(cause).__module__ == "past.errors":
+            raise cause from None
+        raise
+
+
+def check(node: Any, path: str) -> None:
+    """Check every `_target_` below `node` against the signature of what it names; see `build`."""
+    if isinstance(node, list):
+        for i, item in enumerate(node):
+            check(item, f"{path}.{i}")
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        check(value, f"{path}.{key}")
+    if "_target_" not in node:
+        return
+    try:
+        target = hydra.utils.get_object(node["_target_"])
+    except Exception as error:
+        raise ConfigError(f"{path}._target_={node['_target_']}: cannot be imported ({error})") from error
+    arguments = {key for key in node if not key.startswith("_")}
+    parameters = inspect.signature(target).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for key in sorted(arguments - set(parameters)):
+        takes = ", ".join(name for name in parameters if name not in ("self", "args"))
+        raise ConfigError(f"unknown key {path}.{key}: {node['_target_'].rsplit('.', 1)[-1]} takes {takes}")
+
+
+def save(config: Mapping[str, Any], path: Path) -> None:
+    """Write the resolved configuration, atomically; an earlier one of the same run is replaced."""
+    write_atomically(path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a run's resolved configuration back as plain values."""
+    plain = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> None:
+    """Refuse `-m` where Lightning would start processes itself: they replay the command line, and so the whole sweep.
+
+    Raises:
+        ConfigError: says what to use instead.
+    """
+    launched = "WORLD_SIZE" in os.environ or "SLURM_PROCID" in os.environ
+    devices = trainer.get("devices", 1)
+    if multirun and not launched and devices not in (1, "1", [0]):
+        raise ConfigError(
+            f"-m with trainer.devices={devices} would run the sweep once on every device: "
+            "set trainer.devices=1, or start each run by torchrun or sbatch"
+        )

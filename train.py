@@ -1,0 +1,63 @@
+"""Train a model: compose the configuration, build its parts, fit. `python train.py experiment=demo --help` teaches."""
+
+import logging
+import sys
+
+import hydra
+import lightning.pytorch as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+import past_pathology
+from past import config as door
+from past.errors import ConfigError, PastError
+from past.runs import Run, agree_on_run_id
+from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+
+past_pathology.require_ours()
+door.register()
+log = logging.getLogger("past")
+
+
+def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
+    """Compose → build → fit; returns the trainer, finished."""
+    composed.run_id = agree_on_run_id(composed.run_id)
+    config = door.resolve(composed, door.Train)
+    door.refuse_sweep_on_many_devices(config["trainer"], multirun)
+    run = Run(config["output_root"], config["name"], config["run_id"])
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+
+    data = door.build(config["data"], "data", seed=config["seed"])
+    config["model"]["cell_encoder"]["vocabulary_size"] = data.tokenizer.vocabulary_size
+    model = door.build(config["model"], "model")
+    model.carry(config=config, tokenizer=data.tokenizer.state())
+    trainer = door.build(
+        config["trainer"],
+        "trainer",
+        default_root_dir=str(run.directory),
+        callbacks=[door.build(node, f"callbacks.{key}") for key, node in config["callbacks"].items()],
+        logger=[door.build(node, f"logger.{key}") for key, node in config["logger"].items()],
+        plugins=[AtomicCheckpointIO()],
+    )
+    checkpoint = newest_good_checkpoint(run.checkpoints) if config["ckpt"] == "auto" else config["ckpt"]
+    if checkpoint is not None:
+        data.tokenizer.require_same(read_checkpoint(checkpoint)["past"]["tokenizer"], str(checkpoint))
+    if trainer.is_global_zero:
+        door.save(config, run.config)
+        log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return trainer
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(composed: DictConfig) -> None:
+    """Run `train` and say what was wrong in one sentence."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        train(composed, multirun=HydraConfig.get().mode == hydra.types.RunMode.MULTIRUN)
+    except PastError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
