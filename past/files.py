@@ -29,3 +29,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a whole file (text as UTF-8) through `atomic_file`."""
     with atomic_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def create_once(path: Path, content: str) -> bool:
+    """Write a whole file unless there is one: of several writers exactly one succeeds; return whether this one did."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(content)
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    finally:
+        part.unlink(missing_ok=True)
+    return True

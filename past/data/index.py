@@ -83,7 +83,9 @@ class ShardIndex:
         try:
             content = json.loads(text)
             if content["version"] != VERSION:
-                raise DataError(f"{root}/{INDEX}: version {content['version']}, this program reads {VERSION}: make the shards again")
+                raise DataError(
+                    f"{root}/{INDEX}: version {content['version']}, this program reads {VERSION}: make the shards again"
+                )
             index = ShardIndex(
                 genes=tuple(content["genes"]),
                 shards=tuple(Shard(**{**shard, "patients": tuple(shard["patients"])}) for shard in content["shards"]),
@@ -92,9 +94,14 @@ class ShardIndex:
                 root=root,
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{root}/{INDEX}: not an index of shards ({error}); run 'past shards merge {root}'") from error
+            raise DataError(
+                f"{root}/{INDEX}: not an index of shards ({error}); run 'past shards merge {root}'"
+            ) from error
         if index.genes_hash != content["genes_hash"]:
-            raise DataError(f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: the file was changed by hand")
+            raise DataError(
+                f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: "
+                "the file was changed by hand"
+            )
         return index
 
     @staticmethod
@@ -102,5 +109,8 @@ class ShardIndex:
         """Read `<root>/index.json` of a local directory."""
         path = Path(root) / INDEX
         if not path.is_file():
-            raise DataError(f"{root}: no {INDEX} there; make shards with 'past shards' first, or finish with 'past shards merge {root}'")
+            raise DataError(
+                f"{root}: no {INDEX} there; make shards with 'past shards' first, "
+                f"or finish with 'past shards merge {root}'"
+            )
         return ShardIndex.from_json(path.read_text(), str(root))

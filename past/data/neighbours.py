@@ -1,0 +1,26 @@
+"""Who lies next to whom within a section."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+_SPARE = 8  # looked up besides the k wanted, so that ties at the border are settled by index, not by the tree
+
+
+def nearest(positions: np.ndarray, k: int) -> np.ndarray:
+    """Return the k nearest other points of each point, nearest first; equal distances in index order.
+
+    Args:
+        positions: (n, 2) in µm.
+        k: neighbours wanted; fewer where n is k or less.
+
+    Returns:
+        (n, min(k, n - 1)) int64 indices.
+    """
+    n = len(positions)
+    k = min(k, n - 1)
+    if k < 1:
+        return np.empty((n, 0), np.int64)
+    distances, found = cKDTree(positions).query(positions, k=min(n, k + 1 + _SPARE))
+    distances = np.where(found == np.arange(n)[:, None], np.inf, distances)  # the point itself goes last
+    order = np.lexsort((found, distances), axis=-1)[:, :k]
+    return np.take_along_axis(found, order, axis=1)

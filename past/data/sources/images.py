@@ -1,0 +1,91 @@
+"""A section's H&E image, read whole, and whether the cells lie on its tissue."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from past.errors import DataError
+
+BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+MAX_PIXELS = 4_000_000_000  # 12 GB as RGB: a whole-slide image at full resolution; beyond, the header lies
+_SATURATED = 20  # of 255: stained tissue lies above in every section that we have seen, glass and black borders below
+_BACKGROUND = 0.1  # of the cells on tissue: below, they belong elsewhere
+_GAIN = 0.2  # of the cells: what exchanging x and y must gain to be what happened
+
+
+def find_image(h5ad: Path, named: str | None) -> Path:
+    """Return the image that the file names (relative to it), else the one beside it of the same stem.
+
+    Raises:
+        DataError: there is none.
+    """
+    wanted = [h5ad.parent / named] if named else [h5ad.with_suffix(suffix) for suffix in BESIDE]
+    found = [path for path in wanted if path.is_file()]
+    if not found:
+        looked = named or f"{h5ad.stem}{{{','.join(BESIDE)}}}"
+        raise DataError(f"{h5ad.stem}: no image {looked} in {h5ad.parent}: put it there, or give it with --image")
+    return found[0]
+
+
+def read_image(path: Path) -> Image.Image:
+    """Read and decode an image as RGB.
+
+    Raises:
+        DataError: it is missing, of an unknown format, too large, or cut off.
+    """
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # whole-slide images are larger than PIL's default
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(f"{path}: claims {image.width} × {image.height} px, more than {MAX_PIXELS:,} in all")
+            return image.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such image") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def check_inside(section: str, size: tuple[int, int], centres: np.ndarray) -> None:
+    """Raise DataError where a centre (n, 2) in pixels lies outside an image of `size` (width, height)."""
+    outside = int(_outside(size, centres).sum())
+    if not outside:
+        return
+    cure = "the image of another resolution? give --image-mpp"
+    if not _outside(size, centres[:, ::-1]).any():
+        cure = "with x and y exchanged all lie inside: are the columns of obsm['spatial'] swapped?"
+    raise DataError(
+        f"{section}: {outside} of {len(centres)} spots lie outside the {size[0]} × {size[1]} px image: {cure}"
+    )
+
+
+def check_on_tissue(section: str, image: Image.Image, mpp: float, centres: np.ndarray) -> None:
+    """Raise DataError where nearly all centres (n, 2) lie on background, or many more would with x and y exchanged."""
+    step = max(1, round(8 / mpp))  # means over 8 µm: about a cell
+    small = np.asarray(image.reduce(step)).astype(np.int16)
+    tissue = small.max(axis=-1) - small.min(axis=-1) > _SATURATED
+    here, exchanged = (_share_on(tissue, centres[:, order] / step) for order in ([0, 1], [1, 0]))
+    if exchanged - here > _GAIN:
+        raise DataError(
+            f"{section}: {here:.0%} of the spots lie on tissue, {exchanged:.0%} with x and y exchanged: "
+            "swap the columns of obsm['spatial'], which is (x, y)"
+        )
+    if here < _BACKGROUND:
+        raise DataError(
+            f"{section}: {here:.0%} of the spots lie on stained tissue, the others on background: "
+            "is it this section's H&E image, and obsm['spatial'] in its pixels?"
+        )
+
+
+def _outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
+    return ((centres < 0) | (centres > np.array(size))).any(axis=1)
+
+
+def _share_on(tissue: np.ndarray, places: np.ndarray) -> float:
+    columns, rows = np.floor(places).astype(int).T
+    inside = (columns >= 0) & (rows >= 0) & (columns < tissue.shape[1]) & (rows < tissue.shape[0])
+    return float(tissue[rows[inside], columns[inside]].sum() / len(places))
