@@ -1,0 +1,191 @@
+"""The stream: a rank's samples of one epoch, still encoded, in the order of its plan, read by one of its workers."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from past.data.index import Shard, ShardIndex
+from past.data.plan import EpochPlan, Group, Phase, Reading, plan_epoch
+from past.data.tar import ShardReader
+from past.errors import DataError
+from past.types import RawCell
+
+OnError = Literal["raise", "skip"]
+
+
+@dataclass
+class Faults:
+    """Samples that could not be had: how many of each shard, and the first one's message."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    first: str | None = None
+
+    def add(self, shard: str, error: DataError) -> None:
+        """Count one sample."""
+        self.skipped[shard] += 1
+        self.first = self.first or str(error)
+
+
+@dataclass
+class RawBatch:
+    """One batch of a rank, as it lies in the shards; with `on_error="skip"` it may hold fewer than its size."""
+
+    number: int
+    cells: list[RawCell]
+    faults: Faults
+
+
+def plan_of(
+    index: ShardIndex, *, rank: int, seed: int, epoch: int, reading: Reading, before: Sequence[Phase] = ()
+) -> EpochPlan:
+    """Plan what `rank` reads of `index`; see `plan_epoch`."""
+    sizes = [shard.samples for shard in index.shards]
+    return plan_epoch(sizes, seed=seed, epoch=epoch, rank=rank, reading=reading, before=before)
+
+
+def shard_stream(
+    index: ShardIndex,
+    *,
+    rank: int,
+    seed: int,
+    reading: Reading,
+    epoch: int = 0,
+    position: int = 0,
+    before: Sequence[Phase] = (),
+    worker: int = 0,
+    workers: int = 1,
+    on_error: OnError = "raise",
+) -> Iterator[RawBatch]:
+    """Yield one worker's batches of an epoch: `position + worker`, and every `workers`-th from there.
+
+    What it yields follows from its arguments alone; the `workers` together, in turn, yield the rank's batches from
+    `position` on in an order that does not depend on `workers`. Shards are read forward; those of other workers'
+    samples, or of samples that are done, are passed over without decoding.
+
+    Args:
+        index: the shards.
+        rank: of `reading.world` ranks.
+        seed: of the run.
+        reading: batch size, shuffling and world.
+        epoch: from 0.
+        position: batches of this rank that are already done, in this phase of the epoch.
+        before: earlier phases of the epoch; see `Phase`.
+        worker: this worker, of `workers`.
+        workers: number of workers of this rank, 1 or more.
+        on_error: what a sample that cannot be read does: "raise", or "skip" it and count it.
+
+    Raises:
+        DataError: a sample cannot be read (`on_error="raise"`); the message names shard, sample and cause.
+    """
+    plan = plan_of(index, rank=rank, seed=seed, epoch=epoch, reading=reading, before=before)
+    number = position + worker
+    batch = RawBatch(number, [], Faults())
+    left = plan.size(number) if number < plan.batches else 0
+    for first, group in plan.groups(plan.first(position)) if left else ():
+        batches = plan.batch_of(np.arange(first, first + len(group.piece)))
+        mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
+        with _SideBySide(index, group, mine) as pieces:
+            for place in mine:
+                cell = pieces.take(int(group.piece[place]), int(group.sample[place]))
+                if isinstance(cell, RawCell):
+                    batch.cells.append(cell)
+                elif on_error == "raise":
+                    raise cell
+                else:
+                    batch.faults.add(index.shards[group.pieces[group.piece[place]].shard].name, cell)
+                left -= 1
+                if left == 0:
+                    yield batch
+                    number += workers
+                    batch = RawBatch(number, [], Faults())
+                    left = plan.size(number) if number < plan.batches else 0
+
+
+class _SideBySide:
+    """Reads a group's pieces, each forward, and holds what was passed on the way and is to be given later."""
+
+    def __init__(self, index: ShardIndex, group: Group, mine: np.ndarray) -> None:
+        piece, sample = group.piece[mine], group.sample[mine]
+        self._pieces = [
+            _Forward(index, index.shards[p.shard], np.sort(sample[piece == i]).tolist())
+            for i, p in enumerate(group.pieces)
+        ]
+
+    def __enter__(self) -> "_SideBySide":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for piece in self._pieces:
+            piece.close()
+
+    def take(self, piece: int, sample: int) -> RawCell | DataError:
+        return self._pieces[piece].take(sample)
+
+
+class _Forward:
+    """Reads the wanted samples of one shard, in ascending order, as far as it must."""
+
+    def __init__(self, index: ShardIndex, shard: Shard, wanted: list[int]) -> None:
+        self._index = index
+        self._shard = shard
+        self._wanted = iter(wanted)
+        self._last = wanted[-1] if wanted else -1
+        self._held: dict[int, RawCell | DataError] = {}
+        self._file: BinaryIO | None = None
+        self._reader: ShardReader | None = None
+        self._fault: DataError | None = None  # of the shard itself: nothing more can be had from it
+
+    def take(self, sample: int) -> RawCell | DataError:
+        while sample not in self._held:
+            number = next(self._wanted)
+            self._held[number] = self._read(number)
+            if number == self._last:
+                self.close()
+        return self._held.pop(sample)
+
+    def _read(self, number: int) -> RawCell | DataError:
+        if self._fault is not None:
+            return self._fault
+        try:
+            if self._reader is None:
+                self._file = open_shard(self._index.root, self._shard)
+                self._reader = ShardReader(self._file, self._shard.name, len(self._index.genes))
+            self._reader.skip(number - self._reader.samples)
+            cell = self._reader.read()
+            if cell is None:
+                raise DataError(
+                    f"{self._shard.name}: ends after {number} samples; its index counts {self._shard.samples}"
+                )
+            if cell.meta["section"] != self._shard.section:
+                raise DataError(
+                    f"{self._shard.name}: sample {cell.key}: it is of section {cell.meta['section']!r:.40}, "
+                    f"its index says {self._shard.section!r}: the shard was exchanged; run 'past verify'"
+                )
+        except DataError as error:
+            if self._reader is None or self._reader.ended:
+                self._fault = error
+            return error
+        return cell
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def open_shard(root: str, shard: Shard) -> BinaryIO:
+    """Open a shard for reading.
+
+    Raises:
+        DataError: it is not there, or may not be read.
+    """
+    try:
+        return (Path(root) / shard.name).open("rb")
+    except OSError as error:
+        raise DataError(
+            f"{shard.name}: cannot be opened in {root} ({error.strerror}): restore it, or make it again"
+        ) from error
