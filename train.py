@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 import past_pathology
 from past import config as door
-from past.errors import ConfigError, PastError
+from past.errors import PastError
 from past.runs import Run, agree_on_run_id
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 

@@ -1,4 +1,4 @@
-"""The door: Hydra's configuration on one side, typed Python objects on the other. Nothing below receives a DictConfig."""
+"""The door: Hydra's configuration on one side, typed objects on the other. Nothing below receives a DictConfig."""
 
 import inspect
 import os

@@ -11,7 +11,7 @@ import past
 import past_pathology
 
 PACKAGE = Path(past.__file__).parent
-BASE = {"errors", "keys", "types", "genes", "vocabularies", "distributed", "files", "ranking", "runs"}
+BASE = {"errors", "keys", "types", "genes", "vocabularies", "distributed", "files", "ranking", "runs", "stpath_vocabularies"}
 DOORS = {"config", "cli"}
 LAW = {
     "data": {"data"},

@@ -65,3 +65,43 @@ def type_ceiling(pools: np.ndarray, types: np.ndarray, rows: np.ndarray, k: int)
     same = np.array([f"{pool}\n{kind}" for pool, kind in zip(pools[rows], types[rows], strict=True)])
     _, which, counts = np.unique(same, return_inverse=True, return_counts=True)
     return float(np.mean((np.minimum(k, counts) / counts)[which]))
+
+
+def score_table(
+    matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int] = KS
+) -> list[dict[str, float | str | None]]:
+    """Return one row per matcher for every section, every patient, and all cells; candidates are the section's.
+
+    Raises:
+        DataError: no cells.
+    """
+    if not found.keys:
+        raise DataError("retrieval over no cells: choose validation sections that exist (data.val_sections=…)")
+    sections, patients, types = (found.column(name) for name in ("section", "patient", "cell_type"))
+    scopes = [("section", name, sections == name) for name in dict.fromkeys(sections)]
+    scopes += [("patient", name, patients == name) for name in dict.fromkeys(patients)]
+    scopes += [("all", "all", np.ones(len(sections), dtype=bool))]
+    table: list[dict[str, float | str | None]] = []
+    for scope, name, rows in scopes:
+        ceilings = {f"recall@{k}/ceiling": type_ceiling(sections, types, rows, k) for k in ks}
+        owners = sorted(set(patients[rows]))
+        table += [
+            {
+                "scope": scope,
+                "name": str(name),
+                "patient": ", ".join(owners),
+                "matcher": matcher.name,
+                **score_pools(matcher, sections, rows, ks),
+                **ceilings,
+            }
+            for matcher in matchers
+        ]
+    return table
+
+
+def nearest_transcriptomes(found: Embeddings, query: int, k: int = 5) -> np.ndarray:
+    """Return the rows of the k transcriptomes nearest to the crop of row `query`, within its section."""
+    sections = found.column("section")
+    pool = np.flatnonzero(sections == sections[query])
+    similarity = found.cells[torch.from_numpy(pool)] @ found.images[query]
+    return pool[similarity.topk(min(k, len(pool))).indices.numpy()]

@@ -31,7 +31,9 @@ class Throughput(Callback):
         """Count the wait for this batch."""
         self._waited += time.perf_counter() - self._ready
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
         """Count the batch, and log every `log_every_n_steps` updates."""
         self._cells += len(batch)
         self._ready = time.perf_counter()
@@ -60,7 +62,7 @@ class GradientNorm(Callback):
 
 
 class GracefulInterrupt(Callback):
-    """The first Ctrl-C ends training after the batch in hand, with `last.ckpt` written; a second one ends it at once."""
+    """The first Ctrl-C ends training after the batch in hand, with `last.ckpt` written; a second ends it at once."""
 
     def __init__(self) -> None:
         self._asked = False

@@ -39,7 +39,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: no such checkpoint; give ckpt=auto, or the path of a .ckpt file")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # noqa: BLE001 - torch raises a dozen types for a broken file
+    except Exception as error:
         raise CheckpointError(
             f"{path}: cannot be read as a checkpoint ({type(error).__name__}): cut off, or not one of ours; "
             "use another of the run's checkpoints"

@@ -116,9 +116,7 @@ class PASTModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Score retrieval within each section over the cells of all ranks."""
-        images, cells, sections = (
-            gather_rows(torch.cat(parts)).cpu() for parts in zip(*self._seen, strict=True)
-        )
+        images, cells, sections = (gather_rows(torch.cat(parts)).cpu() for parts in zip(*self._seen, strict=True))
         self._seen.clear()
         scores = recalls(images, cells, sections, ks=(1, 5, 10))
         self.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=False)

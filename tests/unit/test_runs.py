@@ -1,0 +1,47 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from past.errors import ConfigError
+from past.runs import RUN_ID, Run, agree_on_run_id, newest_run
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RUN_ID, "placeholder")  # so that what the test sets is undone
+    for name in ("SLURM_PROCID", "SLURM_JOB_ID", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_processes_that_this_one_starts_inherit_the_id() -> None:
+    chosen = agree_on_run_id(None)
+    assert os.environ[RUN_ID] == chosen
+    assert agree_on_run_id("mine") == "mine"
+
+
+def test_two_runs_choose_different_ids() -> None:
+    assert agree_on_run_id(None) != agree_on_run_id(None)
+
+
+def test_a_slurm_job_is_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert agree_on_run_id(None) == "4711"
+
+
+@pytest.mark.parametrize("bad", ["a/b", "..", "", "a b"])
+def test_a_name_that_is_no_folder_is_refused(bad: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run_id="):
+        Run(tmp_path, "demo", bad)
+
+
+def test_the_newest_run_is_found(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no run in"):
+        newest_run(tmp_path, "demo")
+    for age, name in enumerate(("new", "old")):
+        run = Run(tmp_path, "demo", name)
+        run.directory.mkdir(parents=True)
+        run.config.write_text("seed: 1\n")
+        os.utime(run.config, (1000 - age, 1000 - age))
+    assert newest_run(tmp_path, "demo").directory.name == "new"
