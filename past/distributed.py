@@ -22,7 +22,7 @@ def gather_sizes(rows: int, device: torch.device) -> list[int]:
     own = torch.tensor([rows], device=device)
     sizes = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(sizes, own)
-    return [int(size) for size in sizes]
+    return torch.cat(sizes).tolist()
 
 
 class _GatherRows(torch.autograd.Function):

@@ -1,0 +1,37 @@
+"""From somebody else's parameter names to ours, with nothing left over and nothing left empty."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from past.models.weights import Fit, check_fit
+
+# A regular expression of a whole published name, and our name for it (with \1, \2, … for its groups);
+# None for names that the published program stores but its forward pass never reads.
+Rule = tuple[str, str | None]
+
+
+def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Sequence[Rule]) -> Fit:
+    """Rename `state` by the first rule that matches each name, and compare it with `model`; nothing is loaded.
+
+    A name without a rule, or a second one for the same parameter, keeps its own name and so counts as left over.
+
+    Args:
+        state: published names → tensors.
+        model: whose parameters are to be filled; one on the meta device will do.
+        rules: see Rule.
+    """
+    renamed: dict[str, torch.Tensor] = {}
+    unused = []
+    for name, tensor in state.items():
+        matched = ((re.fullmatch(pattern, name), ours) for pattern, ours in rules)
+        match, ours = next(((match, ours) for match, ours in matched if match), (None, name))
+        if ours is None:
+            unused.append(name)
+            continue
+        ours = match.expand(ours) if match else name
+        renamed[name if ours in renamed else ours] = tensor
+    return replace(check_fit(renamed, model), unused=unused)
