@@ -1,6 +1,6 @@
 """What travels down the road: one cell at the sources, one sample out of a shard, one batch into a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -97,3 +97,73 @@ class CellBatch:
     def pin_memory(self) -> "CellBatch":
         """Return the batch with its tensors in pinned memory (called by the loader)."""
         return self._apply("pin_memory")
+
+
+@dataclass(frozen=True)
+class SparseExpression:
+    """log1p expression of S spots, row after row; a masked spot is one entry: the mask's token with value 1.
+
+    Attributes:
+        genes: (n,) int64 gene tokens, none twice in a row.
+        values: (n,) float32.
+        offsets: (S + 1,) int64, row i is genes[offsets[i]:offsets[i + 1]].
+    """
+
+    genes: torch.Tensor
+    values: torch.Tensor
+    offsets: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> "SparseExpression":
+        """Return the expression with its tensors on `device`."""
+        return SparseExpression(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class ScoredSlide:
+    """What one slide of a batch is scored on: spots (m,) int64 rows of the batch, genes (g,) int64, values (m, g) log1p."""
+
+    spots: torch.Tensor
+    genes: torch.Tensor
+    values: torch.Tensor
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> "ScoredSlide":
+        """Return the targets with their tensors on `device`."""
+        return ScoredSlide(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class SlideBatch:
+    """One or more slides (or patches of slides) for STPath, their S spots laid end to end.
+
+    Attributes:
+        features: (S, F) image features of the spots, float16 or float32.
+        coords: (S, 2) float32, each slide scaled to 0…100.
+        lengths: spots of each slide; they sum to S.
+        technology: (S,) int64 technology tokens.
+        organ: (S,) int64 organ tokens.
+        expression: what the model is told of the spots' expression.
+        scored: what each slide is scored on; empty outside training.
+    """
+
+    features: torch.Tensor
+    coords: torch.Tensor
+    lengths: tuple[int, ...]
+    technology: torch.Tensor
+    organ: torch.Tensor
+    expression: SparseExpression
+    scored: tuple[ScoredSlide, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> "SlideBatch":
+        """Return the batch with its tensors on `device`."""
+        moved = {
+            name: value.to(device, non_blocking=non_blocking)
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor | SparseExpression)
+        }
+        return replace(self, **moved, scored=tuple(slide.to(device, non_blocking) for slide in self.scored))

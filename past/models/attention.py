@@ -1,0 +1,155 @@
+"""Attention whose logits carry a bias proportional to distance: STPath's spatial bias in its closed form.
+
+The published code averages a bias-free linear map of (frame coordinates, distance) over the sign flips of the slide's
+principal axes. The frame coordinates cancel in that average, so that what is left is
+`bias[h, i, j] = w[h] · ‖x_i − x_j‖`: no frames, no eigen-decompositions, no spots × spots × 4 tensors.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from past.models.flex import flex_available, flex_distance_attention
+
+CHUNK = 256  # queries at a time: logits of a few MB, which a processor's cache nearly holds
+KEPT = 64 * 2**20  # bytes of distances kept for all layers; above it every layer makes them again
+
+
+class PackedSlides:
+    """The spots of one or more slides laid end to end, and the distances between spots of one slide.
+
+    Distances are float32 (or the coordinates' own wider type) under any autocast: the bias reaches ±75, where bfloat16
+    would be off by 4 %.
+
+    Args:
+        coords: (S, 2) coordinates, each slide scaled to 0…100.
+        lengths: spots of each slide; they sum to S.
+        chunk: queries at a time; None chooses.
+    """
+
+    def __init__(self, coords: torch.Tensor, lengths: Sequence[int], chunk: int | None = None) -> None:
+        assert sum(lengths) == len(coords), (sum(lengths), len(coords))
+        self.coords = coords if coords.dtype == torch.float64 else coords.float()
+        self.lengths = tuple(lengths)
+        self.chunk = chunk or CHUNK
+        self._kept = self._distances() if sum(n * n for n in lengths) * coords.element_size() <= KEPT else None
+
+    def _distances(self) -> list[torch.Tensor]:
+        return [_distance(self.coords[span], self.coords[span]) for span in self.spans()]
+
+    def spans(self) -> Iterator[slice]:
+        """Yield each slide's rows."""
+        ends = itertools.accumulate(self.lengths)
+        return (slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True))
+
+    def blocks(self) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+        """Yield (queries, keys, distances (c, N)): a chunk of a slide's spots against all of that slide's spots."""
+        for slide, keys in enumerate(self.spans()):
+            for start in range(keys.start, keys.stop, self.chunk):
+                queries = slice(start, min(start + self.chunk, keys.stop))
+                if self._kept is not None:
+                    distances = self._kept[slide][queries.start - keys.start : queries.stop - keys.start]
+                else:
+                    distances = _distance(self.coords[queries], self.coords[keys])
+                yield queries, keys, distances
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return (len(a), len(b)) Euclidean distances by differences, not by the inexact |a|² + |b|² − 2ab."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+class _DistanceAttention(torch.autograd.Function):
+    """Chunk by chunk; the backward pass makes the attention weights of a chunk again, so memory is linear in spots."""
+
+    @staticmethod
+    def forward(  # noqa: D102
+        ctx: Any,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        weight: torch.Tensor,
+        slides: PackedSlides,
+        dropout: float,
+        seed: int,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(q, k, v, weight)
+        ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
+        out = torch.empty_like(q)
+        generator = torch.Generator(q.device).manual_seed(seed)
+        for rows, keys, distances in slides.blocks():
+            bias = weight[:, None, None] * distances
+            if dropout == 0:
+                query, key, value = q[None, :, rows], k[None, :, keys], v[None, :, keys]
+                out[:, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])[0]
+            else:
+                p = _probabilities(q[:, rows], k[:, keys], bias)
+                out[:, rows] = (p * _keep(p, dropout, generator)) @ v[:, keys]
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: D102
+        q, k, v, weight = ctx.saved_tensors
+        grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        grad_weight = torch.zeros_like(weight)
+        generator = torch.Generator(q.device).manual_seed(ctx.seed)
+        scale = 1 / math.sqrt(q.shape[-1])
+        for rows, keys, distances in ctx.slides.blocks():
+            grad_out, query, key = grads[0][:, rows], q[:, rows], k[:, keys]
+            p = _probabilities(query, key, weight[:, None, None] * distances)
+            grad_p = grad_out @ v[:, keys].transpose(1, 2)
+            kept = p
+            if ctx.dropout > 0:
+                keep = _keep(p, ctx.dropout, generator)
+                kept, grad_p = p * keep, grad_p * keep
+            grad_v[:, keys] += kept.transpose(1, 2) @ grad_out
+            grad_logits = grad_p.sub_((grad_p * p).sum(-1, keepdim=True)).mul_(p)
+            grad_q[:, rows] = grad_logits @ key * scale
+            grad_k[:, keys] += grad_logits.transpose(1, 2) @ query * scale
+            grad_weight += torch.einsum("hcn,cn->h", grad_logits, distances)
+        return grad_q, grad_k, grad_v, grad_weight, None, None, None
+
+
+def _probabilities(q: torch.Tensor, k: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Return softmax(q·k/√d + bias), (H, c, N); `bias` is overwritten."""
+    logits = bias.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))
+    return torch.softmax(logits, -1)
+
+
+def _keep(p: torch.Tensor, dropout: float, generator: torch.Generator) -> torch.Tensor:
+    """Return dropout's factors (0, or 1 / (1 − dropout)); the backward pass draws the same ones again."""
+    return torch.empty_like(p).bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
+
+
+def distance_attention(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    weight: torch.Tensor,
+    slides: PackedSlides,
+    dropout: float = 0.0,
+) -> torch.Tensor:
+    """Attend within each slide with logits `q·k/√D + weight[h]·distance`.
+
+    Args:
+        q: (H, S, D) queries; `k`, `v` alike.
+        k: keys.
+        v: values.
+        weight: (H,) the bias per unit of distance of each head.
+        slides: which spots belong together, and their distances.
+        dropout: share of attention weights dropped (0 outside training).
+
+    Returns:
+        (H, S, D) in q's type. Memory grows with S · chunk forward and backward, not with S².
+    """
+    if dropout == 0 and flex_available(q.device):
+        return flex_distance_attention(q, k, v, weight, slides.coords, slides.lengths)
+    seed = int(torch.randint(2**31, ())) if dropout > 0 else 0
+    wide = torch.promote_types(q.dtype, torch.float32)
+    with torch.autocast(q.device.type, enabled=False):
+        out = _DistanceAttention.apply(q.to(wide), k.to(wide), v.to(wide), weight.to(wide), slides, dropout, seed)
+    return out.to(q.dtype)  # type: ignore[union-attr]

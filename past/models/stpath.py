@@ -1,0 +1,135 @@
+"""STPath: image features of a slide's spots → expression of all genes, by masked-expression modelling.
+
+Source: Huang et al., npj Digital Medicine 2025 (bioRxiv 2025.04.19.649665); published sizes are the defaults.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from past.models.attention import PackedSlides, distance_attention
+from past.models.gene_embedding import ExpressionEmbedding, GeneHead
+from past.types import SlideBatch
+
+ROWS = 4096  # spots at a time through layers that see one spot alone, where no gradient is wanted
+
+
+class SpatialAttention(nn.Module):
+    """Pre-norm attention between the spots of a slide with a bias per head and unit of distance.
+
+    `edge` maps 3 numbers to the heads' biases, as published: two frame coordinates, which cancel exactly, and the distance. The two are inert
+    (their gradient is exactly zero) and kept so that published weights come in and go out unchanged.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_dropout = attention_dropout
+        self.norm = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.edge = nn.Linear(3, heads, bias=False)
+        self.out = nn.Linear(dim, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
+        """Return (S, dim) from (S, dim)."""
+        qkv = _by_rows(lambda rows: self.qkv(self.norm(rows)), x)
+        q, k, v = qkv.view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
+        dropout = self.attention_dropout if self.training else 0.0
+        mixed = distance_attention(q, k, v, self.edge.weight[:, 2], slides, dropout)
+        return self.dropout(self.out(mixed.transpose(0, 1).flatten(1)))
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + MLP(x); the MLP's norm sits on its hidden layer, as published."""
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        hidden = int(dim * mlp_ratio)
+        self.attention = SpatialAttention(dim, heads, dropout, attention_dropout)
+        self.mlp = nn.Sequential(
+            nn.Linear(dim, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, dim),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
+        """Return (S, dim) from (S, dim)."""
+        x = x + self.attention(x, slides)
+        return _by_rows(lambda rows: rows + self.mlp(rows), x)
+
+
+class STPath(nn.Module):
+    """One token per spot: image feature + expression (known or masked) + technology + organ, through `depth` blocks.
+
+    Args:
+        tokens: gene tokens, padding and mask included.
+        features: width of the image features.
+        dim: width of the model.
+        depth: blocks.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLP over `dim`.
+        dropout: after the attention's and the MLP's linear maps.
+        attention_dropout: of attention weights.
+        technologies: technology tokens.
+        organs: organ tokens.
+        chunk: query spots at a time in attention; None chooses.
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        *,
+        features: int = 1536,
+        dim: int = 512,
+        depth: int = 4,
+        heads: int = 4,
+        mlp_ratio: float = 2.0,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        technologies: int = 5,
+        organs: int = 25,
+        chunk: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.chunk = chunk
+        self.image = nn.Linear(features, dim)
+        self.expression = ExpressionEmbedding(tokens, dim)
+        self.technology = nn.Embedding(technologies, dim)
+        self.organ = nn.Embedding(organs, dim)
+        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout, attention_dropout) for _ in range(depth))
+        self.head = GeneHead(tokens, dim)
+
+    @property
+    def width(self) -> int:
+        """Width of the image features that the weights expect."""
+        return self.image.in_features
+
+    def tokens(self, batch: SlideBatch) -> torch.Tensor:
+        """Return the input tokens (S, dim)."""
+        x = _by_rows(lambda rows: self.image(rows.to(self.image.weight.dtype)), batch.features)
+        return x + self.expression(batch.expression) + self.technology(batch.technology) + self.organ(batch.organ)
+
+    def forward(self, batch: SlideBatch) -> torch.Tensor:
+        """Return hidden states (S, dim); `head(hidden, genes)` turns them into log1p expression of the asked genes."""
+        slides = PackedSlides(batch.coords, batch.lengths, self.chunk)
+        x = self.tokens(batch)
+        for block in self.blocks:
+            x = block(x, slides)
+        return x
+
+
+def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Return layer(x) for a layer that treats each spot alone; some rows at a time where no gradient is wanted."""
+    if torch.is_grad_enabled() or len(x) <= ROWS:
+        return layer(x)
+    first = layer(x[:ROWS])
+    out = first.new_empty(len(x), *first.shape[1:])
+    out[:ROWS] = first
+    for start in range(ROWS, len(x), ROWS):
+        out[start : start + ROWS] = layer(x[start : start + ROWS])
+    return out

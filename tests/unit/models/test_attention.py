@@ -1,0 +1,99 @@
+import math
+import warnings
+
+import pytest
+import torch
+
+from past.models.attention import PackedSlides, distance_attention
+from past.models.flex import flex_available, flex_distance_attention
+
+LENGTHS = (5, 1, 9)
+HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
+
+
+def inputs(dtype: torch.dtype = torch.float64, device: str = "cpu", width: int = WIDTH) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn(3, HEADS, SPOTS, width, generator=generator, dtype=dtype)
+    coords = torch.rand(SPOTS, 2, generator=generator, dtype=dtype) * 100
+    weight = torch.randn(HEADS, generator=generator, dtype=dtype) * 0.05
+    return [tensor.to(device) for tensor in (q, k, v, weight, coords)]
+
+
+def plain(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, weight: torch.Tensor, coords: torch.Tensor
+) -> torch.Tensor:
+    slide = torch.repeat_interleave(torch.tensor(LENGTHS))
+    distance = (coords[:, None] - coords).square().sum(-1).sqrt()
+    logits = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1]) + weight[:, None, None] * distance
+    return logits.masked_fill(slide[:, None] != slide, -math.inf).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("kept", [0, 2**20])
+@pytest.mark.parametrize("chunk", [1, 2, None])
+def test_equals_plain_attention_and_its_gradients(
+    chunk: int | None, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("past.models.attention.KEPT", kept)
+    *leaves, coords = inputs()
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    ours = distance_attention(*leaves, PackedSlides(coords, LENGTHS, chunk))
+    theirs = plain(*leaves, coords)
+    torch.testing.assert_close(ours, theirs)
+    towards = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1), dtype=ours.dtype)
+    for a, b in zip(
+        torch.autograd.grad(ours, leaves, towards), torch.autograd.grad(theirs, leaves, towards), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_gradients_under_dropout_are_those_of_the_dropped_weights() -> None:
+    *leaves, coords = inputs()
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    slides = PackedSlides(coords, LENGTHS, 2)
+
+    def fixed(*tensors: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(3)  # numerical differences need the same weights dropped in every call
+        return distance_attention(*tensors, slides, 0.3)
+
+    assert torch.autograd.gradcheck(fixed, leaves)
+
+
+def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
+    q, k, _, weight, coords = inputs(torch.float32)
+    slides = PackedSlides(coords, LENGTHS)
+    identity = torch.eye(SPOTS).expand(HEADS, SPOTS, SPOTS)  # values that make the output the weights themselves
+    q, k = (torch.nn.functional.pad(t, (0, SPOTS - WIDTH)) for t in (q, k))
+    torch.manual_seed(0)
+    draws = torch.stack([distance_attention(q, k, identity, weight, slides, 0.25) for _ in range(2000)])
+    expected = distance_attention(q, k, identity, weight, slides)
+    torch.testing.assert_close(draws.mean(0), expected, atol=0.05, rtol=0)
+    assert (draws == 0)[:, expected > 0].float().mean().item() == pytest.approx(0.25, abs=0.01)
+
+
+def test_distances_stay_float32_under_autocast() -> None:
+    q, k, v, weight, coords = inputs(torch.float32)
+    weight = weight * 10  # a bias of tens, as published weights have: bfloat16 would be off by percents
+    slides = PackedSlides(coords, LENGTHS)
+    expected = plain(q, k, v, weight, coords)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(distance_attention(q, k, v, weight, slides), expected)
+    low = distance_attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), weight, slides)
+    assert low.dtype == torch.bfloat16
+
+
+def test_fused_kernel_gives_the_same_numbers_uncompiled() -> None:
+    q, k, v, weight, coords = inputs(torch.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch says that this form is slow; only its numbers matter here
+        fused = flex_distance_attention(q, k, v, weight, coords, LENGTHS)
+    torch.testing.assert_close(fused, plain(q, k, v, weight, coords))
+
+
+@pytest.mark.gpu
+def test_fused_kernel_gives_the_same_numbers_on_a_gpu() -> None:
+    if not (torch.cuda.is_available() and flex_available(torch.device("cuda"))):
+        pytest.skip("needs a CUDA GPU of compute capability 8.0")
+    q, k, v, weight, coords = inputs(torch.float32, width=16)
+    expected = plain(q, k, v, weight, coords)
+    fused = distance_attention(*(t.cuda() for t in (q, k, v, weight)), PackedSlides(coords.cuda(), LENGTHS))
+    torch.testing.assert_close(fused.cpu(), expected, atol=2e-3, rtol=2e-3)
