@@ -80,7 +80,7 @@ class PASTModel(Part):
             raise ConfigError("niche_encoder and fusion belong together: give both, or neither to leave the niche out")
         if niche_encoder is not None and niche_encoder.width != cell_encoder.width:
             raise ConfigError(
-                f"niche_encoder.width={niche_encoder.width} is not the cell encoder's ({cell_encoder.width}): make them equal"
+                f"niche_encoder.width={niche_encoder.width} is to be the cell encoder's, {cell_encoder.width}"
             )
         if niche_features not in ("mean_embedding", "token_ids"):
             raise ConfigError(f"niche_features={niche_features!r} is not known: use 'mean_embedding' or 'token_ids'")
