@@ -1,4 +1,4 @@
-"""STPath's closed vocabularies, in the published order, and its genes: names in, tokens out, or a sentence that helps."""
+"""STPath's closed vocabularies, in the published order, and its genes: names in; tokens, or a sentence, out."""
 
 import difflib
 import json

@@ -123,7 +123,13 @@ class SparseExpression:
 
 @dataclass(frozen=True)
 class ScoredSlide:
-    """What one slide of a batch is scored on: spots (m,) int64 rows of the batch, genes (g,) int64, values (m, g) log1p."""
+    """What one slide of a batch is scored on.
+
+    Attributes:
+        spots: (m,) int64 rows of the batch: the masked spots.
+        genes: (g,) int64 gene tokens.
+        values: (m, g) float32 measured log1p expression.
+    """
 
     spots: torch.Tensor
     genes: torch.Tensor

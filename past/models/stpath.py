@@ -18,8 +18,9 @@ ROWS = 4096  # spots at a time through layers that see one spot alone, where no 
 class SpatialAttention(nn.Module):
     """Pre-norm attention between the spots of a slide with a bias per head and unit of distance.
 
-    `edge` maps 3 numbers to the heads' biases, as published: two frame coordinates, which cancel exactly, and the distance. The two are inert
-    (their gradient is exactly zero) and kept so that published weights come in and go out unchanged.
+    `edge` maps three numbers to the heads' biases, as published: two frame coordinates, which cancel exactly, and the
+    distance. The first two columns are inert (their gradient is exactly zero), kept so that published weights come in
+    and go out unchanged.
     """
 
     def __init__(self, dim: int, heads: int, dropout: float, attention_dropout: float) -> None:
