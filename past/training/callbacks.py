@@ -1,14 +1,11 @@
-"""What watches a training: throughput, the gradient's norm, a Ctrl-C that leaves a usable checkpoint."""
+"""What watches a training: throughput and the gradient's norm."""
 
-import signal
 import time
-from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from rich import print as rich_print
 
 from past.distributed import rank_and_world
 
@@ -59,33 +56,3 @@ class GradientNorm(Callback):
         """Measure after the gradients are averaged over ranks."""
         gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
         pl_module.log("grad_norm", torch.nn.utils.get_total_norm(gradients))
-
-
-class GracefulInterrupt(Callback):
-    """The first Ctrl-C ends training after the batch in hand, with `last.ckpt` written; a second ends it at once."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._previous: Any = None
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over SIGINT."""
-
-        def ask(signum: int, frame: FrameType | None) -> None:
-            if self._asked:
-                raise KeyboardInterrupt
-            self._asked = True
-            if trainer.is_global_zero:
-                rich_print("\n[bold]Ctrl-C: finishing this batch and saving; once more to stop at once.[/bold]")
-
-        self._previous = signal.signal(signal.SIGINT, ask)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Stop all ranks together if any was asked to."""
-        if trainer.strategy.reduce_boolean_decision(self._asked, all=False):
-            trainer.should_stop = True
-            trainer.limit_val_batches = 0
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give SIGINT back."""
-        signal.signal(signal.SIGINT, self._previous)
