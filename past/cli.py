@@ -1,6 +1,7 @@
 """The console command `past`: each command turns its arguments into one call."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from past.errors import ConfigError, PastError
+from past.errors import ConfigError, DataError, PastError
 
 if TYPE_CHECKING:
     from past.data.index import ShardIndex
@@ -82,7 +84,8 @@ def shards_anndata(
     Example: past shards anndata her2st/*.h5ad --out data/her2st
     """
     from past.data.shard_set import ShardSettings
-    from past.data.sources.anndata import AnnDataSource, union_of_genes
+    from past.data.sources.anndata import AnnDataSource
+    from past.data.sources.h5ad import union_of_genes
     from past.genes import read_genes
 
     if image and len(image) != len(sections):
@@ -146,6 +149,46 @@ def _tell(index: "ShardIndex") -> None:
         f"{index.root}: {index.samples:,} cells of {len(index.sections)} sections of {len(index.patients)} patients "
         f"in {len(index.shards)} shards, {len(index.genes):,} genes"
     )
+
+
+@app.command("verify")
+def verify_shards(
+    folder: Annotated[Path, typer.Argument(help="Directory of the shards.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON on stdout.")] = False,
+    sample: Annotated[float, typer.Option(help="Share of the samples to read; below 1 no hashes are checked.")] = 1.0,
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Processes; else one a core."),
+    ] = None,
+) -> None:
+    """Read every byte of a set of shards, and say what is there or what is wrong.
+
+    Example: past verify data/her2st
+    """
+    from past.data.index import ShardIndex
+    from past.data.verify import summary, verify
+
+    index = ShardIndex.read(folder)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("shards", total=len(index.shards))
+        faults = verify(index, sample=sample, workers=workers, report=lambda: bar.advance(task))
+    if faults:
+        raise DataError("\n".join(faults))
+    if as_json:
+        print(json.dumps(summary(index)))
+    else:
+        _table(index)
+
+
+def _table(index: "ShardIndex") -> None:
+    table = Table("section", "patient", "organ", "technology", "cells", "shards", "MB")
+    for name, facts in index.sections.items():
+        own = [shard for shard in index.shards if shard.section == name]
+        words = [str(facts.get(word, "")) for word in ("patient", "organ", "technology")]
+        size = sum(shard.bytes for shard in own) / 1e6
+        table.add_row(name, *words, f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}")
+    Console().print(table)
+    _tell(index)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Who lies next to whom within a section."""
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 _SPARE = 8  # looked up besides the k wanted, so that ties at the border are settled by index, not by the tree
 
@@ -20,7 +20,7 @@ def nearest(positions: np.ndarray, k: int) -> np.ndarray:
     k = min(k, n - 1)
     if k < 1:
         return np.empty((n, 0), np.int64)
-    distances, found = cKDTree(positions).query(positions, k=min(n, k + 1 + _SPARE))
+    distances, found = KDTree(positions).query(positions, k=min(n, k + 1 + _SPARE))
     distances = np.where(found == np.arange(n)[:, None], np.inf, distances)  # the point itself goes last
     order = np.lexsort((found, distances), axis=-1)[:, :k]
     return np.take_along_axis(found, order, axis=1)

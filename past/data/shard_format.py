@@ -5,7 +5,7 @@ is three neighbouring members, in this order, whose key is `<section>_<7 digits:
 
     <key>.jpg|webp|png   the crop, px × px at `mpp` µm/px, centred on the cell, black outside the slide
     <key>.npz            plain arrays, stored uncompressed, readable with `np.load(..., allow_pickle=False)`:
-                           genes      (n,)   uint16 (int32 in sets of more than 65,536 genes): positions in the set's gene list
+                           genes      (n,)   uint16 (int32 in sets of over 65,536 genes): positions in the gene list
                            counts     (n,)   the smallest of uint8, uint16, uint32: raw counts, above 0
                            offsets    (K+1,) int32: row i is genes[offsets[i]:offsets[i + 1]], ascending;
                                              row 0 is the cell, the others its neighbours, nearest first

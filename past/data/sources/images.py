@@ -82,7 +82,7 @@ def check_on_tissue(section: str, image: Image.Image, mpp: float, centres: np.nd
 
 
 def _outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
-    return ((centres < 0) | (centres > np.array(size))).any(axis=1)
+    return np.any((centres < 0) | (centres > np.array(size)), axis=1)
 
 
 def _share_on(tissue: np.ndarray, places: np.ndarray) -> float:

@@ -52,9 +52,11 @@ class TissueSection:
         positions = self.centres * self.mpp
         near = nearest(positions, neighbours)
         scale = 1.0 if mpp is None else mpp / self.mpp
+        bounds = np.asarray(self.counts.indptr)
+        lengths = np.diff(bounds)
         for i in range(start, len(self)):
             rows = np.concatenate(([i], near[i]))
-            spans = [slice(self.counts.indptr[row], self.counts.indptr[row + 1]) for row in rows]
+            spans = [slice(bounds[row], bounds[row + 1]) for row in rows]
             x, y = self.centres[i]
             yield CellRecord(
                 name=self.names[i],
@@ -62,7 +64,7 @@ class TissueSection:
                 mpp=mpp or self.mpp,
                 genes=np.concatenate([self.counts.indices[span] for span in spans]),
                 counts=np.concatenate([self.counts.data[span] for span in spans]),
-                offsets=np.cumsum([0, *(span.stop - span.start for span in spans)]),
+                offsets=np.concatenate(([0], np.cumsum(lengths[rows]))),
                 positions=positions[rows],
                 cell_type=None if self.cell_types is None else self.cell_types[i],
             )

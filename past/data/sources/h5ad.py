@@ -1,0 +1,132 @@
+"""What we read of an h5ad file, each thing checked: names, places, raw counts."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+from anndata.io import read_elem
+from scipy.sparse import csr_matrix, issparse
+
+from past.errors import DataError
+from past.genes import gene_map, require_unique
+from past.keys import Keys
+
+COUNTS_LAYER = "counts"
+
+
+def read_meta(path: Path) -> dict[str, object]:
+    """Read `uns['meta']` only; empty where there is none.
+
+    Raises:
+        DataError: the file is missing or no h5ad.
+    """
+    with _opened(path) as file:
+        return _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
+
+
+def read_var_names(path: Path) -> tuple[str, ...]:
+    """Read the gene names only.
+
+    Raises:
+        DataError: the file is missing, no h5ad, or names a gene twice.
+    """
+    with _opened(path) as file:
+        names = tuple(map(str, _element(file, "var").index))
+    require_unique(names, path.stem)
+    return names
+
+
+def union_of_genes(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return all sections' genes in the order in which they first occur."""
+    return tuple(dict.fromkeys(gene for path in paths for gene in read_var_names(path)))
+
+
+def _opened(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give the sections' .h5ad files")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: not an h5ad file, or cut off ({error}): copy it again") from error
+
+
+def _element(file: h5py.File, name: str) -> Any:
+    element: Any = file[name]
+    return read_elem(element)
+
+
+def read_adata(path: Path) -> anndata.AnnData:
+    """Read the whole file, its counts as they lie there (sparse stays sparse).
+
+    Raises:
+        DataError: the file is missing, no h5ad, or broken.
+    """
+    _opened(path).close()
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as AnnData ({error}): write it again") from error
+
+
+def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
+    """Return `obsm['spatial']`, (n, 2) float64 x, y in pixels.
+
+    Raises:
+        DataError: it is missing, or not two finite numbers a cell.
+    """
+    if Keys.SPATIAL not in adata.obsm:
+        raise DataError(f"{name}: no obsm['spatial']: put each cell's (x, y) in pixels of the image there")
+    places = np.asarray(adata.obsm[Keys.SPATIAL], dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] < 2 or not np.isfinite(places[:, :2]).all():
+        raise DataError(f"{name}: obsm['spatial'] of shape {places.shape} must hold two finite numbers a cell, (x, y)")
+    return places[:, :2]
+
+
+def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
+    """Return the raw counts, (n, genes) without stored zeros: `layers['counts']` where there is one, else X.
+
+    Raises:
+        DataError: there are none, or they are not whole numbers of 0 or more.
+    """
+    slot = f"layers['{COUNTS_LAYER}']" if COUNTS_LAYER in adata.layers else "X"
+    found = adata.layers.get(COUNTS_LAYER, adata.X)
+    if found is None:
+        raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
+    counts: Any = csr_matrix(found) if issparse(found) else csr_matrix(np.asarray(found))
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    values = counts.data
+    wrong = values[~(np.isfinite(values) & (values >= 0) & (values == np.floor(values)) & (values < 2**32))]
+    if len(wrong):
+        raise DataError(
+            f"{name}: {slot} holds {wrong[0]:.4g}: normalised or scaled? "
+            f"give raw counts, or put them in layers['{COUNTS_LAYER}']"
+        )
+    return counts
+
+
+def over_genes(counts: csr_matrix, names: Sequence[str], genes: Sequence[str]) -> tuple[csr_matrix, int]:
+    """Return the counts (n, genes) over another gene list, and how many of its own genes are not in it."""
+    target = gene_map(names, genes)
+    known = np.flatnonzero(target >= 0)
+    kept: Any = counts[:, known]
+    shape = (kept.shape[0], len(genes))
+    mapped = csr_matrix((kept.data, target[known][kept.indices], kept.indptr), shape=shape)
+    mapped.sort_indices()
+    return mapped, len(names) - len(known)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's SHA-256, in hexadecimal.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
