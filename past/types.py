@@ -1,9 +1,14 @@
 """What travels down the road: one cell at the sources, one sample out of a shard, one batch into a model."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch  # takes seconds to import, and writing and verifying shards need none of it
 
 
 @dataclass(frozen=True)
@@ -83,18 +88,18 @@ class CellBatch:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _apply(self, change: str, *args: object, **kwargs: object) -> "CellBatch":
+    def _apply(self, change: str, *args: object, **kwargs: object) -> CellBatch:
         moved = {
-            name: getattr(value, change)(*args, **kwargs) if isinstance(value, torch.Tensor) else value
+            name: getattr(value, change)(*args, **kwargs) if hasattr(value, change) else value
             for name, value in vars(self).items()
         }
         return CellBatch(**moved)
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> "CellBatch":
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> CellBatch:
         """Return the batch with its tensors on `device`."""
         return self._apply("to", device, non_blocking=non_blocking)
 
-    def pin_memory(self) -> "CellBatch":
+    def pin_memory(self) -> CellBatch:
         """Return the batch with its tensors in pinned memory (called by the loader)."""
         return self._apply("pin_memory")
 
@@ -116,7 +121,7 @@ class SparseExpression:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> "SparseExpression":
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> SparseExpression:
         """Return the expression with its tensors on `device`."""
         return SparseExpression(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
 
@@ -135,7 +140,7 @@ class ScoredSlide:
     genes: torch.Tensor
     values: torch.Tensor
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> "ScoredSlide":
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> ScoredSlide:
         """Return the targets with their tensors on `device`."""
         return ScoredSlide(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
 
@@ -165,11 +170,11 @@ class SlideBatch:
     def __len__(self) -> int:
         return len(self.features)
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> "SlideBatch":
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> SlideBatch:
         """Return the batch with its tensors on `device`."""
         moved = {
             name: value.to(device, non_blocking=non_blocking)
             for name, value in vars(self).items()
-            if isinstance(value, torch.Tensor | SparseExpression)
+            if hasattr(value, "to")
         }
         return replace(self, **moved, scored=tuple(slide.to(device, non_blocking) for slide in self.scored))
