@@ -37,10 +37,7 @@ def split_patients(
         DataError: too few patients, a name that is neither a patient nor a section, an empty side, or a section on
             both sides.
     """
-    if isinstance(val, float | int):
-        val_sections = _draw(index, float(val), seed)
-    else:
-        val_sections = _named(index, val, "val")
+    val_sections = _draw(index, float(val), seed) if isinstance(val, float | int) else _named(index, val, "val")
     if train is None:
         train_sections = [name for name in _sections(index) if name not in set(val_sections)]
     else:

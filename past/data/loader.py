@@ -1,0 +1,279 @@
+"""Loaders: worker processes that make batches, ranks that stop together, and a place in the epoch that can be saved."""
+
+import hashlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import cast
+
+import torch
+import torch.distributed as dist
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from past.data.batches import BatchMaker
+from past.data.index import ShardIndex
+from past.data.plan import EpochPlan, Phase, Reading
+from past.data.stream import Faults, plan_of, shard_stream
+from past.distributed import is_distributed
+from past.errors import DataError
+from past.types import CellBatch
+
+log = logging.getLogger(__name__)
+
+
+class Agreement:
+    """Keeps the ranks together: before any of them uses a batch, each knows how all the others fare.
+
+    Made on all ranks at once (it opens a process group of its own, over gloo, so that it crosses nobody's traffic).
+    """
+
+    def __init__(self) -> None:
+        self._group: dist.ProcessGroup | None = None
+        if is_distributed():
+            self._group = cast("dist.ProcessGroup", dist.new_group(backend="gloo"))
+
+    def check(self, failure: str | None, skipped: int) -> int:
+        """Return how many samples all ranks together have skipped.
+
+        Raises:
+            DataError: some rank failed; on every rank, with that rank's message.
+        """
+        if self._group is None:
+            if failure is not None:
+                raise DataError(failure)
+            return skipped
+        own = torch.tensor([failure is not None, skipped])
+        states = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(states, own, group=self._group)
+        if any(state[0] for state in states):
+            messages: list[str | None] = [None] * len(states)
+            dist.all_gather_object(messages, failure, group=self._group)
+            rank, message = next((i, message) for i, message in enumerate(messages) if message is not None)
+            raise DataError(f"rank {rank}: {message}")
+        return sum(int(state[1]) for state in states)
+
+
+@dataclass
+class _Delivery:
+    """What a worker hands over: a batch, or why there is none."""
+
+    batch: CellBatch | None
+    faults: Faults = field(default_factory=Faults)
+    failure: str | None = None
+
+    def pin_memory(self) -> "_Delivery":
+        return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One set of shards, how one rank reads it, and what becomes of its samples.
+
+    Attributes:
+        index: the shards.
+        make: makes the batches.
+        reading: how they are read.
+        rank: of `reading.world` ranks.
+        seed: of the run.
+        workers: processes that read and decode; 0: the caller's own.
+        agreement: keeps the ranks together.
+        max_skipped: with `make.on_error="skip"`, the share of an epoch's samples above which all ranks stop.
+        pin_memory: whether batches are put into pinned memory.
+    """
+
+    index: ShardIndex
+    make: BatchMaker
+    reading: Reading
+    rank: int
+    seed: int
+    workers: int
+    agreement: Agreement
+    max_skipped: float = 0.001
+    pin_memory: bool = False
+
+    def plan(self, epoch: int, before: tuple[Phase, ...] = ()) -> EpochPlan:
+        """Plan an epoch, or what `before` left of it."""
+        return plan_of(self.index, rank=self.rank, seed=self.seed, epoch=epoch, reading=self.reading, before=before)
+
+    def read(
+        self, epoch: int, position: int = 0, before: tuple[Phase, ...] = (), waited: Callable[[float], object] = float
+    ) -> Iterator[CellBatch]:
+        """Yield the rank's batches of an epoch from `position` on; `waited` is told the seconds that each took to come.
+
+        Raises:
+            DataError: a sample cannot be read, or too many; on all ranks, before any uses the batch.
+        """
+        dataset = _Worker(self, epoch, position, before)
+        deliveries = iter(DataLoader(dataset, batch_size=None, num_workers=self.workers, pin_memory=self.pin_memory))
+        plan = self.plan(epoch, before)
+        skipped: Counter[str] = Counter()
+        for number in range(position, plan.batches):
+            began = time.perf_counter()
+            batch = self._agree(deliveries, skipped, plan.total)
+            waited(time.perf_counter() - began)
+            if skipped and number == plan.batches - 1:
+                log.warning("epoch %d: rank %d skipped %s", epoch, self.rank, _shown(skipped))
+            yield batch
+
+    def _agree(self, deliveries: Iterator[_Delivery], skipped: Counter[str], total: int) -> CellBatch:
+        try:
+            delivery = next(deliveries)
+        except BaseException as error:
+            # A worker that was killed, or a fault of this program: the other ranks must not wait for this one.
+            if not isinstance(error, DataError):
+                self._tell_others(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            raise
+        for shard in delivery.faults.skipped - skipped:
+            log.warning("%s: skipped a sample: %s", shard, delivery.faults.first)
+        skipped.update(delivery.faults.skipped)
+        everyone = self.agreement.check(delivery.failure, skipped.total())
+        if everyone > self.max_skipped * total:
+            raise DataError(
+                f"{everyone:,} of {total:,} samples could not be read, more than data.max_skipped={self.max_skipped:g}"
+                f" allows (rank {self.rank}: {_shown(skipped)}): run 'past verify {self.index.root}'"
+            )
+        assert delivery.batch is not None
+        return delivery.batch
+
+    def _tell_others(self, failure: str) -> None:
+        if is_distributed():
+            self.agreement.check(failure, 0)
+
+
+class _Worker(IterableDataset[_Delivery]):
+    """What a worker process runs."""
+
+    def __init__(self, feed: Feed, epoch: int, position: int, before: tuple[Phase, ...]) -> None:
+        # the process group stays with the parent
+        self._index, self._make, self._reading, self._seed = feed.index, feed.make, feed.reading, feed.seed
+        self._rank, self._epoch, self._position, self._before = feed.rank, epoch, position, before
+
+    def __iter__(self) -> Iterator[_Delivery]:
+        info = get_worker_info()
+        try:
+            for raw in shard_stream(
+                self._index,
+                rank=self._rank,
+                seed=self._seed,
+                reading=self._reading,
+                epoch=self._epoch,
+                position=self._position,
+                before=self._before,
+                worker=0 if info is None else info.id,
+                workers=1 if info is None else info.num_workers,
+                on_error=self._make.on_error,
+            ):
+                yield _Delivery(*self._make(raw, self._epoch))
+        except DataError as error:
+            yield _Delivery(None, failure=str(error))
+
+
+class Loader:
+    """Every sample once, from the start, each time it is iterated; for validation and inference."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def __len__(self) -> int:
+        return self._feed.plan(0).batches
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        return self._feed.read(0)
+
+
+class TrainingLoader:
+    """A new epoch each time it is iterated, and a state that continues an epoch where it was.
+
+    The state counts the batches that were used: those that workers made ahead are made again. It holds on any number
+    of ranks and workers, with any batch size.
+
+    Args:
+        feed: what is read.
+        in_flight: number of batches that were handed out and are still being used (0 or 1).
+
+    Attributes:
+        epoch: the epoch that is being read, from 0.
+        seconds_waited: time spent waiting for batches, since the start.
+    """
+
+    def __init__(self, feed: Feed, in_flight: Callable[[], int] = int) -> None:
+        self._feed = feed
+        self._in_flight = in_flight
+        self.epoch = 0
+        self._position = 0  # batches handed out, in this phase of the epoch
+        self._before: tuple[Phase, ...] = ()
+        self._begun = False  # whether the next iteration is a new epoch
+        self.seconds_waited = 0.0
+
+    def __len__(self) -> int:
+        """Batches of this rank in the current epoch, those before a change of ranks included."""
+        return sum(phase.batches for phase in self._before) + self._feed.plan(self.epoch, self._before).batches
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        # all of it happens at the first `next`: an iterator that nobody reads from changes nothing
+        over = self._position >= self._feed.plan(self.epoch, self._before).batches
+        if self._begun or over:
+            self.epoch, self._position, self._before = self.epoch + 1, 0, ()
+        self._begun = True
+        for batch in self._feed.read(self.epoch, self._position, self._before, self._wait):
+            self._position += 1
+            yield batch
+
+    def _wait(self, seconds: float) -> None:
+        self.seconds_waited += seconds
+
+    def state_dict(self) -> dict[str, object]:
+        """Return the place in the epoch as plain values; the same on all ranks."""
+        return {
+            "shards": _fingerprint(self._feed.index),
+            "seed": self._feed.seed,
+            "epoch": self.epoch,
+            "phases": [
+                {"reading": asdict(phase.reading), "batches": phase.batches}
+                for phase in (*self._before, Phase(self._feed.reading, self._position - self._in_flight()))
+            ],
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Continue from a state, of this or of another number of ranks.
+
+        Raises:
+            DataError: the state is of other shards or another seed.
+        """
+        for name, own in (("shards", _fingerprint(self._feed.index)), ("seed", self._feed.seed)):
+            if state[name] != own:
+                raise DataError(
+                    f"the checkpoint is in the middle of an epoch of other data ({name} {state[name]}, now {own}): "
+                    "give the data and seed it was trained with, or start a new run from its weights"
+                )
+        phases = [Phase(Reading(**phase["reading"]), phase["batches"]) for phase in state["phases"]]  # type: ignore[attr-defined]
+        *before, last = (phase for phase in phases)
+        self.epoch, self._begun = int(state["epoch"]), False  # type: ignore[call-overload]
+        if last.reading == self._feed.reading or last.batches == 0:
+            self._before, self._position = tuple(before), last.batches
+            return
+        self._before, self._position = (*before, last), 0
+        plan = self._feed.plan(self.epoch, self._before)
+        log.warning(
+            "epoch %d goes on with %d ranks × batches of %d after %d batches with %d × %d: the %s samples left "
+            "are shared out anew, none twice and none lost%s",
+            self.epoch,
+            self._feed.reading.world,
+            self._feed.reading.batch_size,
+            last.batches,
+            last.reading.world,
+            last.reading.batch_size,
+            f"{plan.total:,}",
+            "" if plan.batches else f", but for the last {plan.total}, fewer than there are ranks",
+        )
+
+
+def _fingerprint(index: ShardIndex) -> str:
+    lines = "\n".join(f"{shard.name} {shard.samples}" for shard in index.shards)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def _shown(skipped: Counter[str]) -> str:
+    return ", ".join(f"{count} of {shard}" for shard, count in skipped.most_common(5)) or "none"

@@ -1,0 +1,105 @@
+"""What may change about a training sample without changing what it is: its orientation, its stain, its depth.
+
+All of it is drawn from (seed, epoch, the sample's key), so that it does not depend on ranks, workers or batches.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from past.errors import ConfigError
+from past.types import RawCell
+
+# Optical densities of haematoxylin, eosin and DAB in R, G, B (Ruifrok & Johnston 2001)
+STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+_TURN, _STAIN, _THIN = range(3)  # what the numbers of a sample are drawn for
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which changes are made, and how large.
+
+    Attributes:
+        turns: flips and quarter turns, all eight equally likely; neighbours turn with their crop.
+        stain: σ of the jitter in stain space: each stain's density times U(1 - σ, 1 + σ) plus U(-σ, σ) (Tellez et al.
+            2018, who use 0.05); 0: none.
+        thinning: a cell loses a share of its transcripts drawn from U(0, thinning), and so do its neighbours; 0: none.
+    """
+
+    turns: bool = True
+    stain: float = 0.05
+    thinning: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("stain", "thinning"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"augmentation.{name}={getattr(self, name)}: use 0 to below 1")
+
+    def orientations(self, keys: Sequence[str], seed: int, epoch: int) -> np.ndarray:
+        """Return (B, 3) bool: whether to swap x and y, then to mirror x, then to mirror y."""
+        if not self.turns:
+            return np.zeros((len(keys), 3), bool)
+        return draw(keys, seed, epoch, _TURN, 3) < 0.5
+
+    def jitter_stain(self, crops: torch.Tensor, keys: Sequence[str], seed: int, epoch: int) -> torch.Tensor:
+        """Return (B, 3, H, W) uint8 crops with their stains jittered, on the device that they are on."""
+        if not self.stain:
+            return crops
+        low, high = 1 - self.stain, 1 + self.stain
+        uniform = draw(keys, seed, epoch, _STAIN, 6)
+        scale = low + (high - low) * uniform[:, :3]
+        shift = self.stain * (2 * uniform[:, 3:] - 1)
+        mixing = np.linalg.inv(STAINS) @ (scale[:, :, None] * STAINS)  # (B, 3, 3): density → stains → density
+        weight = torch.as_tensor(mixing.transpose(0, 2, 1), dtype=torch.float32).to(crops.device, non_blocking=True)
+        bias = torch.as_tensor(shift @ STAINS, dtype=torch.float32).to(crops.device, non_blocking=True)
+        density = -torch.log((crops.flatten(2).float() + 1) / 256)
+        density = torch.baddbmm(bias[:, :, None], weight, density)
+        return (torch.exp(-density) * 256 - 1).round_().clamp_(0, 255).to(torch.uint8).view_as(crops)
+
+    def thin(self, cells: Sequence[RawCell], seed: int, epoch: int) -> Sequence[RawCell]:
+        """Return the cells with some of their transcripts taken away at random."""
+        if not self.thinning:
+            return cells
+        keep = 1 - self.thinning * draw([cell.key for cell in cells], seed, epoch, _THIN, 1)[:, 0]
+        return [_thinned(cell, share, seed, epoch) for cell, share in zip(cells, keep, strict=True)]
+
+
+def orient(crop: np.ndarray, swap: bool, mirror_x: bool, mirror_y: bool) -> np.ndarray:
+    """Return a view of a (3, H, H) crop in one of its eight orientations."""
+    crop = crop.transpose(0, 2, 1) if swap else crop
+    return crop[:, :: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
+
+
+def orient_positions(positions: np.ndarray, orientations: np.ndarray) -> np.ndarray:
+    """Turn (B, K, 2) positions, relative to the cell, as `orient` turns the crops by (B, 3) orientations."""
+    turned = np.where(orientations[:, None, :1], positions[..., ::-1], positions)
+    return turned * np.where(orientations[:, None, 1:], np.float32(-1), np.float32(1))
+
+
+def draw(keys: Sequence[str], seed: int, epoch: int, purpose: int, numbers: int) -> np.ndarray:
+    """Return (B, numbers) uniform numbers in [0, 1) that follow from each key, seed, epoch and purpose alone."""
+    names = [hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys]
+    state = np.frombuffer(b"".join(names), "<u8").copy()
+    for word in (seed, epoch, purpose):
+        state = _mix(state ^ _mix(np.uint64(word % 2**64)))
+    columns = _mix(np.arange(1, numbers + 1, dtype=np.uint64))
+    return (_mix(state[:, None] ^ columns) >> np.uint64(11)) * 2.0**-53
+
+
+def _mix(x: np.ndarray | np.uint64) -> np.ndarray:
+    """One step of splitmix64 (Steele, Lea & Flood 2014), element by element."""
+    x = np.atleast_1d(x) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _thinned(cell: RawCell, keep: float, seed: int, epoch: int) -> RawCell:
+    name = int.from_bytes(hashlib.blake2b(cell.key.encode(), digest_size=8).digest(), "little")
+    counts = np.random.default_rng([name, seed, epoch]).binomial(cell.counts.astype(np.int64), keep)
+    left = counts > 0
+    offsets = np.concatenate([[0], np.cumsum(left)])[cell.offsets]
+    return replace(cell, genes=cell.genes[left], counts=counts[left], offsets=offsets)
