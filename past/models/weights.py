@@ -1,10 +1,10 @@
 """Weight files: reading one without executing it, and loading one without leaving anything out."""
 
 import pickle
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,36 +16,44 @@ from past.errors import CheckpointError
 SHOWN = 4
 
 
-def read_weights(path: str | Path, key: str | None = None) -> dict[str, torch.Tensor]:
-    """Read a state dict onto the CPU: `.safetensors`, or a torch file, of which nothing but tensors is ever loaded.
-
-    Args:
-        path: the file.
-        key: for a torch file whose state dict lies under a key; None: the file is the state dict itself.
+def read_torch(path: Path) -> dict[str, Any]:
+    """Read a torch file's dictionary onto the CPU; nothing but tensors and plain values is ever loaded.
 
     Raises:
-        CheckpointError: no such file, broken, not weights only, or not a state dict.
+        CheckpointError: no such file, broken, not a dictionary, or one that would have to run code.
     """
-    path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such weight file; give a .safetensors, .bin or .pth file")
+        raise CheckpointError(f"{path}: no such weight file; give a .safetensors, .bin, .pth or .ckpt file")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path}: holds more than tensors and was not loaded, because such a file can run code: "
-            "ask for a file of weights only, or save its state dict alone"
+            f"{path}: not a weight file, or one that holds more than weights and could run code; it was not loaded: "
+            "save its state dict alone"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, zipfile.BadZipFile, OSError) as error:
-        raise CheckpointError(f"{path}: not a weight file, or cut off ({error}); fetch it again") from error
-    if key is not None:
-        if not isinstance(content, dict) or key not in content:
-            found = ", ".join(list(map(str, content))[:5]) if isinstance(content, dict) else type(content).__name__
-            raise CheckpointError(f"{path}: no key {key!r} in it, found {found}: a checkpoint of another program?")
-        content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise CheckpointError(f"{path}: not a state dict (names → tensors); save model.state_dict() alone")
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}): cut off, or not a weight file") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds {type(content).__name__}, not a state dict; save model.state_dict()")
     return content
+
+
+def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor]:
+    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under the first of `keys` that is there.
+
+    Raises:
+        CheckpointError: no such file, broken, or not a state dict (names → tensors).
+    """
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path}: missing, cut off, or not a .safetensors file ({error})") from error
+    content = read_torch(path)
+    state = next((content[key] for key in keys if key in content), content)
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+    return state
 
 
 @dataclass(frozen=True)

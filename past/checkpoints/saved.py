@@ -1,0 +1,164 @@
+"""Our own form of a trained model: a directory of `weights.safetensors` and `model.json`, from which it is built again.
+
+`model.json` holds the plain config of every part, the tokenizer (its gene list and that list's hash) and the crops'
+scale, so a model can be used without the program's configuration or the data it was trained on.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from past.errors import CheckpointError, ConfigError
+from past.files import write_atomically
+from past.genes import gene_hash
+from past.models.cell_encoder import CellEncoder
+from past.models.colour import ColourEncoder, ColourStatistics
+from past.models.expression_encoder import ExpressionEncoder
+from past.models.fusion import Add, Concat, CrossAttention, Film, Gated, WeightedAdd
+from past.models.image_encoder import ImageEncoder
+from past.models.layers import Part
+from past.models.niche_encoder import NicheEncoder
+from past.models.past import PASTModel
+from past.models.stpath import STPath
+from past.models.weights import load_strictly, read_torch, read_weights
+
+VERSION = 1
+WEIGHTS = "weights.safetensors"
+DESCRIPTION = "model.json"
+_IMAGE_PARTS = (ImageEncoder, ColourEncoder, ColourStatistics)
+_CELL_PARTS = (CellEncoder, ExpressionEncoder, NicheEncoder)
+_FUSIONS = (Add, WeightedAdd, Gated, Film, Concat, CrossAttention)
+PARTS: dict[str, type[Part]] = {
+    part.__name__: part for part in (PASTModel, STPath, *_IMAGE_PARTS, *_CELL_PARTS, *_FUSIONS)
+}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model and what it needs to know of its data.
+
+    Attributes:
+        model: the PASTModel, or a part of one; in evaluation mode after loading.
+        tokenizer: what `Tokenizer.state()` returns; at least `vocabulary_hash`, or empty where nothing is known.
+        crops: `mpp` (µm/px or "native") and `px` of the crops it was trained on, or empty.
+        source: where the weights came from, for people.
+    """
+
+    model: Part
+    tokenizer: Mapping[str, object] = field(default_factory=dict)
+    crops: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
+
+    def require_vocabulary(self, genes: Sequence[str]) -> None:
+        """Check that the model's tokens number exactly `genes`.
+
+        Raises:
+            CheckpointError: another vocabulary, with both hashes, or none recorded.
+        """
+        own, given = self.tokenizer.get("vocabulary_hash"), gene_hash(genes)
+        if own is None:
+            raise CheckpointError(f"{self.source}: its vocabulary is not known; import it again with --genes FILE")
+        if own != given:
+            raise CheckpointError(
+                f"{self.source}: its vocabulary is {own}, the data's is {given} ({len(genes):,} genes): "
+                "use the gene list that it was trained on"
+            )
+
+
+def build_part(config: Mapping[str, object]) -> Part:
+    """Build a part, and the parts within it, from the plain `Part.config`; weights are random.
+
+    Raises:
+        CheckpointError: names a part that does not exist here.
+    """
+    name = config.get("part")
+    if name not in PARTS:
+        raise CheckpointError(f"part {name!r} is not known here: the checkpoint is of a newer version, or was edited")
+    arguments = {
+        key: build_part(cast(Mapping[str, object], value)) if isinstance(value, Mapping) and "part" in value else value
+        for key, value in config.items()
+        if key != "part"
+    }
+    return PARTS[str(name)](**arguments)
+
+
+def save_model(out: Path, saved: Saved) -> None:
+    """Write the directory `out`, whole or not at all.
+
+    Raises:
+        ConfigError: `out` exists already; it is left as it is.
+    """
+    if out.exists():
+        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        content = {
+            "version": VERSION,
+            "source": saved.source,
+            "model": saved.model.config,
+            "crops": dict(saved.crops),
+            "tokenizer": dict(saved.tokenizer),
+        }
+        state = {name: tensor.contiguous().cpu() for name, tensor in saved.model.state_dict().items()}
+        save_file(state, part / WEIGHTS)
+        write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def load_model(path: str | Path) -> Saved:
+    """Read a directory that `save_model` wrote, or a training run's `.ckpt`; the model is in evaluation mode.
+
+    Raises:
+        CheckpointError: missing, broken, of a newer version, or weights that do not fit their description.
+    """
+    path = Path(path)
+    description, state = _read_directory(path) if path.is_dir() else _read_training(path)
+    model = build_part(cast(Mapping[str, object], description["model"]))
+    load_strictly(model, state, path)
+    return Saved(model.eval(), description.get("tokenizer") or {}, description.get("crops") or {}, str(path))
+
+
+def load_part(path: str | Path, name: str | None = None) -> nn.Module:
+    """Read a model, or one part of it (`cell_encoder`, `image_encoder`, …), as initial weights for training.
+
+    Raises:
+        CheckpointError: as `load_model`, or no such part.
+    """
+    model = load_model(path).model.train()
+    if name is None:
+        return model
+    part = getattr(model, name, None)
+    if not isinstance(part, nn.Module):
+        raise CheckpointError(f"{path}: no part {name!r}; it has {', '.join(dict(model.named_children()))}")
+    return part
+
+
+def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    file = path / DESCRIPTION
+    try:
+        description = json.loads(file.read_text())
+        version = description["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: no model there ({DESCRIPTION}: {error}); 'past import' makes one") from error
+    if version != VERSION:
+        raise CheckpointError(f"{file}: version {version}, this program reads {VERSION}: import the model again")
+    return description, read_weights(path / WEIGHTS)
+
+
+def _read_training(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    content = read_torch(path)
+    if "past" not in content or "state_dict" not in content:
+        raise CheckpointError(f"{path}: not a checkpoint of train.py; released files are read with 'past import'")
+    state = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    return content["past"], state

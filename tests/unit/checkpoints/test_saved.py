@@ -1,0 +1,132 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from past.checkpoints.saved import Saved, build_part, load_model, load_part, save_model
+from past.errors import CheckpointError, ConfigError
+from past.genes import gene_hash
+from past.models.colour import ColourEncoder
+from past.models.expression_encoder import ExpressionEncoder
+from past.models.fusion import Film
+from past.models.layers import Part
+from past.models.niche_encoder import NicheEncoder
+from past.models.past import PASTModel
+
+GENES = ["A", "B", "C"]
+
+
+def small_model() -> PASTModel:
+    return PASTModel(
+        ColourEncoder(width=8, hidden=8),
+        ExpressionEncoder(33, width=12, hidden=8),
+        NicheEncoder(12, hidden=4, width=12),
+        Film(12),
+        dim=6,
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    tokenizer = {"vocabulary": GENES, "vocabulary_hash": gene_hash(GENES)}
+    save_model(tmp_path / "model", Saved(small_model(), tokenizer, {"mpp": 0.5, "px": 32}, "a test"))
+    return tmp_path / "model"
+
+
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+def test_a_saved_model_comes_back_whole(tmp_path: Path) -> None:
+    model = small_model()
+    model.cell_encoder.standardise(torch.rand(33), 1 + torch.rand(33))  # type: ignore[attr-defined]
+    save_model(tmp_path / "m", Saved(model, {"vocabulary_hash": gene_hash(GENES)}, {"mpp": 0.5}))
+    back = load_model(tmp_path / "m")
+    assert isinstance(back.model, PASTModel)
+    assert back.model.config == model.config
+    assert same_weights(model, back.model)
+    assert not back.model.training
+    assert back.crops == {"mpp": 0.5}
+    back.require_vocabulary(GENES)
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["model.json", "weights.safetensors"]
+
+
+def test_another_vocabulary_is_refused_with_both_hashes(saved: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"{gene_hash(GENES)}.*{gene_hash(['B'])}"):
+        load_model(saved).require_vocabulary(["B"])
+
+
+def test_an_existing_directory_is_never_touched(saved: Path) -> None:
+    before = {path: path.read_bytes() for path in saved.iterdir()}
+    with pytest.raises(ConfigError, match="exists already"):
+        save_model(saved, Saved(small_model()))
+    assert {path: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        save_model(tmp_path / "m", Saved(small_model(), {"vocabulary": object()}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_checkpoint_is_read_as_well(tmp_path: Path) -> None:
+    model = small_model()
+    state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    carried = {"model": model.config, "tokenizer": {"vocabulary_hash": "x"}}
+    torch.save({"state_dict": state, "past": carried}, tmp_path / "last.ckpt")
+    back = load_model(tmp_path / "last.ckpt")
+    assert same_weights(model, back.model)
+    assert back.tokenizer == {"vocabulary_hash": "x"}
+    torch.save({"state_dict": state}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match="past import"):
+        load_model(tmp_path / "other.ckpt")
+
+
+def test_one_part_serves_as_initial_weights(saved: Path) -> None:
+    part = load_part(saved, "cell_encoder")
+    assert isinstance(part, ExpressionEncoder)
+    assert part.training
+    whole = load_part(saved)
+    assert same_weights(part, whole.cell_encoder)  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match="image_encoder, cell_encoder, niche_encoder, fusion"):
+        load_part(saved, "cells")
+
+
+def edit(change: Callable[[dict], None], folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    change(content)
+    (folder / "model.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda content: content.update(version=99), "version 99"),
+        (lambda content: content["model"].update(part="Later"), "'Later' is not known"),
+        (lambda content: content["model"].update(dim=7), "of another shape"),
+        (lambda content: content.pop("version"), "no model there"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(change: Callable[[dict], None], sentence: str, saved: Path) -> None:
+    edit(change, saved)
+    with pytest.raises(CheckpointError, match=sentence):
+        load_model(saved)
+
+
+def test_missing_files_are_named(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such weight file"):
+        load_model(tmp_path / "nowhere")
+    (saved / "weights.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        load_model(saved)
+
+
+def test_config_is_plain_and_builds_an_equal_part() -> None:
+    model = small_model()
+    config = json.loads(json.dumps(model.config))
+    again = build_part(config)
+    assert again.config == model.config
+    assert isinstance(again, Part)
+    assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in model.state_dict().items()}
