@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -15,6 +15,9 @@ from rich.table import Table
 from past.errors import ConfigError, DataError, PastError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from past.checkpoints.saved import Saved
     from past.data.index import ShardIndex
     from past.data.shard_set import ShardSettings
     from past.data.shards import Report
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading molecules out of histology.")
 shards = typer.Typer(no_args_is_help=True, help="Turn tissue sections into shards for training.")
 app.add_typer(shards, name="shards")
+imports = typer.Typer(no_args_is_help=True, help="Read checkpoints that others released into our own form.")
+app.add_typer(imports, name="import")
 
 Out = Annotated[Path, typer.Option(help="Directory of the shards; a command that was stopped goes on in it.")]
 Px = Annotated[int, typer.Option(help="Side of the crops in pixels.")]
@@ -35,6 +40,17 @@ Only = Annotated[
     typer.Option(help="Write only this section: its name, or its number counted from 0 (array jobs); repeatable."),
 ]
 Workers = Annotated[int, typer.Option(help="Processes; each holds one section in memory.")]
+
+Checkpoint = Annotated[Path, typer.Argument(help="The released file (.pth, .bin, .ckpt or .safetensors).")]
+ModelOut = Annotated[Path, typer.Option("--out", help="Directory to make; an existing one is never touched.")]
+Vocabulary = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--genes", help="The gene list that its tokens number (.h5ad, .json or .txt)."),
+]
+XeniumMean = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Mean of each gene over Xenium cells that express it (.npy): orders the tokens."),
+]
 
 
 def main() -> None:
@@ -189,6 +205,60 @@ def _table(index: "ShardIndex") -> None:
         table.add_row(name, *words, f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}")
     Console().print(table)
     _tell(index)
+
+
+@imports.command("past")
+def import_past(
+    checkpoint: Checkpoint, out: ModelOut, genes: Vocabulary = None, xenium_mean: XeniumMean = None
+) -> None:
+    """The released PAST, every name of it accounted for.
+
+    Example: past import past past.pth --out models/past --genes nicheformer_genes.h5ad
+    """
+    from past.checkpoints import published
+
+    _import(out, lambda: published.import_past(checkpoint, *_vocabulary(genes, xenium_mean)))
+
+
+@imports.command("nicheformer")
+def import_nicheformer(
+    checkpoint: Checkpoint, out: ModelOut, genes: Vocabulary = None, xenium_mean: XeniumMean = None
+) -> None:
+    """Nicheformer, as initial weights of PAST's cell encoder."""
+    from past.checkpoints import published
+
+    _import(out, lambda: published.import_nicheformer(checkpoint, *_vocabulary(genes, xenium_mean)))
+
+
+@imports.command("uni")
+def import_uni(checkpoint: Checkpoint, out: ModelOut) -> None:
+    """UNI, as initial weights of PAST's image encoder."""
+    from past.checkpoints import published
+
+    _import(out, lambda: published.import_uni(checkpoint))
+
+
+def _vocabulary(genes: Path | None, xenium_mean: Path | None) -> "tuple[Sequence[str] | None, np.ndarray | None]":
+    import numpy as np
+
+    from past.genes import read_genes
+
+    try:
+        mean = None if xenium_mean is None else np.load(xenium_mean, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"--xenium-mean {xenium_mean}: not a .npy of plain numbers ({error})") from error
+    return None if genes is None else read_genes(genes), mean
+
+
+def _import(out: Path, read: "Callable[[], Saved]") -> None:
+    from past.checkpoints.saved import require_free, save_model
+
+    require_free(out)
+    saved = read()
+    save_model(out, saved)
+    parameters = sum(parameter.numel() for parameter in saved.model.parameters())
+    vocabulary = saved.tokenizer.get("vocabulary_hash", "not known")
+    Console(stderr=True).print(f"{out}: {parameters:,} parameters of {saved.source}, vocabulary {vocabulary}")
 
 
 @contextlib.contextmanager

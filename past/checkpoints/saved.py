@@ -90,14 +90,19 @@ def build_part(config: Mapping[str, object]) -> Part:
     return PARTS[str(name)](**arguments)
 
 
+def require_free(out: Path) -> None:
+    """Raise ConfigError if `out` exists: a model is never written over."""
+    if out.exists():
+        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
+
+
 def save_model(out: Path, saved: Saved) -> None:
     """Write the directory `out`, whole or not at all.
 
     Raises:
         ConfigError: `out` exists already; it is left as it is.
     """
-    if out.exists():
-        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
+    require_free(out)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
