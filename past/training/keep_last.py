@@ -47,7 +47,7 @@ class KeepLast(Callback):
         stop = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
         due = trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps
         if stop or due or trainer.is_last_batch:
-            trainer.save_checkpoint(self._path)
+            trainer.save_checkpoint(self._path, weights_only=False)
         if stop:
             trainer.should_stop = True
             trainer.limit_val_batches = 0
