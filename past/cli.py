@@ -114,6 +114,36 @@ def shards_anndata(
     _write(out, sources, settings, read_genes(genes) if genes else union_of_genes(sections), only, workers)
 
 
+@shards.command("synthetic")
+def shards_synthetic(
+    out: Out,
+    patients: Annotated[int, typer.Option(help="Synthetic patients; each has its own stain and expression.")] = 4,
+    sections_per_patient: Annotated[int, typer.Option(help="Sections of each.")] = 1,
+    cells: Annotated[int, typer.Option(help="Recorded cells of each section; its area follows.")] = 600,
+    seed: Annotated[int, typer.Option(help="Of the whole set: the same seed gives the same bytes.")] = 0,
+    mpp: Mpp = "0.5",
+    px: Px = 224,
+    neighbours: Neighbours = 8,
+    image_format: Format = "jpg",
+    cells_per_shard: PerShard = 2_000,
+    only: Only = None,
+    workers: Workers = 1,
+) -> None:
+    """Shards of a simulated tissue in H&E, with known cell types, for a first try and for tests.
+
+    Example: past shards synthetic --out data/synthetic
+    """
+    from past.data.shard_set import ShardSettings
+    from past.data.sources.synthetic.profiles import GENES
+    from past.data.sources.synthetic.section import SyntheticSource
+
+    if min(patients, sections_per_patient, cells) < 1:
+        raise ConfigError("--patients, --sections-per-patient and --cells must be 1 or more")
+    sources = [SyntheticSource(p, s, cells, seed) for p in range(patients) for s in range(sections_per_patient)]
+    settings = ShardSettings("synthetic", px, _mpp(mpp), neighbours, image_format, cells_per_shard)
+    _write(out, sources, settings, GENES, only, workers)
+
+
 @shards.command("merge")
 def shards_merge(folder: Annotated[Path, typer.Argument(help="Directory of the shards.")]) -> None:
     """Join the sections that several writers made into one index, and prove that nothing is there twice."""

@@ -1,0 +1,95 @@
+"""Synthetic patients and their sections: a source like any other, made from seeds."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from past.data.sources.h5ad import over_genes
+from past.data.sources.synthetic import expression, histology, layout, profiles
+from past.data.sources.tissue import TissueSection
+from past.keys import Keys
+from past.types import Section
+
+ORGAN: Final = "synthetic breast"
+TECHNOLOGY: Final = "Xenium"
+SPECIES: Final = "Homo sapiens"
+_AREA = 1350.0  # µm² of tissue a recorded cell: about one nucleus in four is recorded
+_MARGIN = 56.0  # µm around the recorded cells, so that their crops are full of tissue
+
+
+@dataclass(frozen=True)
+class SyntheticSource:
+    """One section of one synthetic patient; patients differ in stain, expression, tumour and inflammation.
+
+    Attributes:
+        patient: number of the patient, from 0.
+        number: number of the section within the patient, from 0.
+        cells: recorded cells; the section's area follows.
+        seed: of the set.
+    """
+
+    patient: int
+    number: int = 0
+    cells: int = 600
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The section's name."""
+        return f"{self.patient_name}S{self.number + 1}"
+
+    @property
+    def patient_name(self) -> str:
+        """The patient's name."""
+        return f"P{self.patient + 1:02d}"
+
+    def origin(self) -> dict[str, object]:
+        """Return the numbers that the section follows from."""
+        return asdict(self)
+
+    def open(self, genes: Sequence[str] = profiles.GENES) -> TissueSection:
+        """Make the section, its counts over `genes`."""
+        of_patient = np.random.default_rng([self.seed, self.patient])
+        stain, levels = histology.draw_stain(of_patient), expression.patient_levels(of_patient)
+        tumour, immune = of_patient.uniform(0.3, 0.5), of_patient.lognormal(0, 0.4)
+        rng = np.random.default_rng([self.seed, self.patient, self.number + 1])
+        side = float(np.ceil(np.sqrt(self.cells * _AREA) + 2 * _MARGIN))
+        plan = layout.plan_section(rng, side, tumour, immune)
+        image = histology.render(rng, plan, stain)
+        counts, _ = over_genes(expression.draw_counts(rng, plan, levels), profiles.GENES, genes)
+        within = np.flatnonzero(((plan.places > _MARGIN) & (plan.places < side - _MARGIN)).all(axis=1))
+        kept = np.sort(rng.choice(within, min(self.cells, len(within)), replace=False))
+        return TissueSection(
+            section=Section(self.name, self.patient_name, ORGAN, TECHNOLOGY, SPECIES),
+            image=image,
+            mpp=histology.MPP,
+            centres=plan.places[kept] / histology.MPP,
+            counts=counts[kept],
+            names=[f"cell{i:06d}" for i in kept],
+            cell_types=[profiles.NAMES[kind] for kind in plan.types[kept]],
+        )
+
+
+def synthetic_section(source: SyntheticSource) -> tuple[anndata.AnnData, TissueSection]:
+    """Make a section as a user would bring it: AnnData whose `obsm['spatial']` are pixels of the section's image."""
+    tissue = source.open()
+    adata = anndata.AnnData(
+        X=tissue.counts,
+        obs=pd.DataFrame({Keys.CELL_TYPE: list(tissue.cell_types or ())}, index=pd.Index(tissue.names)),
+        var=pd.DataFrame(index=pd.Index(profiles.GENES)),
+        uns={
+            Keys.META: {
+                "um_per_px": tissue.mpp,
+                "patient": tissue.section.patient,
+                "organism": tissue.section.species,
+                "tissue": tissue.section.organ,
+                "platform": tissue.section.technology,
+            }
+        },
+    )
+    adata.obsm[Keys.SPATIAL] = tissue.centres.astype(np.float32)
+    return adata, tissue
