@@ -1,0 +1,68 @@
+"""Sets of shards for tests, written in milliseconds: tiny crops, few genes, any sizes."""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from past.data.index import INDEX, Shard, ShardIndex
+from past.data.shard_format import add_member, encode_sample
+from past.types import CellRecord, Section
+
+GENES = tuple(f"G{i}" for i in range(30))
+SIDE = 16
+
+
+def a_record(number: int, rows: int = 3, side: int = SIDE) -> CellRecord:
+    """A cell that differs from every other number's."""
+    rng = np.random.default_rng(number)
+    genes = [np.sort(rng.choice(len(GENES), 1 + (number + row) % 9, replace=False)) for row in range(rows)]
+    flat = np.concatenate(genes)
+    return CellRecord(
+        name=f"cell {number}",
+        crop=rng.integers(0, 255, (side, side, 3), dtype=np.uint8),
+        mpp=0.5,
+        genes=flat,
+        counts=rng.integers(1, 20, len(flat)),
+        offsets=np.cumsum([0, *map(len, genes)]),
+        positions=rng.random((rows, 2)) * 100,
+    )
+
+
+def members(number: int, section: str = "S0", patient: str = "P0", image_format: str = "png") -> dict[str, bytes]:
+    """The three members of a sample, by name."""
+    about = Section(section, patient, "breast", "Xenium", "Homo sapiens")
+    return dict(encode_sample(a_record(number), about, f"{section}_{number:07d}", len(GENES), image_format))
+
+
+def tar_of(contents: dict[str, bytes]) -> bytes:
+    """A USTAR archive of these members."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in contents.items():
+            add_member(tar, name, content)
+    return file.getvalue()
+
+
+def write_set(root: Path, sizes: Sequence[int], patients: int = 3, image_format: str = "png") -> ShardIndex:
+    """Write one shard of its own section for each size, and the index."""
+    root.mkdir(parents=True, exist_ok=True)
+    shards = []
+    for i, size in enumerate(sizes):
+        section, patient = f"S{i}", f"P{i % patients}"
+        one = [members(number, section, patient, image_format) for number in range(size)]
+        content = tar_of({name: body for sample in one for name, body in sample.items()})
+        (root / f"{section}-000000.tar").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        shards.append(Shard(f"{section}-000000.tar", size, len(content), digest, section, (patient,)))
+    index = ShardIndex(GENES, tuple(shards), {"px": SIDE, "mpp": 0.5, "neighbours": 2}, {}, str(root))
+    (root / INDEX).write_text(index.to_json())
+    return index
+
+
+def keys_of(index: ShardIndex) -> list[str]:
+    """Every sample's key, in the index's order."""
+    return [f"{shard.section}_{number:07d}" for shard in index.shards for number in range(shard.samples)]

@@ -1,0 +1,78 @@
+"""Decoding: exact pixels, and nothing decoded that claims too much."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from past.data.images import decode, image_size
+from past.errors import DataError
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (37, 53, 3), dtype=np.uint8)
+
+
+def encoded(kind: str, pixels: np.ndarray = PIXELS, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("JPEG", {"progressive": True}),
+        ("PNG", {}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"lossless": True, "exif": b"Exif\0\0aaaa"}),
+    ],
+)
+def test_pixels_are_pillows(kind: str, options: dict[str, object]) -> None:
+    content = encoded(kind, **options)
+    assert image_size(content) == (37, 53)
+    with Image.open(io.BytesIO(content)) as image:
+        expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(decode(content).permute(1, 2, 0).numpy(), expected)
+
+
+def huge_png() -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def huge(content: bytes) -> bytes:
+    """The same image, claiming 60,000 × 60,000 (a WebP: the most that it can)."""
+    changed = bytearray(content)
+    if content[:2] == b"\xff\xd8":
+        place = content.index(b"\xff\xc0") + 5
+        changed[place : place + 4] = struct.pack(">HH", 60_000, 60_000)
+    else:
+        changed[26:30] = struct.pack("<HH", 16_383, 16_383)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("content", [huge_png(), huge(encoded("JPEG")), huge(encoded("WEBP"))])
+def test_an_image_that_claims_too_much_is_not_decoded(content: bytes) -> None:
+    with pytest.raises(DataError, match=r"its image claims (60,000 × 60,000|16,383 × 16,383) px: wanted at most 4096"):
+        decode(content)
+    with pytest.raises(DataError, match="wanted 224 × 224, so it was not decoded"):
+        decode(content, side=224)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_cut_off_image_is_damaged(kind: str) -> None:
+    content = encoded(kind)
+    with pytest.raises(DataError, match="its image does not decode"):
+        decode(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\xff\xd8\xff\xd9", b"RIFF0000WEBPXXXX" + bytes(20), b"%!PS-Adobe"]
+)
+def test_other_formats_are_refused(content: bytes) -> None:
+    with pytest.raises(DataError, match=r"its image (begins with|is a JPEG without|is a WebP without)"):
+        decode(content)

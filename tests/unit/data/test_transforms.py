@@ -1,0 +1,66 @@
+"""Augmentation: drawn from the key alone, true to tissue."""
+
+import numpy as np
+import pytest
+import torch
+
+from past.data.transforms import Augmentation, draw, orient, orient_positions
+from past.errors import ConfigError
+from past.types import RawCell
+
+KEYS = [f"S_{i:07d}" for i in range(400)]
+
+
+def test_numbers_follow_from_key_seed_epoch_and_purpose_alone() -> None:
+    numbers = draw(KEYS, seed=1, epoch=2, purpose=0, numbers=4)
+    np.testing.assert_array_equal(draw(KEYS[::-1], 1, 2, 0, 4)[::-1], numbers)
+    np.testing.assert_array_equal(draw(KEYS[:3], 1, 2, 0, 2), numbers[:3, :2])
+    for other in (draw(KEYS, 2, 2, 0, 4), draw(KEYS, 1, 3, 0, 4), draw(KEYS, 1, 2, 1, 4)):
+        assert abs(np.corrcoef(other.ravel(), numbers.ravel())[0, 1]) < 0.1
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    np.testing.assert_allclose(numbers.mean(0), 0.5, atol=0.06)
+    np.testing.assert_allclose(np.corrcoef(numbers.T), np.eye(4), atol=0.2)
+
+
+def test_a_neighbour_turns_with_the_crop() -> None:
+    orientations = Augmentation().orientations(KEYS, 0, 0)
+    assert len({tuple(row) for row in orientations}) == 8
+    for swap, mirror_x, mirror_y in {tuple(row) for row in orientations}:
+        crop = np.zeros((3, 9, 9), np.uint8)
+        crop[:, 4 + 1, 4 + 3] = 255  # a mark at x = 3, y = 1 from the middle
+        _, y, x = np.argwhere(orient(crop, swap, mirror_x, mirror_y))[0]
+        turned = orient_positions(np.array([[[3.0, 1.0]]]), np.array([[swap, mirror_x, mirror_y]]))
+        assert turned.tolist() == [[[x - 4, y - 4]]]
+    assert not Augmentation(turns=False).orientations(KEYS, 0, 0).any()
+
+
+def test_stain_jitter_is_small_and_its_absence_is_exact() -> None:
+    crops = torch.randint(0, 256, (8, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert Augmentation(stain=0).jitter_stain(crops, KEYS[:8], 0, 0) is crops
+    barely = Augmentation(stain=1e-6).jitter_stain(crops, KEYS[:8], 0, 0)
+    torch.testing.assert_close(barely, crops, atol=1, rtol=0)
+    jittered = Augmentation(stain=0.05).jitter_stain(crops, KEYS[:8], 0, 0)
+    change = (jittered.float() - crops.float()).abs()
+    assert 1 < change.mean() < 30
+    torch.testing.assert_close(Augmentation(stain=0.05).jitter_stain(crops[3:4], KEYS[3:4], 0, 0), jittered[3:4])
+
+
+def test_thinning_takes_transcripts_and_keeps_rows() -> None:
+    cell = RawCell(
+        "S_1", "s.tar", b"", np.arange(60, dtype=np.uint16), np.full(60, 50, np.uint8),
+        np.array([0, 20, 20, 60], np.int32), np.zeros((3, 2), np.float32), {},
+    )  # fmt: skip
+    assert Augmentation().thin([cell], 0, 0)[0] is cell
+    thinned = Augmentation(thinning=0.9).thin([cell], 0, 0)[0]
+    again = Augmentation(thinning=0.9).thin([cell], 0, 0)[0]
+    np.testing.assert_array_equal(thinned.counts, again.counts)
+    assert thinned.counts.sum() < cell.counts.sum()
+    assert (thinned.counts > 0).all()
+    assert thinned.offsets[1] == thinned.offsets[2]
+    assert thinned.offsets[-1] == len(thinned.counts) == len(thinned.genes)
+
+
+def test_values_out_of_range_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"augmentation.stain=1.5: use 0 to below 1"):
+        Augmentation(stain=1.5)
