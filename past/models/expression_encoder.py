@@ -36,6 +36,7 @@ class ExpressionEncoder(Part):
     def standardise(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
         """Read every gene as (value - mean) / scale from now on; both (vocabulary_size,), `scale` > 0."""
         self.gene_mean.copy_(mean)
+        self.gene_mean[PADDING] = 0  # whose embedding is never to learn
         self.gene_scale.copy_(scale)
 
     def node_features(self, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

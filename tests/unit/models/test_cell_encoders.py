@@ -1,0 +1,114 @@
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from past.errors import ConfigError
+from past.models.cell_encoder import CellEncoder
+from past.models.expression_encoder import ExpressionEncoder
+from past.vocabularies import PADDING
+
+GENES, LENGTH = 40, 7
+CONTEXT_TOKENS = torch.tensor([[4, 9, 5], [4, 9, 6]])
+
+
+def transformer(**changes: Any) -> CellEncoder:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"context": 12, "width": 8, "layers": 2, "heads": 2, "feedforward": 16}
+    return CellEncoder(GENES, **(sizes | changes)).eval()
+
+
+def expression() -> ExpressionEncoder:
+    torch.manual_seed(0)
+    encoder = ExpressionEncoder(GENES, width=8, hidden=16).eval()
+    encoder.standardise(torch.rand(GENES), 0.5 + torch.rand(GENES))
+    return encoder
+
+
+def cells() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two cells, of 7 genes and of 4."""
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.stack([30 + torch.randperm(10, generator=generator)[:LENGTH] for _ in range(2)])
+    values = torch.rand(2, LENGTH, generator=generator)
+    tokens[1, 4:], values[1, 4:] = PADDING, 0
+    return tokens, values
+
+
+@pytest.mark.parametrize("encoder", [transformer(), expression()], ids=["transformer", "expression"])
+def test_padding_changes_nothing(encoder: CellEncoder | ExpressionEncoder) -> None:
+    tokens, values = cells()
+    wider = torch.full((2, 2), PADDING)
+    longer = torch.cat([tokens, wider], 1), torch.cat([values, torch.zeros(2, 2)], 1)
+    torch.testing.assert_close(encoder(*longer, CONTEXT_TOKENS), encoder(tokens, values, CONTEXT_TOKENS))
+    torch.testing.assert_close(encoder.node_features(*longer), encoder.node_features(tokens, values))
+
+
+@pytest.mark.parametrize("encoder", [transformer(), expression()], ids=["transformer", "expression"])
+def test_a_cell_without_genes_is_finite_and_learns(encoder: CellEncoder | ExpressionEncoder) -> None:
+    tokens, values = torch.full((2, LENGTH), PADDING), torch.zeros(2, LENGTH)
+    out = encoder(tokens, values, CONTEXT_TOKENS) + encoder.node_features(tokens, values)
+    out.sum().backward()
+    gradient = encoder.tokens.weight.grad
+    assert out.isfinite().all()
+    assert gradient is not None
+    assert gradient.isfinite().all()
+    assert (gradient[PADDING] == 0).all()
+
+
+def test_the_published_mean_counts_padding_up_to_the_context() -> None:
+    tokens, values = cells()
+    published = transformer(pool="mean_with_padding")
+    wider = torch.full((2, 2), PADDING)
+    longer = torch.cat([tokens, wider], 1), torch.cat([values, torch.zeros(2, 2)], 1)
+    out = published(tokens, values, CONTEXT_TOKENS)
+    torch.testing.assert_close(out, published(*longer, CONTEXT_TOKENS))
+    assert not torch.allclose(out, transformer()(tokens, values, CONTEXT_TOKENS))
+
+
+def test_a_sentence_is_cut_to_the_context() -> None:
+    tokens, values = cells()
+    short = transformer(context=6)
+    torch.testing.assert_close(
+        short(tokens, values, CONTEXT_TOKENS), short(tokens[:, :3], values[:, :3], CONTEXT_TOKENS)
+    )
+
+
+def test_the_transformer_reads_the_order_of_genes() -> None:
+    tokens, values = cells()
+    out = transformer()(tokens[:1], values[:1], CONTEXT_TOKENS[:1])
+    assert not torch.allclose(out, transformer()(tokens[:1].flip(1), values[:1], CONTEXT_TOKENS[:1]), atol=1e-4)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations(range(LENGTH)))
+def test_the_expression_encoder_does_not(order: list[int]) -> None:
+    tokens, values = cells()
+    encoder = expression()
+    permuted = encoder(tokens[:, order], values[:, order], CONTEXT_TOKENS)
+    torch.testing.assert_close(permuted, encoder(tokens, values, CONTEXT_TOKENS), rtol=1e-4, atol=1e-5)
+
+
+def test_the_expression_encoder_is_a_linear_map_of_standardised_values() -> None:
+    tokens, values = cells()
+    encoder = expression()
+    dense = torch.zeros(2, GENES).scatter(1, tokens, values)
+    dense[:, PADDING] = 0
+    bag = (dense - encoder.gene_mean) / encoder.gene_scale @ encoder.tokens.weight
+    torch.testing.assert_close(encoder.node_features(tokens, values), encoder.norm(bag))
+
+
+def test_both_take_several_cells_at_once_as_nodes() -> None:
+    tokens, values = cells()
+    for encoder in (transformer(), expression()):
+        nodes = encoder.node_features(tokens[None], values[None])
+        assert nodes.shape == (1, 2, 8)
+        torch.testing.assert_close(nodes[0], encoder.node_features(tokens, values))
+
+
+def test_settings_that_cannot_work_are_named() -> None:
+    with pytest.raises(ConfigError, match="heads=3"):
+        transformer(heads=3)
+    with pytest.raises(ConfigError, match="pool='max'"):
+        transformer(pool="max")
