@@ -28,6 +28,8 @@ shards = typer.Typer(no_args_is_help=True, help="Turn tissue sections into shard
 app.add_typer(shards, name="shards")
 imports = typer.Typer(no_args_is_help=True, help="Read checkpoints that others released into our own form.")
 app.add_typer(imports, name="import")
+exports = typer.Typer(no_args_is_help=True, help="Write our own models in the form that others released.")
+app.add_typer(exports, name="export")
 
 Out = Annotated[Path, typer.Option(help="Directory of the shards; a command that was stopped goes on in it.")]
 Px = Annotated[int, typer.Option(help="Side of the crops in pixels.")]
@@ -266,6 +268,79 @@ def import_uni(checkpoint: Checkpoint, out: ModelOut) -> None:
     from past.checkpoints import published
 
     _import(out, lambda: published.import_uni(checkpoint))
+
+
+@imports.command("stpath")
+def import_stpath_weights(
+    checkpoint: Checkpoint,
+    out: ModelOut,
+    genes: Annotated[Path, typer.Option(help="symbol2ensembl.json, published beside the weights.")],
+) -> None:
+    """The released STPath, every name of it accounted for.
+
+    Example: past import stpath stfm.pth --genes symbol2ensembl.json --out models/stpath
+    """
+    from past.checkpoints.published_stpath import import_stpath
+
+    _import(out, lambda: import_stpath(checkpoint, genes))
+
+
+@exports.command("stpath")
+def export_stpath_weights(
+    model: Annotated[Path, typer.Argument(help="A model's directory, or a training run's .ckpt.")],
+    out: Annotated[Path, typer.Option(help="Directory to make, for stfm.pth and symbol2ensembl.json.")],
+) -> None:
+    """STPath in its released form, for the published program.
+
+    Example: past export stpath models/stpath --out released
+    """
+    from past.checkpoints.published_stpath import export_stpath
+    from past.checkpoints.saved import load_model
+
+    export_stpath(load_model(model), out)
+
+
+@app.command("predict")
+def predict(
+    features: Annotated[Path, typer.Option(help="Features of a slide: .h5 (HEST, TRIDENT, CLAM) or .h5ad.")],
+    weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
+    out: Annotated[Path, typer.Option(help="The .h5ad to write.")],
+    organ: Annotated[Optional[str], typer.Option(help="STPath's name of the organ; else Others.")] = None,  # noqa: UP045
+    technology: Annotated[Optional[str], typer.Option(help="STPath's name of it; else not told.")] = None,  # noqa: UP045
+    genes: Annotated[Optional[str], typer.Option(help="Names parted by commas; else all.")] = None,  # noqa: UP045
+    context: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by obsm['spatial']."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1,
+    samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1,
+    chunk: Annotated[Optional[int], typer.Option(help="Query spots at a time; else chosen.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Of dropout.")] = 0,
+) -> None:
+    """Expression of a slide's spots from their image features, by STPath.
+
+    Example: past predict --features F.h5 --weights models/stpath --organ Breast --genes EPCAM,ERBB2 --out PRED.h5ad
+    """
+    from past.data.sources.h5ad import read_adata
+    from past.inference.expression import load_stpath
+    from past.inference.features import read_features
+
+    slide = read_features(features)
+    adata = load_stpath(weights).predict(
+        slide.features,
+        slide.coords,
+        organ=organ,
+        technology=technology,
+        genes=[name.strip() for name in genes.split(",")] if genes else None,
+        context=read_adata(context) if context else None,
+        steps=steps,
+        samples=samples,
+        chunk=chunk,
+        names=slide.names,
+        out=out,
+        seed=seed,
+    )
+    Console(stderr=True).print(f"{out}: {adata.n_obs:,} spots × {adata.n_vars:,} genes, {adata.uns['past']['method']}")
 
 
 def _vocabulary(genes: Path | None, xenium_mean: Path | None) -> "tuple[Sequence[str] | None, np.ndarray | None]":

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from past.errors import DataError
+from past.genes import gene_hash
 
 PADDING: Final = 0
 MASK: Final = 1  # of genes: a spot whose expression is not known
@@ -103,6 +104,24 @@ class GeneVocabulary:
             raise DataError(f'{path}: should be {{"symbol": "Ensembl id", …}}; give symbol2ensembl.json of the weights')
         return GeneVocabulary(symbols)
 
+    @staticmethod
+    def from_state(state: Mapping[str, object]) -> "GeneVocabulary":
+        """Build the vocabulary that `state()` describes, as a checkpoint carries it.
+
+        Raises:
+            DataError: the state is not one of a gene vocabulary.
+        """
+        symbols = state.get("symbols")
+        if not isinstance(symbols, dict):
+            raise DataError(
+                "the checkpoint carries no gene vocabulary: import it again with --genes symbol2ensembl.json"
+            )
+        return GeneVocabulary(symbols)
+
+    def state(self) -> dict[str, object]:
+        """Return plain values from which the vocabulary is built again, and the hash that names it."""
+        return {"vocabulary_hash": gene_hash(self.ids), "symbols": self.symbols}
+
     @property
     def tokens(self) -> int:
         """Number of tokens, padding and mask included."""
@@ -131,10 +150,3 @@ class GeneVocabulary:
                 f"{shown}{_nearest(unknown[0], self._token_of)}; leave them out or give their other name"
             )
         return np.fromiter((self._token_of[name] for name in names), dtype=np.int64, count=len(names))
-
-    def shared(self) -> dict[str, tuple[str, ...]]:
-        """Return, for each id that several names share, these names."""
-        names: dict[str, list[str]] = {}
-        for symbol, gene in self.symbols.items():
-            names.setdefault(gene, []).append(symbol)
-        return {gene: tuple(symbols) for gene, symbols in names.items() if len(symbols) > 1}

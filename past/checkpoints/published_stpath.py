@@ -1,14 +1,22 @@
 """STPath's released `stfm.pth` (a plain state dict) to our names and back, every name accounted for."""
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
 from past.checkpoints.keymap import Rule, apply_keymap
+from past.checkpoints.saved import Saved, require_free
 from past.errors import CheckpointError
+from past.files import atomic_file, write_atomically
 from past.models.stpath import STPath
+from past.models.weights import read_weights
+from past.stpath_vocabularies import GeneVocabulary
 
+ENCODER = "Prov-GigaPath"  # whose features the released weights read
+WEIGHTS_FILE, GENES_FILE = "stfm.pth", "symbol2ensembl.json"
 TABLE = "expression.table.weight"  # transposed: ours has one row per gene, so that a call touches only those it needs
 PAIRS = (  # how names begin: (published, ours); `*` is a block's number
     ("input_encoder.image_embed", "image"),
@@ -86,3 +94,37 @@ def to_published(model: STPath) -> dict[str, torch.Tensor]:
     """Return the weights under their published names and layouts: what `from_published` reads."""
     own = model.state_dict()
     return {rename(name, TO_PUBLISHED): (own[name].T if name == TABLE else own[name]).contiguous() for name in own}
+
+
+def import_stpath(path: Path, genes: Path) -> Saved:
+    """Read a released weights file with the gene list that is published beside it.
+
+    Raises:
+        CheckpointError: not STPath's weights, more than tensors in the file, or a gene list of another size.
+        DataError: the gene list cannot be read.
+    """
+    model = from_published(read_weights(path), str(path))
+    vocabulary = GeneVocabulary.read(genes)
+    if vocabulary.tokens != len(model.head.bias):
+        raise CheckpointError(
+            f"{genes}: {vocabulary.tokens:,} tokens ({len(vocabulary.ids):,} ids and two), but {path} has "
+            f"{len(model.head.bias):,}: give the symbol2ensembl.json of these weights"
+        )
+    return Saved(model, vocabulary.state(), {"encoder": ENCODER}, path.name)
+
+
+def export_stpath(saved: Saved, out: Path) -> None:
+    """Write `stfm.pth` and `symbol2ensembl.json` as released into a new directory.
+
+    Raises:
+        CheckpointError: not STPath.
+        ConfigError: `out` exists; it is left as it is.
+    """
+    if not isinstance(saved.model, STPath):
+        raise CheckpointError(
+            f"{saved.source}: holds a {type(saved.model).__name__}, not STPath; export STPath's weights"
+        )
+    require_free(out)
+    write_atomically(out / GENES_FILE, json.dumps(GeneVocabulary.from_state(saved.tokenizer).symbols) + "\n")
+    with atomic_file(out / WEIGHTS_FILE) as file:
+        torch.save(to_published(saved.model), file)

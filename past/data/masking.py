@@ -117,17 +117,24 @@ def choose_masked(spots: int, masking: Masking, rng: np.random.Generator) -> tup
     return masked[:wholly], masked[wholly:]
 
 
-def hide(expression: csr_matrix, wholly: np.ndarray, partly: np.ndarray, rng: np.random.Generator) -> SparseExpression:
-    """Return what is told of (N, tokens): nothing of rows `wholly`, a random half of each of `partly`."""
+def drop_half(expression: csr_matrix, spots: np.ndarray, rng: np.random.Generator) -> csr_matrix:
+    """Return (N, tokens) of which each of `spots` has lost a random half of its genes."""
+    dropped = expression.copy()
+    for spot in spots:
+        start, stop = expression.indptr[spot : spot + 2]
+        dropped.data[start + rng.permutation(stop - start)[: (stop - start) // 2]] = 0
+    dropped.eliminate_zeros()
+    return dropped
+
+
+def tell(expression: csr_matrix, masked: np.ndarray) -> SparseExpression:
+    """Return what the model is told of (N, tokens): the expression of all rows but `masked` (m,), which are masked."""
     spots = len(expression.indptr) - 1
     rows = np.repeat(np.arange(spots), np.diff(expression.indptr))
-    told = ~np.isin(rows, wholly)
-    for spot in partly:
-        start, stop = expression.indptr[spot : spot + 2]
-        told[start + rng.permutation(stop - start)[: (stop - start) // 2]] = False
-    rows = np.concatenate([rows[told], wholly])
-    genes = np.concatenate([expression.indices[told], np.full(len(wholly), MASK)])
-    values = np.concatenate([expression.data[told], np.ones(len(wholly))])
+    told = ~np.isin(rows, masked)
+    rows = np.concatenate([rows[told], masked])
+    genes = np.concatenate([expression.indices[told], np.full(len(masked), MASK)])
+    values = np.concatenate([expression.data[told], np.ones(len(masked))])
     order = np.argsort(rows, kind="stable")
     return SparseExpression(
         torch.from_numpy(genes[order].astype(np.int64)),
@@ -153,7 +160,7 @@ def masked_example(slide: Slide, masking: Masking, rng: np.random.Generator) -> 
         lengths=(len(patch),),
         technology=torch.from_numpy(np.where(told, slide.technology, PADDING)),
         organ=torch.full((len(patch),), slide.organ),
-        expression=hide(expression, wholly, partly, rng),
+        expression=tell(drop_half(expression, partly, rng), wholly),
         scored=(
             ScoredSlide(
                 torch.from_numpy(masked),

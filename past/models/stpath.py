@@ -10,6 +10,7 @@ from torch import nn
 
 from past.models.attention import PackedSlides, distance_attention
 from past.models.gene_embedding import ExpressionEmbedding, GeneHead
+from past.models.layers import Part
 from past.types import SlideBatch
 
 ROWS = 4096  # spots at a time through layers that see one spot alone, where no gradient is wanted
@@ -64,7 +65,7 @@ class Block(nn.Module):
         return _by_rows(lambda rows: rows + self.mlp(rows), x)
 
 
-class STPath(nn.Module):
+class STPath(Part):
     """One token per spot: image feature + expression (known or masked) + technology + organ, through `depth` blocks.
 
     Args:
@@ -78,8 +79,12 @@ class STPath(nn.Module):
         attention_dropout: of attention weights.
         technologies: technology tokens.
         organs: organ tokens.
+
+    Attributes:
         chunk: query spots at a time in attention; None chooses.
     """
+
+    chunk: int | None = None
 
     def __init__(
         self,
@@ -94,10 +99,8 @@ class STPath(nn.Module):
         attention_dropout: float = 0.1,
         technologies: int = 5,
         organs: int = 25,
-        chunk: int | None = None,
     ) -> None:
         super().__init__()
-        self.chunk = chunk
         self.image = nn.Linear(features, dim)
         self.expression = ExpressionEmbedding(tokens, dim)
         self.technology = nn.Embedding(technologies, dim)
