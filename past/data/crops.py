@@ -5,10 +5,12 @@ import math
 import numpy as np
 from PIL import Image
 
+from past.data.pictures import Picture
+
 _SUPPORT = 3  # the Lanczos kernel's reach, in pixels of the coarser side
 
 
-def cut_crop(image: Image.Image, x: float, y: float, px: int, scale: float = 1.0) -> np.ndarray:
+def cut_crop(image: Picture, x: float, y: float, px: int, scale: float = 1.0) -> np.ndarray:
     """Cut the square of `px` × `px` pixels around a centre, black outside the image.
 
     At scale 1 the image's own pixels are copied (the centre rounded to a pixel's edge); otherwise the square's exact,
@@ -31,7 +33,7 @@ def cut_crop(image: Image.Image, x: float, y: float, px: int, scale: float = 1.0
     margin = math.ceil(_SUPPORT * max(scale, 1.0))
     left, top = math.floor(x - side / 2) - margin, math.floor(y - side / 2) - margin
     window = math.ceil(side) + 2 * margin + 1
-    near = image.crop((left, top, left + window, top + window))  # PIL fills with black outside
+    near = image.crop((left, top, left + window, top + window))  # black outside
     box_left, box_top = x - side / 2 - left, y - side / 2 - top
     box = (box_left, box_top, box_left + side, box_top + side)
     return np.array(near.resize((px, px), Image.Resampling.LANCZOS, box=box))

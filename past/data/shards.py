@@ -86,6 +86,7 @@ def write_section(
         report(source.name, cells, cells)
         return progress
     tissue = source.open(genes)
+    tissue.check()
     claim_settings(root, settings, genes)
     facts = {**asdict(tissue.section), "cells": len(tissue), **tissue.facts, "source": origin}
     facts.pop("section")

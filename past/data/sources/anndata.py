@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from past.data.sources.h5ad import over_genes, read_adata, read_counts, read_meta, read_places, sha256_of
-from past.data.sources.images import check_inside, check_on_tissue, find_image, read_image
+from past.data.sources.images import find_image, open_picture
 from past.data.sources.tissue import TissueSection
 from past.errors import DataError
 from past.genes import require_unique
@@ -69,10 +69,8 @@ class AnnDataSource:
         if not len(kept):
             raise DataError(f"{self.name}: no cell is left: none of its {len(places)} has a count of the set's genes")
         image_path = self.image or find_image(self.path, _text(meta, "image"))
-        image = read_image(image_path)
+        image = open_picture(image_path)
         centres = places[kept] * (places_mpp / mpp)
-        check_inside(self.name, image.size, centres)
-        check_on_tissue(self.name, image, mpp, centres)
         types = adata.obs[Keys.CELL_TYPE].astype(str).tolist() if Keys.CELL_TYPE in adata.obs else None
         return TissueSection(
             section=section,

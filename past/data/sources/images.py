@@ -1,15 +1,26 @@
-"""A section's H&E image, read whole, and whether the cells lie on its tissue."""
+"""A section's H&E image, and whether the cells lie on its tissue."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from past.data.pictures import Picture
+from past.data.sources.tiff import open_tiff
 from past.errors import DataError
 
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF
 MAX_PIXELS = 4_000_000_000  # 12 GB as RGB: a whole-slide image at full resolution; beyond, the header lies
+_MODES = {
+    "RGBA": "RGBA",
+    "L": "one grey channel (fluorescence?)",
+    "I;16": "16-bit grey (fluorescence?)",
+    "CMYK": "CMYK",
+}
 _SATURATED = 20  # of 255: stained tissue lies above in every section that we have seen, glass and black borders below
+_BRIGHT = 100  # of 255, the darkest channel: glass and stroma lie above, fluorescence below
 _BACKGROUND = 0.1  # of the cells on tissue: below, they belong elsewhere
 _GAIN = 0.2  # of the cells: what exchanging x and y must gain to be what happened
 
@@ -28,17 +39,32 @@ def find_image(h5ad: Path, named: str | None) -> Path:
     return found[0]
 
 
-def read_image(path: Path) -> Image.Image:
-    """Read and decode an image as RGB.
+def open_picture(path: Path) -> Picture:
+    """Open an H&E image: a TIFF to be read by region, any other decoded whole.
 
     Raises:
-        DataError: it is missing, of an unknown format, too large, or cut off.
+        DataError: it is missing, damaged, of an unknown format, or not RGB of 8 bits a channel.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such image")
+    with path.open("rb") as file:
+        start = file.read(4)
+    return open_tiff(path) if start in TIFF else read_image(path)
+
+
+def read_image(path: Path) -> Image.Image:
+    """Read and decode an RGB image.
+
+    Raises:
+        DataError: it is missing, of an unknown format, too large, cut off, or not RGB of 8 bits a channel.
     """
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # whole-slide images are larger than PIL's default
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path}: claims {image.width} × {image.height} px, more than {MAX_PIXELS:,} in all")
+            if image.mode not in ("RGB", "P"):
+                raise DataError(f"{path}: {_MODES.get(image.mode, image.mode)}: give the H&E image as RGB of 8 bits")
             return image.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
@@ -63,10 +89,24 @@ def check_inside(section: str, size: tuple[int, int], centres: np.ndarray) -> No
     )
 
 
-def check_on_tissue(section: str, image: Image.Image, mpp: float, centres: np.ndarray) -> None:
-    """Raise DataError where nearly all centres (n, 2) lie on background, or many more would with x and y exchanged."""
-    step = max(1, round(8 / mpp))  # means over 8 µm: about a cell
-    small = np.asarray(image.reduce(step)).astype(np.int16)
+def overview(image: Picture, mpp: float) -> tuple[np.ndarray, int]:
+    """Return the image (h, w, 3) int16 at about a cell's size a pixel, 6 to 11 µm, and its pixels per pixel of that."""
+    step = 2 ** max(0, round(math.log2(8 / mpp)))  # a power of two: the pyramid in the file has it
+    return np.asarray(image.reduce(step)).astype(np.int16), step
+
+
+def check_on_tissue(section: str, image: Picture, mpp: float, centres: np.ndarray) -> None:
+    """Raise DataError where nearly all centres (n, 2) lie on background, or many more would with x and y exchanged.
+
+    Also where nothing in the image is bright, as glass and pale stroma are in every H&E.
+    """
+    small, step = overview(image, mpp)
+    brightest = np.percentile(small.min(axis=-1), 99)
+    if brightest < _BRIGHT:
+        raise DataError(
+            f"{section}: the brightest of its image is {brightest:.0f} of 255: fluorescence? "
+            "give the H&E, whose glass is white"
+        )
     tissue = small.max(axis=-1) - small.min(axis=-1) > _SATURATED
     here, exchanged = (_share_on(tissue, centres[:, order] / step) for order in ([0, 1], [1, 0]))
     if exchanged - here > _GAIN:

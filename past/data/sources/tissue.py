@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 from scipy.sparse import csr_matrix
 
 from past.data.crops import cut_crop
 from past.data.neighbours import nearest
+from past.data.pictures import Picture
+from past.data.sources.images import check_inside, check_on_tissue
 from past.types import CellRecord, Section
 
 
@@ -19,7 +20,7 @@ class TissueSection:
 
     Attributes:
         section: what is known of it as a whole.
-        image: RGB.
+        image: RGB, in memory or read by region.
         mpp: µm/px of the image.
         centres: (n, 2) float64 x, y in pixels of the image.
         counts: (n, genes) raw counts over the set's gene list, indices ascending, no stored zeros.
@@ -29,7 +30,7 @@ class TissueSection:
     """
 
     section: Section
-    image: Image.Image
+    image: Picture
     mpp: float
     centres: np.ndarray
     counts: csr_matrix
@@ -39,6 +40,11 @@ class TissueSection:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def check(self) -> None:
+        """Raise DataError where cells lie outside the image, off its tissue, or on no H&E."""
+        check_inside(self.section.section, self.image.size, self.centres)
+        check_on_tissue(self.section.section, self.image, self.mpp, self.centres)
 
     def records(self, *, px: int, mpp: float | None, neighbours: int, start: int = 0) -> Iterator[CellRecord]:
         """Yield the cells from `start` on, in the section's order.

@@ -1,0 +1,185 @@
+"""What all readers of files share: what the user may say in their place, the gene list, the order of cells."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from past.data.pictures import Picture, reading_order
+from past.data.sources.h5ad import sha256_of
+from past.data.sources.tissue import TissueSection
+from past.errors import DataError
+from past.genes import match_genes, read_synonyms
+from past.types import Section
+from past.vocabularies import SPECIES, TECHNOLOGY, canonical
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user says of a section, in place of what its files say; None: as the files say.
+
+    Attributes:
+        image: the H&E image.
+        image_mpp: its µm/px.
+        patient: whose the section is.
+        organ: free text.
+        technology: one of past.vocabularies.TECHNOLOGY.
+        species: one of past.vocabularies.SPECIES.
+        min_counts: cells with fewer counts of the set's genes are left out.
+        gene_tables: tables of Ensembl ids and symbols, for a set whose gene list has other names than the section.
+    """
+
+    image: Path | None = None
+    image_mpp: float | None = None
+    patient: str | None = None
+    organ: str | None = None
+    technology: str | None = None
+    species: str | None = None
+    min_counts: int = 1
+    gene_tables: tuple[Path, ...] = ()
+
+    def section(self, name: str, **said: str | None) -> Section:
+        """Return the section's description from what its files say of patient, organ, technology and species.
+
+        Raises:
+            DataError: nobody says what organ, technology or species it is, or a word is not known.
+        """
+        found = {word: getattr(self, word) or said.get(word) for word in ("patient", "organ", "technology", "species")}
+        missing = [word for word, value in found.items() if not value and word != "patient"]
+        if missing:
+            options = " ".join(f"--{word}" for word in missing)
+            raise DataError(f"{name}: its files say no {' and no '.join(missing)}: give {options}")
+        if not found["patient"]:
+            _log.warning("%s: its files name no patient: taken for a patient of its own; give --patient", name)
+        return Section(
+            section=name,
+            patient=str(found["patient"] or name),
+            organ=str(found["organ"]),
+            technology=canonical(str(found["technology"]), TECHNOLOGY, f"{name}: technology"),
+            species=canonical(str(found["species"]), SPECIES, f"{name}: species"),
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a section's files say, before a gene list is brought to it.
+
+    Attributes:
+        section: what is known of it as a whole.
+        image: its H&E.
+        mpp: µm/px of the image.
+        centres: (n, 2) float64 x, y of the cells in pixels of the image.
+        counts: (n, features) raw counts.
+        features: each feature's names, the one that a set is made of by default first.
+        names: (n,) the cells' own names.
+        cell_types: (n,) known types, or None.
+        facts: what the index should say of it besides.
+    """
+
+    section: Section
+    image: Picture
+    mpp: float
+    centres: np.ndarray
+    counts: csr_matrix
+    features: Sequence[tuple[str, ...]]
+    names: Sequence[str]
+    cell_types: list[str] | None = None
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileSource(ABC):
+    """A section that lies in files; a reader says which, and what they say.
+
+    Attributes:
+        path: the file or folder that the user names.
+        given: what the user says in place of the files.
+    """
+
+    path: Path
+    given: Given = Given()
+
+    @property
+    def name(self) -> str:
+        """The section's name."""
+        return self.path.resolve().stem
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """Return the files that the section is made from; DataError where one is missing."""
+
+    @abstractmethod
+    def genes(self) -> tuple[str, ...]:
+        """Return the genes' names, without reading counts."""
+
+    @abstractmethod
+    def read(self) -> Reading:
+        """Read everything; DataError where something is wrong, naming the section."""
+
+    def origin(self) -> dict[str, object]:
+        """Return the SHA-256 of every file, and what the user said in their place."""
+        hashes = [sha256_of(path) for path in (*self.files(), *self.given.gene_tables)]
+        said = asdict(replace(self.given, image=None, gene_tables=()))
+        return {"sha256": hashes, **{word: value for word, value in said.items() if value != getattr(Given, word)}}
+
+    def open(self, genes: Sequence[str]) -> TissueSection:
+        """Read the section, its counts over `genes`, its cells in the order in which their crops are read fastest.
+
+        Raises:
+            DataError: what is wrong with it, or no cell left.
+        """
+        reading = self.read()
+        synonyms: dict[str, set[str]] = {}
+        for table in self.given.gene_tables:
+            for name, others in read_synonyms(table).items():
+                synonyms[name] = synonyms.get(name, set()) | others
+        positions = match_genes(reading.features, genes, synonyms)
+        counts = over_genes(reading.counts, positions, len(genes))
+        total = np.asarray(counts.sum(axis=1)).ravel()
+        kept = np.flatnonzero(total >= max(1, self.given.min_counts))
+        unmapped = [names[0] for names, position in zip(reading.features, positions, strict=True) if position < 0]
+        if not len(kept):
+            raise DataError(
+                f"{self.name}: no cell is left: none of its {len(total)} has {max(1, self.given.min_counts)} counts of "
+                f"the set's {len(genes)} genes, which {len(unmapped)} of its {len(positions)} are not in: "
+                "a matrix of another panel or species? give another --genes, or --gene-table"
+            )
+        kept = kept[reading_order(reading.image, reading.centres[kept])]
+        types = reading.cell_types
+        return TissueSection(
+            section=reading.section,
+            image=reading.image,
+            mpp=reading.mpp,
+            centres=reading.centres[kept],
+            counts=counts[kept],
+            names=[str(reading.names[i]) for i in kept],
+            cell_types=None if types is None else [types[i] for i in kept],
+            facts={
+                "files": [path.name for path in self.files()],
+                **reading.facts,
+                "cells_dropped": len(total) - len(kept),
+                "genes_dropped": len(unmapped),
+                "genes_unmapped": unmapped,
+            },
+        )
+
+
+def over_genes(counts: csr_matrix, positions: np.ndarray, genes: int) -> csr_matrix:
+    """Return the counts (n, genes) with each feature at its position in a gene list (-1: nowhere), same ones summed."""
+    known = np.flatnonzero(positions >= 0)
+    kept: Any = csr_matrix(counts[:, known])
+    mapped = csr_matrix((kept.data, positions[known][kept.indices], kept.indptr), shape=(kept.shape[0], genes))
+    mapped.sum_duplicates()
+    return mapped
+
+
+def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
+    """Return all sections' genes in the order in which they first occur."""
+    return tuple(dict.fromkeys(gene for source in sources for gene in source.genes()))

@@ -1,0 +1,43 @@
+"""Tables and files in a folder, as instruments leave them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from past.errors import DataError
+
+
+def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure: str) -> Path:
+    """Return the one file that matches: the first pattern that finds any, in the first folder.
+
+    Raises:
+        DataError: none, or several of which we cannot know which is meant.
+    """
+    for folder in folders:
+        for pattern in patterns:
+            found = sorted(path for path in folder.glob(pattern) if path.is_file())
+            if len(found) > 1:
+                names = ", ".join(path.name for path in found[:3])
+                raise DataError(f"{folder}: {len(found)} files could be {what} ({names}): {cure}")
+            if found:
+                return found[0]
+    raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: {cure}")
+
+
+def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.DataFrame:
+    """Read a table (.parquet, or text that pandas reads) and check that the columns are there.
+
+    Raises:
+        DataError: damaged, cut off, or without one of the columns.
+    """
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **options)  # type: ignore[call-overload]
+    except ImportError as error:
+        raise DataError(f"{path}: parquet needs 'pip install past-pathology[wsi]'") from error
+    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12]))}")
+    return table

@@ -1,0 +1,150 @@
+"""10x matrices as its instruments and programs write them: HDF5, Matrix Market folders, and Xenium's zipped Zarr."""
+
+import gzip
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from scipy.io import mmread
+from scipy.sparse import csc_matrix, csr_matrix
+
+from past.errors import DataError
+
+_CONTROL = re.compile(
+    r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
+    re.I,
+)
+_GENES = ("Gene Expression", "gene")  # feature types of HDF5 and Matrix Market, and of Zarr
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Raw counts of genes.
+
+    Attributes:
+        counts: (cells, genes), without control probes, blanks, codewords of no gene, and proteins.
+        features: each gene's symbol and Ensembl id.
+        barcodes: the cells' names.
+        controls: features that were left out.
+    """
+
+    counts: csr_matrix
+    features: list[tuple[str, ...]]
+    barcodes: list[str]
+    controls: int
+
+
+def is_gene(name: str) -> bool:
+    """Whether a feature's name is a gene's and not a control's."""
+    return not _CONTROL.match(name)
+
+
+def find_matrix(folder: Path, stem: str) -> Path:
+    """Return the matrix of this name: `<stem>.h5`, `<stem>.zarr.zip` or the folder `<stem>`.
+
+    Raises:
+        DataError: there is none.
+    """
+    for path in (folder / f"{stem}.h5", folder / f"{stem}.zarr.zip", folder / stem / "matrix.mtx.gz"):
+        if path.is_file():
+            return path
+    raise DataError(f"{folder}: no {stem}.h5, {stem}.zarr.zip or {stem}/matrix.mtx.gz there: copy one of them")
+
+
+def read_gene_names(path: Path) -> tuple[str, ...]:
+    """Return the genes' symbols without reading counts."""
+    return tuple(dict.fromkeys(names[0] for names, kept in zip(*_features(path), strict=True) if kept))
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read a matrix that `find_matrix` found.
+
+    Raises:
+        DataError: damaged, or not such a matrix.
+    """
+    features, are_genes = _features(path)
+    try:
+        if path.suffix == ".h5":
+            counts, barcodes = _read_h5(path)
+        elif path.suffix == ".zip":
+            counts, barcodes = _read_zarr(path)
+        else:
+            counts, barcodes = csr_matrix(mmread(path).T), _lines(path.with_name("barcodes.tsv.gz"))
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    if counts.shape != (len(barcodes), len(features)):
+        raise _damaged(path, f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
+    kept: Any = counts[:, np.flatnonzero(are_genes)]
+    named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
+    kept.eliminate_zeros()
+    return Matrix(kept, named, barcodes, len(features) - len(named))
+
+
+def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
+    """Return every feature's symbol and id, and whether it is a gene."""
+    try:
+        if path.suffix == ".h5":
+            with h5py.File(path, "r") as file:
+                group: Any = file["matrix/features"]
+                names, ids, kinds = ([word.decode() for word in group[key]] for key in ("name", "id", "feature_type"))
+        elif path.suffix == ".zip":
+            said = _zarr(path).attrs
+            names, ids, kinds = (list(said[key]) for key in ("feature_keys", "feature_ids", "feature_types"))
+        else:
+            rows = [line.split("\t") for line in _lines(path.with_name("features.tsv.gz"))]
+            ids, names = ([row[i] for row in rows] for i in (0, 1))
+            kinds = [row[2] if len(row) > 2 else _GENES[0] for row in rows]
+    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
+    are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
+    return features, are_genes
+
+
+def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
+    with h5py.File(path, "r") as file:
+        group: Any = file["matrix"]
+        barcodes = [word.decode() for word in group["barcodes"]]
+        parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
+        return csr_matrix(parts, shape=tuple(group["shape"][::-1])), barcodes  # stored cell by cell
+
+
+def _read_zarr(path: Path) -> tuple[csr_matrix, list[str]]:
+    group = _zarr(path)
+    parts = tuple(np.asarray(group[key][:]) for key in ("data", "indices", "indptr"))
+    shape = (int(group.attrs["number_cells"]), int(group.attrs["number_features"]))
+    return csr_matrix(csc_matrix(parts, shape=shape)), cell_names(np.asarray(group["cell_id"][:]))  # gene by gene
+
+
+def _zarr(path: Path) -> Any:
+    """Open the group of a zipped Zarr matrix."""
+    try:
+        import zarr
+        from zarr.storage import ZipStore
+    except ImportError as error:
+        raise DataError(f"{path}: Zarr needs 'pip install past-pathology[spatial]'") from error
+    return zarr.open_group(ZipStore(path, mode="r"), mode="r")["cell_features"]
+
+
+def cell_names(numbers: np.ndarray) -> list[str]:
+    """Return Xenium's names of cells (n, 2) of prefix and data set: the prefix in hexadecimal, its digits a to p.
+
+    Runs before version 1.3 number their cells (n,) or (n, 1): the number is the name.
+    """
+    if numbers.ndim == 1 or numbers.shape[1] == 1:
+        return [str(number) for number in numbers.ravel().tolist()]
+    letters = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+    return [f"{prefix:08x}".translate(letters) + f"-{suffix}" for prefix, suffix in numbers.tolist()]
+
+
+def _lines(path: Path) -> list[str]:
+    with gzip.open(path, "rt") as file:
+        return [line.rstrip("\n") for line in file]
+
+
+def _damaged(path: Path, why: object) -> DataError:
+    return DataError(f"{path}: not a 10x matrix, or damaged ({why}): copy it again")

@@ -1,0 +1,80 @@
+"""H&E in TIFF files of any size (OME-TIFF, pyramidal or not, tiles or strips), read tile by tile."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from past.data.pictures import TiledPicture
+from past.errors import DataError
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage
+
+SUFFIXES = (".tif", ".tiff", ".btf", ".svs")
+MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
+RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
+
+
+def open_tiff(path: Path) -> TiledPicture:
+    """Open a brightfield RGB image of 8 bits a channel; its pixels are read when they are asked for.
+
+    Raises:
+        DataError: missing, damaged, not 8-bit RGB with the channels last, or stored in one piece too large to decode.
+    """
+    try:
+        from tifffile import TiffFile, TiffFileError
+    except ImportError as error:
+        raise DataError(f"{path}: TIFF needs 'pip install past-pathology[wsi]'") from error
+    if not path.is_file():
+        raise DataError(f"{path}: no such image")
+    try:
+        file = TiffFile(path)
+        series = file.series[0]
+        levels = [cast("TiffPage", level.pages[0]) for level in series.levels]
+        axes, shape, kind = series.axes, series.shape, series.dtype
+    except (TiffFileError, OSError, ValueError, IndexError, KeyError) as error:
+        raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
+    _require_rgb(path, axes, shape, kind)
+    pictures = [_level(path, file, page) for page in levels]
+    pictures[0].smaller = tuple(pictures[1:])
+    return pictures[0]
+
+
+def _require_rgb(path: Path, axes: str, shape: tuple[int, ...], kind: Any) -> None:
+    """Raise DataError unless (height, width, 3) uint8."""
+    seen = " × ".join(map(str, shape))
+    sizes = dict(zip(axes, shape, strict=True))
+    channels = sizes.get("S", sizes.get("C", 1))
+    if channels == 4:
+        raise DataError(f"{path}: RGBA ({seen}): remove the alpha channel ('vips extract_band IMAGE OUT.tif 0 --n 3')")
+    if channels != 3:
+        raise DataError(f"{path}: {channels} grey channels ({seen}): fluorescence? give the H&E image, which is RGB")
+    if kind != np.uint8:
+        raise DataError(f"{path}: {kind} pixels ({seen}): export the H&E image with 8 bits a channel")
+    if axes != "YXS":
+        raise DataError(f"{path}: channel-first ({seen}, {axes}): rewrite it as (height, width, 3)")
+
+
+def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
+    """Return one resolution of the file."""
+    wide = page.tilewidth if page.is_tiled else page.imagewidth
+    high = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    if wide * high * 3 > MAX_TILE_BYTES:
+        raise DataError(f"{path}: stored in one piece of {wide} × {high} px, which cannot be read by region: {RETILE}")
+    across = math.ceil(page.imagewidth / wide)
+
+    def read(row: int, column: int) -> np.ndarray:
+        index = row * across + column
+        try:
+            file.filehandle.seek(page.dataoffsets[index])
+            data = file.filehandle.read(page.databytecounts[index])
+            tile = page.decode(data, index, jpegtables=page.jpegtables)[0]
+        except Exception as error:  # each codec raises its own
+            raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
+        if tile is None:  # a tile that was never written
+            return np.zeros((high, wide, 3), np.uint8)
+        return tile[0]
+
+    return TiledPicture((page.imagewidth, page.imagelength), (wide, high), read)

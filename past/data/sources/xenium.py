@@ -1,0 +1,142 @@
+"""Xenium output bundles (versions 1 to 3) with their registered H&E image."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from past.data.sources.images import open_picture
+from past.data.sources.platform import FileSource, Reading
+from past.data.sources.tables import only_file, read_table
+from past.data.sources.tenx import Matrix, find_matrix, read_gene_names, read_matrix
+from past.errors import DataError
+
+MATRIX = "cell_feature_matrix"
+QUALITY = 20  # the instrument's matrix counts transcripts of this quality value and above
+_UNKNOWN = ("", "N/A")
+
+
+@dataclass(frozen=True)
+class XeniumSource(FileSource):
+    """A bundle's folder; its image and alignment lie in it or beside it.
+
+    Attributes:
+        alignment: the matrix from pixels of the H&E to pixels of the morphology image, as Xenium Explorer exports it.
+    """
+
+    alignment: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name, or that of its parent where it is called outs."""
+        folder = self.path.resolve()
+        return folder.parent.name if folder.name == "outs" else folder.name
+
+    def files(self) -> list[Path]:
+        """Return experiment, cells, matrix, image and alignment."""
+        folders = [self.path, self.path.resolve().parent]
+        return [
+            only_file([self.path], ["experiment.xenium"], "the bundle's description", "give the folder that holds it"),
+            only_file([self.path], ["cells.parquet", "cells.csv.gz"], "a cell table", "copy it from the instrument"),
+            find_matrix(self.path, MATRIX),
+            self.given.image
+            or only_file(folders, ["*he_image.ome.tif*", "*he_*.tif*"], "an H&E image", "give it with --image"),
+            self.alignment
+            or only_file(
+                folders,
+                ["*he_imagealignment.csv", "*imagealignment.csv"],
+                "an alignment of the H&E",
+                "export it from Xenium Explorer, or give it with --alignment",
+            ),
+        ]
+
+    def genes(self) -> tuple[str, ...]:
+        """Return the panel's genes."""
+        return read_gene_names(find_matrix(self.path, MATRIX))
+
+    def read(self) -> Reading:
+        """Read the bundle: places from µm to pixels of the H&E, counts of genes."""
+        experiment, cells, matrix_path, image, alignment = self.files()
+        said = _experiment(experiment)
+        pixel_size = float(said["pixel_size"])
+        matrix = read_matrix(matrix_path)
+        table = _cells(cells, matrix, matrix_path)
+        to_morphology = read_alignment(alignment)
+        places = table[["x_centroid", "y_centroid"]].to_numpy(np.float64)
+        scale = np.sqrt(abs(np.linalg.det(to_morphology[:2, :2])))
+        words = {
+            word: str(said.get(key, ""))
+            for word, key in (("organ", "panel_tissue_type"), ("species", "panel_organism"))
+        }
+        return Reading(
+            section=self.given.section(
+                self.name, technology="Xenium", **{k: v for k, v in words.items() if v not in _UNKNOWN}
+            ),
+            image=open_picture(image),
+            mpp=self.given.image_mpp or pixel_size * scale,
+            centres=to_image(places / pixel_size, to_morphology),
+            counts=matrix.counts,
+            features=matrix.features,
+            names=matrix.barcodes,
+            facts={
+                "software": said.get("analysis_sw_version", "unknown"),
+                "min_quality_value": QUALITY,
+                "controls_dropped": matrix.controls,
+            },
+        )
+
+
+def read_alignment(path: Path) -> np.ndarray:
+    """Read the 3 × 3 matrix that takes pixels (x, y, 1) of the H&E to pixels of the morphology image.
+
+    Raises:
+        DataError: it is not such a matrix.
+    """
+    try:
+        matrix = np.array([[float(word) for word in row] for row in csv.reader(path.open()) if row])
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a matrix of 3 × 3 numbers ({error}): export it again") from error
+    if matrix.shape != (3, 3) or not np.allclose(matrix[2], (0, 0, 1)) or abs(np.linalg.det(matrix)) < 1e-9:
+        raise DataError(f"{path}: {matrix.tolist()} does not turn one image into the other: export it again")
+    return matrix
+
+
+def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
+    """Take places (n, 2) in pixels of the morphology image to pixels of the H&E, by the inverse of its alignment."""
+    back = np.linalg.inv(to_morphology)
+    return places @ back[:2, :2].T + back[:2, 2]
+
+
+def _experiment(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text())
+        if not float(said["pixel_size"]) > 0:
+            raise ValueError(f"pixel_size {said['pixel_size']}")
+        return said
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: no experiment.xenium with a pixel_size ({error}): copy it again") from error
+
+
+def _cells(path: Path, matrix: Matrix, matrix_path: Path) -> pd.DataFrame:
+    """Return the cell table's rows in the order of the matrix."""
+    table = read_table(path, ["cell_id", "x_centroid", "y_centroid"])
+    table.index = pd.Index([name.decode() if isinstance(name, bytes) else str(name) for name in table["cell_id"]])
+    missing = len(set(matrix.barcodes) - set(table.index))
+    if missing:
+        raise DataError(
+            f"{matrix_path}: {missing} of its {len(matrix.barcodes)} cells are not in {path.name}: of another run?"
+        )
+    table = table.loc[matrix.barcodes]
+    counts = np.asarray(matrix.counts.sum(axis=1)).ravel()
+    if "transcript_counts" in table:
+        differ = int((counts != table["transcript_counts"]).sum())
+        if differ > len(counts) / 10:
+            raise DataError(
+                f"{matrix_path}: at {differ} of {len(counts)} cells its counts are not the transcript_counts of "
+                f"{path.name}: a matrix of another panel or run? copy both from one bundle"
+            )
+    return table
