@@ -30,7 +30,8 @@ def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"]["cell_encoder"]["vocabulary_size"] = data.tokenizer.vocabulary_size
     model = door.build(config["model"], "model")
-    model.carry(config=config, tokenizer=data.tokenizer.state())
+    crops = {key: data.index.settings[key] for key in ("mpp", "px")}
+    model.carry(config=config, tokenizer=data.tokenizer.state(), crops=crops)
     trainer = door.build(
         config["trainer"],
         "trainer",

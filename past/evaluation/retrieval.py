@@ -4,17 +4,26 @@ Every table stands beside chance, beside a linear map from colour to expression,
 beside the ceiling that knowing the type alone would give.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
+from past.data.datamodules import CellDataModule
 from past.errors import DataError
-from past.evaluation.embed import Embeddings
+from past.evaluation.embed import Embeddings, embed
+from past.evaluation.linear_map import linear_matcher
+from past.files import atomic_file, write_atomically
+from past.models.past import PASTModel
 from past.ranking import chance_at, pool_sizes, ranks_within_pools, recall_at
+from past.vocabularies import RESERVED
 
 KS = (1, 5, 10)
+Row = dict[str, float | str | None]
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,7 @@ def type_ceiling(pools: np.ndarray, types: np.ndarray, rows: np.ndarray, k: int)
     return float(np.mean((np.minimum(k, counts) / counts)[which]))
 
 
-def score_table(
-    matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int] = KS
-) -> list[dict[str, float | str | None]]:
+def score_table(matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int] = KS) -> list[Row]:
     """Return one row per matcher for every section, every patient, and all cells; candidates are the section's.
 
     Raises:
@@ -81,7 +88,7 @@ def score_table(
     scopes = [("section", name, sections == name) for name in dict.fromkeys(sections)]
     scopes += [("patient", name, patients == name) for name in dict.fromkeys(patients)]
     scopes += [("all", "all", np.ones(len(sections), dtype=bool))]
-    table: list[dict[str, float | str | None]] = []
+    table: list[Row] = []
     for scope, name, rows in scopes:
         ceilings = {f"recall@{k}/ceiling": type_ceiling(sections, types, rows, k) for k in ks}
         owners = sorted(set(patients[rows]))
@@ -105,3 +112,65 @@ def nearest_transcriptomes(found: Embeddings, query: int, k: int = 5) -> np.ndar
     pool = np.flatnonzero(sections == sections[query])
     similarity = found.cells[torch.from_numpy(pool)] @ found.images[query]
     return pool[similarity.topk(min(k, len(pool))).indices.numpy()]
+
+
+class Retrieval:
+    """Embeds the validation cells, scores them, and writes `retrieval.json`, `.csv` and `_examples.npz`.
+
+    Args:
+        ks: the k of recall@k.
+        examples: query crops kept for the figure.
+        baseline_cells: cells that the linear map is fitted on at most.
+        seed: of the choice of examples.
+    """
+
+    def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
+        self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
+
+    def __call__(self, model: PASTModel, data: CellDataModule, results: Path, about: Mapping[str, object]) -> list[Row]:
+        """Run on `data`'s validation cells.
+
+        Args:
+            model: in evaluation mode.
+            data: set up; its training cells serve the linear map.
+            results: folder of the result files.
+            about: what the result file says of its origin (checkpoint, versions).
+
+        Returns:
+            The rows, for the screen.
+        """
+        found = embed(model, data.val_dataloader())
+        baseline = linear_matcher(data.split.train, data.split.val, limit=self._baseline_cells)
+        if baseline.keys != found.keys:
+            raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")
+        matchers = [Matcher("PAST", found.images, found.cells), Matcher("linear", baseline.images, baseline.cells)]
+        rows = score_table(matchers, found, self._ks)
+        content = {"task": "retrieval", **about, "ks": self._ks, "rows": rows}
+        write_atomically(results / "retrieval.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(results / "retrieval.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        self._write_examples(found, data, results / "retrieval_examples.npz")
+        return rows
+
+    def _write_examples(self, found: Embeddings, data: CellDataModule, path: Path) -> None:
+        """Keep a few query crops with what they find, for the figure."""
+        types = found.column("cell_type")
+        vocabulary = np.array(data.tokenizer.vocabulary)
+        named = np.where(found.genes >= RESERVED, vocabulary[np.maximum(found.genes - RESERVED, 0)], "")
+        labels = [kind or " ".join(genes[genes != ""]) for kind, genes in zip(types, named, strict=True)]
+        chosen = np.random.default_rng(self._seed).permutation(len(found.keys))[: self._examples]
+        crops = {}
+        for batch in data.val_dataloader():
+            crops |= {
+                key: crop
+                for key, crop in zip(batch.keys, batch.crops, strict=True)
+                if key in {found.keys[i] for i in chosen}
+            }
+        nearest = [nearest_transcriptomes(found, int(i)) for i in chosen]
+        with atomic_file(path) as file:
+            np.savez(
+                file,
+                crops=np.stack([crops[found.keys[i]].permute(1, 2, 0).numpy() for i in chosen]),
+                truth=np.array([labels[i] for i in chosen]),
+                nearest=np.array([[labels[j] for j in row] for row in nearest]),
+                hit=np.array([[i == j for j in row] for i, row in zip(chosen, nearest, strict=True)]),
+            )
