@@ -363,7 +363,8 @@ def _import(out: Path, read: "Callable[[], Saved]") -> None:
     save_model(out, saved)
     parameters = sum(parameter.numel() for parameter in saved.model.parameters())
     vocabulary = saved.tokenizer.get("vocabulary_hash", "not known")
-    Console(stderr=True).print(f"{out}: {parameters:,} parameters of {saved.source}, vocabulary {vocabulary}")
+    words = f"{out}: {parameters:,} parameters of {saved.source}, vocabulary {vocabulary}"
+    Console(stderr=True).print(words, soft_wrap=True)
 
 
 @contextlib.contextmanager

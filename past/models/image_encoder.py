@@ -87,7 +87,7 @@ def _create(name: str, pretrained: bool, options: Mapping[str, object]) -> nn.Mo
     except (OSError, HfHubHTTPError) as error:
         raise CheckpointError(
             f"image_encoder.weights=hub: the weights of {name} could not be fetched ({type(error).__name__}): "
-            f"if it is gated, request access at huggingface.co and log in with 'hf auth login'; "
+            "if it is gated, request access at huggingface.co and log in with 'hf auth login'; "
             "without a network, fetch the file elsewhere and give its path as image_encoder.weights=FILE"
         ) from error
     except (RuntimeError, TypeError) as error:
