@@ -1,7 +1,6 @@
 """What the cells of a synthetic section express, and what an assay would count of it."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from past.data.sources.synthetic import profiles
 from past.data.sources.synthetic.layout import Layout
@@ -40,7 +39,7 @@ def log_levels(layout: Layout) -> np.ndarray:
     return levels
 
 
-def draw_counts(rng: np.random.Generator, layout: Layout, patient: np.ndarray) -> csr_matrix:
+def draw_counts(rng: np.random.Generator, layout: Layout, patient: np.ndarray) -> np.ndarray:
     """Draw raw counts (n, genes): library size, gamma-Poisson noise and drop-out; at least one count a cell."""
     levels = log_levels(layout) + patient
     share = np.exp(levels - levels.max(axis=1, keepdims=True))
@@ -50,4 +49,4 @@ def draw_counts(rng: np.random.Generator, layout: Layout, patient: np.ndarray) -
     rate = rng.gamma(_DISPERSION, share * library[:, None] / _DISPERSION)
     counts = rng.poisson(rate * (rng.uniform(size=rate.shape) < _CAUGHT))
     counts[np.arange(len(counts)), share.argmax(axis=1)] += counts.sum(axis=1) == 0
-    return csr_matrix(counts.astype(np.float32))
+    return counts

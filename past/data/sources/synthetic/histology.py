@@ -22,6 +22,7 @@ from past.data.sources.synthetic.layout import (
     Layout,
     smooth_field,
 )
+from past.data.sources.synthetic.nuclei import paint_nuclei, window
 
 MPP: Final = 0.5  # of the image
 _COARSE: Final = 1.0  # µm between points at which cytoplasm and fibres are computed
@@ -66,9 +67,7 @@ def render(rng: np.random.Generator, layout: Layout, stain: Stain) -> Image.Imag
         stained *= 1 + 0.07 * zoom(
             smooth_field(rng, (24, 24), 2.5), np.array(stained.shape) / 24, order=1
         )  # uneven stain
-    clumps = [smooth_field(rng, (256, 256), grain / MPP / 2) for grain in (0.8, 1.0, 1.2, 1.4)]
-    for i in range(len(layout.places)):
-        _paint_nucleus(rng, layout, i, clumps, haematoxylin, eosin)
+    paint_nuclei(rng, layout, MPP, haematoxylin, eosin)
     density = np.stack([haematoxylin, eosin], axis=-1) * stain.strength.astype(np.float32)
     light = np.exp(-density @ stain.vectors.astype(np.float32)) * stain.light.astype(np.float32)
     light = gaussian_filter(light, (stain.blur, stain.blur, 0), truncate=3)
@@ -147,70 +146,8 @@ def _red_cells(rng: np.random.Generator, layout: Layout, shape: tuple[int, int])
         for _ in range(rng.poisson(0.35 * radius**2 / 9)):
             turn, away = rng.uniform(0, 2 * np.pi), (radius - 3.4) * np.sqrt(rng.uniform())
             x, y = (centre + max(away, 0) * np.array([np.cos(turn), np.sin(turn)])) / _COARSE
-            window, dx, dy = _window(shape, x, y, 5)
+            patch, dx, dy = window(shape, x, y, 5)
             r = np.hypot(dx, dy) * _COARSE
             disc = (0.95 - 0.35 * np.exp(-((r / 1.4) ** 2))) / (1 + np.exp((r - 3.2) / 0.3))
-            eosin[window] = np.maximum(eosin[window], disc)
+            eosin[patch] = np.maximum(eosin[patch], disc)
     return eosin
-
-
-def _window(
-    shape: tuple[int, ...], x: float, y: float, reach: int
-) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-    """Return the window of ± reach points around (x, y) within the array, and the offsets of its points from (x, y)."""
-    top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
-    rows = np.arange(top, max(top, min(int(y) + reach + 1, shape[0])))
-    columns = np.arange(left, max(left, min(int(x) + reach + 1, shape[1])))
-    window = (slice(top, top + len(rows)), slice(left, left + len(columns)))
-    return window, columns[None, :] - x, rows[:, None] - y
-
-
-def _paint_nucleus(
-    rng: np.random.Generator,
-    layout: Layout,
-    i: int,
-    clumps: list[np.ndarray],
-    haematoxylin: np.ndarray,
-    eosin: np.ndarray,
-) -> None:
-    """Paint one nucleus over both stains; growth makes it larger, coarser and paler in the middle."""
-    cell = profiles.TYPES[layout.types[i]]
-    growth = layout.growth[i]
-    elongation = cell.elongation * rng.lognormal(0, 0.12)
-    radius = cell.radius * rng.lognormal(0, 0.07) * (1 + 0.13 * growth)
-    long, short = radius * np.sqrt(elongation), radius / np.sqrt(elongation)
-    x, y = layout.places[i] / MPP
-    window, dx, dy = _window(haematoxylin.shape, x, y, int(1.35 * long / MPP) + 3)
-    dx, dy = dx * MPP, dy * MPP
-    c, s = np.cos(layout.angles[i]), np.sin(layout.angles[i])
-    along, across = dx * c + dy * s, dy * c - dx * s
-    across = across + (0.10 * np.sign(rng.standard_normal()) / long) * along**2 * (
-        elongation > 1.3
-    )  # bent, as spindles are
-    turn = np.arctan2(across, along)
-    waves = rng.normal(0, cell.irregular, 3)
-    outline = 1 + sum(wave * np.cos((k + 2) * turn + k * waves[0] * 50) for k, wave in enumerate(waves))
-    rho = np.hypot(along / long, across / short) / outline
-    body = 1 / (1 + np.exp((rho - 1) * short / 0.28))
-    rim = np.exp(-(((rho - 0.92) * short / 0.55) ** 2))
-    grain = min(int((cell.grain - 0.7) / 0.2), len(clumps) - 1)
-    texture = _piece(rng, clumps[max(grain, 0)], body.shape)
-    if layout.types[i] == profiles.PLASMA:
-        texture = 0.6 * texture + 1.2 * np.cos(6 * turn) * np.clip(rho, 0, 1)  # the clock-face
-    clumping = cell.clumping * (1 + 0.3 * growth)
-    cleared = np.clip(cell.vesicular * (1 + 0.4 * growth), 0, 0.85) * np.exp(-((rho / 0.7) ** 2))
-    chromatin = cell.chromatin * rng.lognormal(0, 0.10) * (1 - cleared + 0.35 * rim + clumping * 0.55 * texture)
-    if cell.nucleolus:
-        away, where = 0.3 * short * rng.uniform(), rng.uniform(0, 2 * np.pi)
-        spot = np.hypot(along - away * np.cos(where), across - away * np.sin(where)) / (
-            cell.nucleolus * (1 + 0.25 * growth)
-        )
-        chromatin = chromatin + 0.9 * (0.6 + 0.2 * growth) / (1 + np.exp((spot - 1) * 5))
-    haematoxylin[window] += body * (np.clip(chromatin, 0.1, None) - 0.8 * haematoxylin[window])
-    eosin[window] += body * (0.10 - 0.75 * eosin[window])
-
-
-def _piece(rng: np.random.Generator, field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a piece of a field, from anywhere in it."""
-    row, column = (rng.integers(0, size - wanted + 1) for size, wanted in zip(field.shape, shape, strict=True))
-    return field[row : row + shape[0], column : column + shape[1]]

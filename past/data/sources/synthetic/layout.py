@@ -38,7 +38,7 @@ class Rings:
     angle: np.ndarray
 
     def distance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return, for points (m, 2), the distance in µm to the nearest lumen's edge (negative within) and its number."""
+        """Return, for points (m, 2), the nearest lumen: µm to its edge (negative within), and its number."""
         best, which = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
         for i, (centre, radius) in enumerate(zip(self.centres, self.radii, strict=True)):
             offset = points - centre

@@ -7,10 +7,11 @@ from typing import Final
 import anndata
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
-from past.data.sources.h5ad import over_genes
 from past.data.sources.synthetic import expression, histology, layout, profiles
 from past.data.sources.tissue import TissueSection
+from past.genes import gene_map
 from past.keys import Keys
 from past.types import Section
 
@@ -60,7 +61,8 @@ class SyntheticSource:
         side = float(np.ceil(np.sqrt(self.cells * _AREA) + 2 * _MARGIN))
         plan = layout.plan_section(rng, side, tumour, immune)
         image = histology.render(rng, plan, stain)
-        counts, _ = over_genes(expression.draw_counts(rng, plan, levels), profiles.GENES, genes)
+        counts = expression.draw_counts(rng, plan, levels)
+        column = gene_map(genes, profiles.GENES)
         within = np.flatnonzero(((plan.places > _MARGIN) & (plan.places < side - _MARGIN)).all(axis=1))
         kept = np.sort(rng.choice(within, min(self.cells, len(within)), replace=False))
         return TissueSection(
@@ -68,7 +70,7 @@ class SyntheticSource:
             image=image,
             mpp=histology.MPP,
             centres=plan.places[kept] / histology.MPP,
-            counts=counts[kept],
+            counts=csr_matrix(np.where(column >= 0, counts[kept][:, column], 0).astype(np.float32)),
             names=[f"cell{i:06d}" for i in kept],
             cell_types=[profiles.NAMES[kind] for kind in plan.types[kept]],
         )
