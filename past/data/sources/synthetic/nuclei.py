@@ -1,6 +1,7 @@
 """Nuclei of a synthetic section: outline, chromatin, nucleolus, one after the other over the stains beneath."""
 
 import numpy as np
+from scipy.special import expit
 
 from past.data.sources.synthetic import profiles
 from past.data.sources.synthetic.layout import Layout, smooth_field
@@ -22,13 +23,14 @@ def paint_nuclei(
         elongation = cell.elongation * rng.lognormal(0, 0.12)
         radius = cell.radius * rng.lognormal(0, 0.07) * (1 + 0.13 * float(growth))
         axes = radius * elongation**0.5, radius / elongation**0.5
-        patch, dx, dy = window(haematoxylin.shape, *(place / mpp), int(1.35 * axes[0] / mpp) + 3)
+        x, y = place / mpp
+        patch, dx, dy = window(haematoxylin.shape, x, y, int(1.35 * axes[0] / mpp) + 3)
         along, across, rho = _shape(rng, cell, dx * mpp, dy * mpp, float(angle), axes)
         texture = _piece(rng, clumps[kind], rho.shape)
         if kind == profiles.PLASMA:
             texture = 0.6 * texture + 1.2 * np.cos(6 * np.arctan2(across, along)) * np.minimum(rho, 1)  # a clock-face
         chromatin = _chromatin(rng, cell, float(growth), along, across, rho, axes[1], texture)
-        body = 1 / (1 + np.exp((rho - 1) * (axes[1] / _EDGE)))
+        body = expit((1 - rho) * (axes[1] / _EDGE))
         haematoxylin[patch] += body * (chromatin - 0.8 * haematoxylin[patch])
         eosin[patch] += body * (0.10 - 0.75 * eosin[patch])
 
@@ -83,7 +85,7 @@ def _chromatin(
         away, turn = 0.3 * short * rng.uniform(), rng.uniform(0, 2 * np.pi)
         spot = np.hypot(along - away * float(np.cos(turn)), across - away * float(np.sin(turn)))
         size = cell.nucleolus * (1 + 0.25 * growth)
-        chromatin += (0.54 + 0.18 * growth) / (1 + np.exp((spot / size - 1) * 5))
+        chromatin += (0.54 + 0.18 * growth) * expit((1 - spot / size) * 5)
     return np.maximum(chromatin, 0.1)
 
 
