@@ -11,8 +11,19 @@ import past
 import past_pathology
 
 PACKAGE = Path(past.__file__).parent
-BASE = {"errors", "keys", "types", "genes", "vocabularies", "distributed", "files", "ranking", "runs", "stpath_vocabularies"}
-DOORS = {"config", "cli"}
+BASE = {
+    "errors",
+    "keys",
+    "types",
+    "genes",
+    "vocabularies",
+    "distributed",
+    "files",
+    "ranking",
+    "runs",
+    "stpath_vocabularies",
+}
+DOORS = {"config", "cli", "cli_shards"}
 LAW = {
     "data": {"data"},
     "models": {"models"},

@@ -1,7 +1,6 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from anndata.io import read_elem
 from scipy.sparse import csr_matrix, issparse
 
 from past.errors import DataError
-from past.genes import gene_map, require_unique
+from past.genes import require_unique
 from past.keys import Keys
 
 COUNTS_LAYER = "counts"
@@ -38,11 +37,6 @@ def read_var_names(path: Path) -> tuple[str, ...]:
         names = tuple(map(str, _element(file, "var").index))
     require_unique(names, path.stem)
     return names
-
-
-def union_of_genes(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return all sections' genes in the order in which they first occur."""
-    return tuple(dict.fromkeys(gene for path in paths for gene in read_var_names(path)))
 
 
 def _opened(path: Path) -> h5py.File:
@@ -109,15 +103,13 @@ def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
     return counts
 
 
-def over_genes(counts: csr_matrix, names: Sequence[str], genes: Sequence[str]) -> tuple[csr_matrix, int]:
-    """Return the counts (n, genes) over another gene list, and how many of its own genes are not in it."""
-    target = gene_map(names, genes)
-    known = np.flatnonzero(target >= 0)
-    kept: Any = counts[:, known]
-    shape = (kept.shape[0], len(genes))
-    mapped = csr_matrix((kept.data, target[known][kept.indices], kept.indptr), shape=shape)
-    mapped.sort_indices()
-    return mapped, len(names) - len(known)
+def over_genes(counts: csr_matrix, positions: np.ndarray, genes: int) -> csr_matrix:
+    """Return the counts (n, genes) with each feature at its position in a gene list (-1: nowhere), same ones summed."""
+    known = np.flatnonzero(positions >= 0)
+    kept: Any = csr_matrix(counts[:, known])
+    mapped = csr_matrix((kept.data, positions[known][kept.indices], kept.indptr), shape=(kept.shape[0], genes))
+    mapped.sum_duplicates()
+    return mapped
 
 
 def sha256_of(path: Path) -> str:

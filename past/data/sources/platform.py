@@ -5,13 +5,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from past.data.pictures import Picture, reading_order
-from past.data.sources.h5ad import sha256_of
+from past.data.sources.h5ad import over_genes, sha256_of
 from past.data.sources.tissue import TissueSection
 from past.errors import DataError
 from past.genes import match_genes, read_synonyms
@@ -108,8 +107,8 @@ class FileSource(ABC):
 
     @property
     def name(self) -> str:
-        """The section's name."""
-        return self.path.resolve().stem
+        """The section's name: the file's stem."""
+        return self.path.stem
 
     @abstractmethod
     def files(self) -> list[Path]:
@@ -169,15 +168,6 @@ class FileSource(ABC):
                 "genes_unmapped": unmapped,
             },
         )
-
-
-def over_genes(counts: csr_matrix, positions: np.ndarray, genes: int) -> csr_matrix:
-    """Return the counts (n, genes) with each feature at its position in a gene list (-1: nowhere), same ones summed."""
-    known = np.flatnonzero(positions >= 0)
-    kept: Any = csr_matrix(counts[:, known])
-    mapped = csr_matrix((kept.data, positions[known][kept.indices], kept.indptr), shape=(kept.shape[0], genes))
-    mapped.sum_duplicates()
-    return mapped
 
 
 def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure:
             found = sorted(path for path in folder.glob(pattern) if path.is_file())
             if len(found) > 1:
                 names = ", ".join(path.name for path in found[:3])
-                raise DataError(f"{folder}: {len(found)} files could be {what} ({names}): {cure}")
+                raise DataError(f"{folder}: {len(found)} files could be the {what} ({names}): {cure}")
             if found:
                 return found[0]
     raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: {cure}")

@@ -110,7 +110,7 @@ def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
         group: Any = file["matrix"]
         barcodes = [word.decode() for word in group["barcodes"]]
         parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
-        return csr_matrix(parts, shape=tuple(group["shape"][::-1])), barcodes  # stored cell by cell
+        return csr_matrix(parts, shape=tuple(group["shape"][:][::-1])), barcodes  # stored cell by cell
 
 
 def _read_zarr(path: Path) -> tuple[csr_matrix, list[str]]:

@@ -40,16 +40,16 @@ class XeniumSource(FileSource):
         """Return experiment, cells, matrix, image and alignment."""
         folders = [self.path, self.path.resolve().parent]
         return [
-            only_file([self.path], ["experiment.xenium"], "the bundle's description", "give the folder that holds it"),
-            only_file([self.path], ["cells.parquet", "cells.csv.gz"], "a cell table", "copy it from the instrument"),
+            only_file([self.path], ["experiment.xenium"], "description of the run", "give the folder that holds it"),
+            only_file([self.path], ["cells.parquet", "cells.csv.gz"], "cell table", "copy it from the instrument"),
             find_matrix(self.path, MATRIX),
             self.given.image
-            or only_file(folders, ["*he_image.ome.tif*", "*he_*.tif*"], "an H&E image", "give it with --image"),
+            or only_file(folders, ["*he_image.ome.tif*", "*he_*.tif*"], "H&E image", "give it with --image"),
             self.alignment
             or only_file(
                 folders,
                 ["*he_imagealignment.csv", "*imagealignment.csv"],
-                "an alignment of the H&E",
+                "alignment of the H&E",
                 "export it from Xenium Explorer, or give it with --alignment",
             ),
         ]
