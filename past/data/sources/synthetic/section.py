@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from past.data.sources.synthetic import expression, histology, layout, profiles
 from past.data.sources.tissue import TissueSection
 from past.genes import gene_map
-from past.genes import gene_map
 from past.keys import Keys
 from past.types import Section
 
