@@ -6,9 +6,9 @@ The rule, whole:
 2. Every rank makes B = ⌈⌈N/world⌉/batch_size⌉ batches. The remainder is spread, not dropped: batch t of a rank with n
    samples is its samples ⌊t·n/B⌋ to ⌊(t+1)·n/B⌋, so sizes differ by one at most, none is empty and none is over
    batch_size (but for batch_size 1, where a rank may make one batch of two).
-3. A rank reads its pieces of shards in groups of `open_shards`, each piece forward only. A group's samples come in the
-   order of (k + u)/n·m + v, for the k-th of a piece's n samples in a group of m, u uniform in [0, 1) and v uniform in
-   [0, buffer − 2·open_shards): no more than `buffer` samples are ever read and not yet given.
+3. A rank reads its pieces of shards in equal groups of at most `open_shards`, each forward only. A group's samples
+   come in the order of (k + u)/n·m + v, for the k-th of a piece's n samples in a group of m, u uniform in [0, 1) and
+   v uniform in [0, buffer − 2·open_shards): no more than `buffer` samples are ever read and not yet given.
 4. Workers take a rank's batches in turn, so they change nothing of the above, and a place in an epoch is one number:
    the batches that are done. A change of world or batch size within an epoch shares out, by the same rule, what every
    old rank had left.
@@ -108,14 +108,13 @@ class EpochPlan:
 
     def groups(self, place: int = 0) -> Iterator[tuple[int, Group]]:
         """Yield (place of its first sample, group) from the group on that holds the rank's sample `place`."""
-        step = self.reading.open_shards if self.reading.shuffle else 1
-        starts = range(0, len(self._pieces), step)
-        ends = [*accumulate(len(piece.samples) for piece in self._pieces)]
-        for number, start in enumerate(starts):
-            pieces = self._pieces[start : start + step]
-            end = ends[start + len(pieces) - 1]
-            if end > place:
-                yield (ends[start - 1] if start else 0), self._group(pieces, number)
+        ends = [0, *accumulate(len(piece.samples) for piece in self._pieces)]
+        most = self.reading.open_shards if self.reading.shuffle else 1
+        number = -(-len(self._pieces) // most)
+        for i in range(number):
+            start, stop = (_bound(i + j, len(self._pieces), number) for j in (0, 1))
+            if ends[stop] > place:
+                yield ends[start], self._group(self._pieces[start:stop], i)
 
     def rest(self, batches: int) -> list[Piece]:
         """Return what this rank has left after its first `batches` batches."""

@@ -1,0 +1,104 @@
+"""Ranks that read together stop together: each knows how the others fare before it uses a batch."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from shards import GENES, SIDE, keys_of, write_set
+
+from past.data.batches import BatchMaker
+from past.data.index import ShardIndex
+from past.data.loader import Agreement, Feed, TrainingLoader
+from past.data.plan import Reading
+from past.data.stream import OnError
+from past.data.tokens import Tokenizer
+from past.errors import DataError
+
+
+def loader(root: str, rank: int, world: int, workers: int = 2, on_error: OnError = "raise") -> TrainingLoader:
+    index = ShardIndex.read(root)
+    tokenizer = Tokenizer(GENES, GENES, {"Xenium": np.ones(len(GENES))}, context=8, neighbours=2)
+    make = BatchMaker(tokenizer, SIDE, on_error=on_error)
+    reading = Reading(world, batch_size=4, open_shards=5, buffer=20)
+    return TrainingLoader(Feed(index, make, reading, rank, 7, workers, Agreement(), max_skipped=0.05))
+
+
+def rank_main(rank: int, world: int, root: str, out: str, read: Callable[[str, int, int], list[str]]) -> None:
+    logging.disable(logging.CRITICAL)
+    dist.init_process_group("gloo", init_method=f"file://{out}/store", rank=rank, world_size=world)
+    try:
+        lines = read(root, rank, world)
+    except DataError as error:
+        lines = ["stopped", str(error)]
+    Path(out, f"rank{rank}.txt").write_text("\n".join(lines))
+    dist.destroy_process_group()
+
+
+def run(read: Callable[[str, int, int], list[str]], root: Path, out: Path, world: int = 2) -> list[list[str]]:
+    out.mkdir()
+    mp.start_processes(rank_main, (world, str(root), str(out), read), nprocs=world, start_method="fork")
+    return [(out / f"rank{rank}.txt").read_text().splitlines() for rank in range(world)]
+
+
+def read_all(root: str, rank: int, world: int) -> list[str]:
+    return [key for batch in loader(root, rank, world) for key in batch.keys]
+
+
+def skip_all(root: str, rank: int, world: int) -> list[str]:
+    return [key for batch in loader(root, rank, world, on_error="skip") for key in batch.keys]
+
+
+def lose_a_worker(root: str, rank: int, world: int) -> list[str]:
+    batches = iter(loader(root, rank, world))
+    next(batches)
+    if rank == 1:
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+    try:
+        return [key for batch in batches for key in batch.keys]
+    except RuntimeError as error:  # torch's own, on the rank that lost it
+        return ["stopped", str(error)]
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_share_every_cell(tmp_path: Path, world: int) -> None:
+    index = write_set(tmp_path / "set", [9, 3, 8, 15])
+    got = run(read_all, tmp_path / "set", tmp_path / "out", world)
+    assert sorted(key for rank in got for key in rank) == sorted(keys_of(index))
+
+
+def test_a_reading_error_on_one_rank_stops_all_with_its_message(tmp_path: Path) -> None:
+    index = write_set(tmp_path / "set", [20, 20])
+    content = bytearray((tmp_path / "set" / index.shards[0].name).read_bytes())
+    place = content.index(b"S0_0000013.npz") + 512
+    content[place : place + 100] = bytes(100)
+    (tmp_path / "set" / index.shards[0].name).write_bytes(content)
+    got = run(read_all, tmp_path / "set", tmp_path / "out")
+    assert got[0] == got[1]
+    assert got[0][0] == "stopped"
+    assert "S0-000000.tar: sample S0_0000013: " in got[0][1]
+    assert got[0][1].startswith("rank ")
+
+
+def test_too_many_skipped_over_all_ranks_stop_all_together(tmp_path: Path) -> None:
+    index = write_set(tmp_path / "set", [12] * 5)
+    cut = tmp_path / "set" / index.shards[0].name
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    got = run(skip_all, tmp_path / "set", tmp_path / "out")
+    assert [rank[0] for rank in got] == ["stopped", "stopped"]
+    for rank in got:
+        assert "of 60 samples could not be read, more than data.max_skipped=0.05 allows" in rank[1]
+
+
+def test_a_rank_that_loses_a_worker_stops_the_others(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", [200, 200])
+    got = run(lose_a_worker, tmp_path / "set", tmp_path / "out")
+    assert [rank[0] for rank in got] == ["stopped", "stopped"]
+    assert got[0][1].startswith("rank 1: RuntimeError: DataLoader worker (pid")
