@@ -1,0 +1,268 @@
+import io
+
+import anndata
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.sparse import csc_matrix
+
+from past.cli import main
+from past.data.index import ShardIndex
+from past.data.tar import read_samples
+from past.data.verify import verify
+
+GENES = [f"G{i}" for i in range(20)]
+META = {
+    "um_per_px": 1.0,
+    "patient": "P1",
+    "organism": "human",
+    "tissue": "breast, tumour",
+    "platform": "Spatial Transcriptomics 1k array",
+}
+
+
+def a_section(spots: int = 12, seed: int = 0) -> anndata.AnnData:
+    """Spots in the upper half of an image of 300 × 400 px, of which the lower half is glass."""
+    rng = np.random.default_rng(seed)
+    adata = anndata.AnnData(rng.poisson(1.0, (spots, len(GENES))).astype(np.float32))
+    adata.var_names = GENES
+    adata.obs_names = [f"spot{i}" for i in range(spots)]
+    adata.obsm["spatial"] = np.stack([rng.uniform(5, 295, spots), rng.uniform(5, 195, spots)], axis=1)
+    adata.uns["meta"] = dict(META)
+    return adata
+
+
+def an_image() -> Image.Image:
+    pixels = np.full((400, 300, 3), 240)
+    pixels[:200] = np.random.default_rng(1).integers(-15, 15, (200, 300, 3)) + (210, 130, 180)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def write(folder, adata, name="S", image=None, suffix=".png"):
+    adata.write_h5ad(folder / f"{name}.h5ad")
+    (image or an_image()).save(folder / f"{name}{suffix}")
+    return folder / f"{name}.h5ad"
+
+
+@pytest.fixture
+def past(monkeypatch, tmp_path, capsys):
+    """Run the command line in-process; return what it says when it fails, or the index."""
+
+    def run(*sections, options=()):
+        out = tmp_path / "out"
+        args = ["past", "shards", "anndata", *map(str, sections), "--out", str(out), "--px", "24", *map(str, options)]
+        monkeypatch.setattr("sys.argv", args)
+        try:
+            main()
+        except SystemExit as ending:
+            if ending.code:
+                return str(ending.code)
+        return ShardIndex.read(out)
+
+    return run
+
+
+def samples_of(index):
+    for shard in index.shards:
+        with open(f"{index.root}/{shard.name}", "rb") as file:
+            yield from read_samples(file, shard.name, genes=len(index.genes))
+
+
+def test_everything_of_a_spot_arrives(tmp_path, past):
+    adata = a_section()
+    adata.obs["cell_type"] = ["tumour", "stroma"] * 6
+    index = past(write(tmp_path, adata), options=["--format", "png", "--mpp", "native", "--neighbours", 2])
+    assert verify(index) == []
+    assert index.genes == tuple(GENES)
+    assert index.sections["S"]["files"] == ["S.h5ad", "S.png"]
+    places, pixels = adata.obsm["spatial"], np.asarray(an_image())
+    for i, sample in enumerate(samples_of(index)):
+        away = np.linalg.norm(places - places[i], axis=1)
+        rows = np.argsort(away)[:3]
+        np.testing.assert_allclose(sample.positions, places[rows], atol=1e-4)
+        for row, first, last in zip(rows, sample.offsets[:-1], sample.offsets[1:], strict=True):
+            dense = np.zeros(len(GENES))
+            dense[sample.genes[first:last]] = sample.counts[first:last]
+            np.testing.assert_array_equal(dense, adata.X[row])
+        left, top = np.floor(places[i] - 12 + 0.5).astype(int)
+        if left >= 0 and top >= 0 and left + 24 <= 300:
+            crop = np.asarray(Image.open(io.BytesIO(sample.image)))
+            np.testing.assert_array_equal(crop, pixels[top : top + 24, left : left + 24])
+        assert sample.meta == {
+            "cell": f"spot{i}",
+            "section": "S",
+            "patient": "P1",
+            "organ": "breast, tumour",
+            "technology": "Spatial Transcriptomics",
+            "species": "Homo sapiens",
+            "mpp": 1.0,
+            "cell_type": ["tumour", "stroma"][i % 2],
+        }
+
+
+def test_one_gene_list_for_all_sections(tmp_path, past):
+    one, other = a_section(seed=1), a_section(seed=2)
+    other.var_names = [f"G{i}" for i in range(10, 30)]
+    index = past(write(tmp_path, one, "A"), write(tmp_path, other, "B"))
+    assert index.genes == tuple(f"G{i}" for i in range(30))
+    totals = {"A": one.X.sum(), "B": other.X.sum()}
+    found = dict.fromkeys(totals, 0)
+    for sample in samples_of(index):
+        found[sample.meta["section"]] += int(sample.counts[: sample.offsets[1]].sum())
+    assert found == totals
+
+
+def test_a_given_gene_list_drops_the_others_and_says_so(tmp_path, past):
+    (tmp_path / "genes.txt").write_text("G3\nMISSING\nG1\n")
+    adata = a_section()
+    adata.X[0] = 0
+    adata.X[0, 5] = 7  # nothing of the list
+    index = past(write(tmp_path, adata), options=["--genes", tmp_path / "genes.txt"])
+    assert index.genes == ("G3", "MISSING", "G1")
+    assert index.sections["S"]["genes_dropped"] == 18
+    assert index.sections["S"]["cells_dropped"] >= 1
+    assert index.samples == 12 - index.sections["S"]["cells_dropped"]
+
+
+def test_counts_layer_goes_before_x_and_any_storage_is_read(tmp_path, past):
+    adata = a_section()
+    adata.layers["counts"] = csc_matrix(adata.X)
+    adata.X = np.log1p(adata.X)
+    index = past(write(tmp_path, adata))
+    assert sum(sample.counts[: sample.offsets[1]].sum() for sample in samples_of(index)) == adata.layers["counts"].sum()
+
+
+def test_the_user_may_say_what_the_file_does_not(tmp_path, past):
+    adata = a_section()
+    del adata.uns["meta"]
+    said = {"image-mpp": 0.7, "technology": "visium", "species": "mouse", "organ": "brain", "patient": "M1"}
+    index = past(write(tmp_path, adata), options=[f"--{word}={value}" for word, value in said.items()])
+    assert index.sections["S"] | {"source": 0} == {
+        "patient": "M1", "organ": "brain", "technology": "Visium", "species": "Mus musculus", "cells": 12, "source": 0,
+        **{key: index.sections["S"][key] for key in ("files", "cells_dropped", "genes_dropped")
+           if key in index.sections["S"]},
+        **({"genes_unmapped": []} if "genes_unmapped" in index.sections["S"] else {}),
+    }  # fmt: skip
+
+
+def test_an_image_of_another_resolution_is_brought_to_scale(tmp_path, past):
+    adata = a_section()
+    adata.obsm["spatial"] *= 2
+    adata.uns["meta"]["um_per_px"] = 0.5  # of the coordinates; the image has 1.0
+    path = write(tmp_path, adata)
+    assert "spots lie outside the 300 × 400 px image: the image of another resolution? give --image-mpp" in past(path)
+    index = past(path, options=["--image-mpp", 1.0])
+    first = next(samples_of(index))
+    np.testing.assert_allclose(first.positions[0], adata.obsm["spatial"][0] * 0.5, atol=1e-4)
+
+
+def test_images_may_be_given_in_order(tmp_path, past):
+    paths = [write(tmp_path, a_section(seed=seed), name) for seed, name in enumerate("AB")]
+    (tmp_path / "A.png").rename(tmp_path / "left.png")
+    (tmp_path / "B.png").rename(tmp_path / "right.png")
+    options = ["--image", tmp_path / "left.png", "--image", tmp_path / "right.png"]
+    assert past(*paths, options=options).sections["B"]["files"] == ["B.h5ad", "right.png"]
+    assert "--image is given 1 times for 2 sections" in past(*paths, options=options[:2])
+
+
+def remove_meta(word):
+    def change(adata):
+        del adata.uns["meta"][word]
+
+    return change
+
+
+def set_x(value):
+    def change(adata):
+        adata.X[3, 4] = value
+
+    return change
+
+
+def swap(adata):
+    adata.obsm["spatial"] = adata.obsm["spatial"][:, ::-1] * (1, 0.95)
+
+
+def off_tissue(adata):
+    adata.obsm["spatial"] = adata.obsm["spatial"] * (0.3, 0.4) + 205
+
+
+def far_away(adata):
+    adata.obsm["spatial"][:3] += 1000
+
+
+def gene_twice(adata):
+    adata.var_names = ["G1", *GENES[1:]]
+
+
+def no_counts(adata):
+    adata.X[:] = 0
+
+
+def not_finite(adata):
+    adata.obsm["spatial"][0] = np.nan
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda adata: adata.obsm.pop("spatial"), "S: no obsm['spatial']"),
+        (not_finite, "S: obsm['spatial'] of shape (12, 2) must hold two finite numbers"),
+        (set_x(0.6931), "S: X holds 0.6931: normalised or scaled? give raw counts, or put them in layers['counts']"),
+        (set_x(-2), "S: X holds -2"),
+        (set_x(np.nan), "S: X holds nan"),
+        (remove_meta("um_per_px"), "give the image's µm/px with --image-mpp"),
+        (remove_meta("platform"), "no technology: give --technology"),
+        (far_away, "S: 3 of 12 spots lie outside the 300 × 400 px image: the image of another resolution?"),
+        (off_tissue, "S: 0% of the spots lie on stained tissue, the others on background"),
+        (swap, "with x and y exchanged"),
+        (gene_twice, "1 gene names occur more than once (G1…)"),
+        (no_counts, "S: no cell is left"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_loses_nothing(tmp_path, past, change, message):
+    bad = a_section()
+    change(bad)
+    said = past(write(tmp_path, bad))
+    assert message in said
+    assert "\n" not in said
+    assert not list((tmp_path / "out").glob("*.tar"))
+
+
+def test_images_that_cannot_be_read(tmp_path, past):
+    path = write(tmp_path, a_section())
+    content = (tmp_path / "S.png").read_bytes()
+    (tmp_path / "S.png").write_bytes(content[: len(content) // 2])
+    assert "the image is damaged or cut off" in past(path)
+    (tmp_path / "S.png").write_bytes(b"hello")
+    assert "not an image that can be read" in past(path)
+    (tmp_path / "S.png").unlink()
+    assert "S: no image S{.jpg,.jpeg,.png,.tif,.tiff}" in past(path)
+
+
+def test_files_that_are_no_h5ad(tmp_path, past):
+    assert "no such file" in past(tmp_path / "missing.h5ad")
+    (tmp_path / "bad.h5ad").write_bytes(b"nothing")
+    assert "not an h5ad file, or cut off" in past(tmp_path / "bad.h5ad")
+
+
+def test_changed_source_is_another_section(tmp_path, past):
+    past(write(tmp_path, a_section()))
+    assert "holds section S from another source" in past(write(tmp_path, a_section(seed=5)))
+
+
+def test_real_sections(real_data, tmp_path, past):
+    sections = sorted((real_data / "her2st").glob("*.h5ad"))[:1] + sorted((real_data / "als").glob("*.h5ad"))[:1]
+    index = past(*sections)
+    assert {name: facts["cells"] for name, facts in index.sections.items()} == {"B4": 283, "CN51_C2_1": 40}
+    assert verify(index, sample=0.2) == []
+
+
+def test_real_sections_with_x_and_y_exchanged_are_refused(real_data, tmp_path, past):
+    source = real_data / "her2st" / "C4.h5ad"
+    adata = anndata.read_h5ad(source)
+    adata.obsm["spatial"] = adata.obsm["spatial"][:, ::-1].copy()
+    adata.write_h5ad(tmp_path / "C4.h5ad")
+    said = past(tmp_path / "C4.h5ad", options=["--image", source.with_suffix(".jpg")])
+    assert "with x and y exchanged all lie inside" in said

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from past.cli import main
+from past.data.index import ShardIndex
+from past.data.sources.anndata import AnnDataSource
+from past.data.sources.synthetic import layout, profiles
+from past.data.sources.synthetic.expression import draw_counts, log_levels
+from past.data.sources.synthetic.section import SyntheticSource, synthetic_section
+from past.data.verify import verify
+
+TINY = SyntheticSource(patient=0, cells=40, seed=3)
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    return TINY.open()
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return layout.plan_section(np.random.default_rng(5), 500.0, tumour=0.4, immune=1.5)
+
+
+def dense(counts):
+    return np.asarray(counts.todense())
+
+
+def test_the_same_seed_gives_the_same_section(tissue):
+    again = TINY.open()
+    np.testing.assert_array_equal(np.asarray(again.image), np.asarray(tissue.image))
+    np.testing.assert_array_equal(dense(again.counts), dense(tissue.counts))
+    other = SyntheticSource(patient=0, cells=40, seed=4).open()
+    assert not np.array_equal(np.asarray(other.image)[:300, :300], np.asarray(tissue.image)[:300, :300])
+
+
+def test_a_section_is_as_large_as_asked_and_its_crops_full_of_tissue(tissue):
+    assert len(tissue) == len(tissue.names) == len(tissue.cell_types) == tissue.counts.shape[0] == 40
+    assert set(tissue.cell_types) <= set(profiles.NAMES)
+    crops = [record.crop for record in tissue.records(px=224, mpp=0.5, neighbours=8)]
+    assert min(crop.min(axis=2).max(axis=1).min() for crop in crops) > 0  # no line is black
+
+
+def test_it_passes_as_stained_tissue(tissue):
+    tissue.check()
+    red, green, blue = np.asarray(tissue.image).reshape(-1, 3).mean(axis=0)
+    assert red > blue > green  # pink to purple
+
+
+def test_patients_differ_in_stain_and_expression():
+    sections = [SyntheticSource(patient=i, cells=30, seed=0).open() for i in range(3)]
+    colours = np.array([np.asarray(section.image).reshape(-1, 3).mean(axis=0) for section in sections])
+    assert np.ptp(colours, axis=0).max() > 5
+    assert {section.section.patient for section in sections} == {"P01", "P02", "P03"}
+
+
+def test_counts_are_raw_and_no_cell_is_empty(plan):
+    counts = draw_counts(np.random.default_rng(0), plan, np.zeros(len(profiles.GENES)))
+    assert counts.shape == (len(plan.places), len(profiles.GENES))
+    assert counts.dtype.kind == "i"
+    assert counts.min() == 0
+    assert counts.sum(axis=1).min() > 0
+    assert (counts == 0).mean() > 0.3  # drop-out
+
+
+@pytest.mark.parametrize("kind", range(len(profiles.TYPES)))
+def test_markers_mark_their_type(plan, kind):
+    counts = draw_counts(np.random.default_rng(0), plan, np.zeros(len(profiles.GENES)))
+    share = counts / counts.sum(axis=1, keepdims=True)
+    own = share[:, profiles.positions_of(profiles.TYPES[kind].markers)].sum(axis=1)
+    assert own[plan.types == kind].mean() > 4 * own[plan.types != kind].mean()
+
+
+@pytest.mark.parametrize(
+    ("programme", "state"),
+    [
+        (profiles.GROWTH, "growth"),
+        (profiles.STARVATION, "starvation"),
+        (profiles.INFLAMMATION, "inflammation"),
+        (profiles.INVASION, "border"),
+    ],
+)
+def test_programmes_follow_the_cells_state_and_surroundings(plan, programme, state):
+    level = log_levels(plan)[:, profiles.positions_of(programme)].mean(axis=1)
+    tumour = plan.types == profiles.TUMOUR
+    assert np.corrcoef(level[tumour], getattr(plan, state)[tumour])[0, 1] > 0.95
+
+
+def test_growth_shows_in_the_nuclei():
+    """Nuclei of cells that grow are larger: more pixels around the cell's centre are dark."""
+    section = SyntheticSource(patient=1, cells=250, seed=0)
+    tissue = section.open()
+    tumour = [i for i, kind in enumerate(tissue.cell_types or ()) if kind == "tumour"]
+    share = dense(tissue.counts)[tumour]
+    growth = share[:, profiles.positions_of(profiles.GROWTH)].sum(axis=1) / share.sum(axis=1)
+    red = np.asarray(tissue.image)[..., 0]
+    dark = [(red[int(y) - 16 : int(y) + 16, int(x) - 16 : int(x) + 16] < 130).mean() for x, y in tissue.centres[tumour]]
+    assert np.corrcoef(growth, dark)[0, 1] > 0.25
+
+
+def test_nuclei_keep_their_distance_and_lie_in_their_niches(plan):
+    gaps = np.linalg.norm(plan.places[:, None] - plan.places[None], axis=-1)
+    np.fill_diagonal(gaps, np.inf)
+    assert gaps.min() > 4.5  # µm
+    corner = np.round(plan.places / layout.GRID).astype(int)
+    niche = plan.niche[corner[:, 1], corner[:, 0]]
+    immune_or_tumour = np.isin(plan.types, (profiles.TUMOUR, profiles.LYMPHOCYTE))
+    assert not np.isin(niche[immune_or_tumour], (layout.LUMEN, layout.GLASS)).any()
+    assert (plan.types[niche == layout.NEST] == profiles.TUMOUR).mean() > 0.75
+    assert set(np.unique(plan.types)) == set(range(len(profiles.TYPES)))
+
+
+def test_fibroblasts_lie_along_the_fibres(plan):
+    slope_y, slope_x = (layout.at(slope, plan.places) for slope in np.gradient(plan.flow))
+    across = np.abs(np.cos(plan.angles) * slope_x + np.sin(plan.angles) * slope_y) / np.hypot(slope_x, slope_y)
+    assert np.median(across[plan.types == profiles.FIBROBLAST]) < 0.25
+    assert np.median(across[plan.types == profiles.TUMOUR]) > 0.5
+
+
+def test_a_gene_list_is_kept_to(tissue):
+    some = (profiles.GENES[7], "UNKNOWN", profiles.GENES[2])
+    counts = dense(TINY.open(some).counts)
+    np.testing.assert_array_equal(counts[:, [0, 2]], dense(tissue.counts)[:, [7, 2]])
+    assert not counts[:, 1].any()
+
+
+def test_it_can_be_brought_as_a_user_would(tmp_path):
+    adata, tissue = synthetic_section(TINY)
+    adata.write_h5ad(tmp_path / "S.h5ad")
+    tissue.image.save(tmp_path / "S.png")
+    read = AnnDataSource(tmp_path / "S.h5ad").open(profiles.GENES)
+    np.testing.assert_array_equal(dense(read.counts), dense(tissue.counts))
+    assert list(read.cell_types or ()) == list(tissue.cell_types or ())
+    np.testing.assert_allclose(read.centres, tissue.centres, rtol=1e-6)
+    one, other = (next(s.records(px=64, mpp=0.5, neighbours=4)) for s in (read, tissue))
+    np.testing.assert_array_equal(one.crop, other.crop)
+
+
+def test_the_command_makes_a_set(tmp_path, monkeypatch):
+    options = ["--patients", "2", "--sections-per-patient", "2", "--cells", "12", "--px", "32"]
+    monkeypatch.setattr("sys.argv", ["past", "shards", "synthetic", "--out", str(tmp_path), *options])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    index = ShardIndex.read(tmp_path)
+    assert list(index.sections) == ["P01S1", "P01S2", "P02S1", "P02S2"]
+    assert (index.samples, index.patients) == (48, ("P01", "P02"))
+    assert verify(index) == []
