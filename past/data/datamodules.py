@@ -178,10 +178,9 @@ class CellDataModule(pl.LightningDataModule):
         return self._training.seconds_waited if self._training is not None else 0.0
 
     def on_after_batch_transfer(self, batch: CellBatch, dataloader_idx: int) -> CellBatch:
-        """Jitter the stain of training crops, on the device."""
+        """Augment training batches, on the device."""
         if self.trainer is not None and self.trainer.training and self._training is not None:
-            epoch = self._training.epoch
-            batch.crops = self._augmentation.jitter_stain(batch.crops, batch.keys, self._seed, epoch)
+            return self._augmentation(batch, self._seed, self._training.epoch)
         return batch
 
     def state_dict(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from past.errors import ConfigError
-from past.types import RawCell
+from past.types import CellBatch, RawCell
 
 # Optical densities of haematoxylin, eosin and DAB in R, G, B (Ruifrok & Johnston 2001)
 STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
@@ -38,26 +38,25 @@ class Augmentation:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"augmentation.{name}={getattr(self, name)}: use 0 to below 1")
 
-    def orientations(self, keys: Sequence[str], seed: int, epoch: int) -> np.ndarray:
-        """Return (B, 3) bool: whether to swap x and y, then to mirror x, then to mirror y."""
-        if not self.turns:
-            return np.zeros((len(keys), 3), bool)
-        return draw(keys, seed, epoch, _TURN, 3) < 0.5
+    def __call__(self, batch: CellBatch, seed: int, epoch: int) -> CellBatch:
+        """Return the batch turned and its stain jittered, on the device that it is on."""
+        if self.turns:
+            flags = torch.from_numpy(draw(batch.keys, seed, epoch, _TURN, 3) < 0.5).to(batch.crops.device)
+            batch = replace(batch, crops=turn(batch.crops, flags), positions=turn_positions(batch.positions, flags))
+        if self.stain:
+            batch = replace(batch, crops=self._jitter(batch.crops, draw(batch.keys, seed, epoch, _STAIN, 6)))
+        return batch
 
-    def jitter_stain(self, crops: torch.Tensor, keys: Sequence[str], seed: int, epoch: int) -> torch.Tensor:
-        """Return (B, 3, H, W) uint8 crops with their stains jittered, on the device that they are on."""
-        if not self.stain:
-            return crops
-        low, high = 1 - self.stain, 1 + self.stain
-        uniform = draw(keys, seed, epoch, _STAIN, 6)
-        scale = low + (high - low) * uniform[:, :3]
+    def _jitter(self, crops: torch.Tensor, uniform: np.ndarray) -> torch.Tensor:
+        """Return (B, 3, H, W) uint8 crops with their stains changed by (B, 6) uniform numbers."""
+        scale = 1 + self.stain * (2 * uniform[:, :3] - 1)
         shift = self.stain * (2 * uniform[:, 3:] - 1)
         mixing = np.linalg.inv(STAINS) @ (scale[:, :, None] * STAINS)  # (B, 3, 3): density → stains → density
         weight = torch.as_tensor(mixing.transpose(0, 2, 1), dtype=torch.float32).to(crops.device, non_blocking=True)
         bias = torch.as_tensor(shift @ STAINS, dtype=torch.float32).to(crops.device, non_blocking=True)
         density = -torch.log((crops.flatten(2).float() + 1) / 256)
         density = torch.baddbmm(bias[:, :, None], weight, density)
-        return (torch.exp(-density) * 256 - 1).round_().clamp_(0, 255).to(torch.uint8).view_as(crops)
+        return (torch.exp(-density) * 256 - 1).round_().clamp_(0, 255).to(torch.uint8).view(crops.shape)
 
     def thin(self, cells: Sequence[RawCell], seed: int, epoch: int) -> Sequence[RawCell]:
         """Return the cells with some of their transcripts taken away at random."""
@@ -67,16 +66,18 @@ class Augmentation:
         return [_thinned(cell, share, seed, epoch) for cell, share in zip(cells, keep, strict=True)]
 
 
-def orient(crop: np.ndarray, swap: bool, mirror_x: bool, mirror_y: bool) -> np.ndarray:
-    """Return a view of a (3, H, H) crop in one of its eight orientations."""
-    crop = crop.transpose(0, 2, 1) if swap else crop
-    return crop[:, :: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
+def turn(crops: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+    """Turn (B, 3, H, H) crops by (B, 3) flags: whether to swap x and y, then to mirror x, then to mirror y."""
+    swap, mirror_x, mirror_y = flags[:, :, None, None, None].unbind(1)
+    crops = torch.where(swap, crops.transpose(2, 3), crops)
+    crops = torch.where(mirror_x, crops.flip(3), crops)
+    return torch.where(mirror_y, crops.flip(2), crops)
 
 
-def orient_positions(positions: np.ndarray, orientations: np.ndarray) -> np.ndarray:
-    """Turn (B, K, 2) positions, relative to the cell, as `orient` turns the crops by (B, 3) orientations."""
-    turned = np.where(orientations[:, None, :1], positions[..., ::-1], positions)
-    return turned * np.where(orientations[:, None, 1:], np.float32(-1), np.float32(1))
+def turn_positions(positions: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+    """Turn (B, K, 2) positions, relative to the cell, as `turn` turns the crops."""
+    positions = torch.where(flags[:, :1, None], positions.flip(2), positions)
+    return torch.where(flags[:, None, 1:], -positions, positions)
 
 
 def draw(keys: Sequence[str], seed: int, epoch: int, purpose: int, numbers: int) -> np.ndarray:

@@ -39,16 +39,14 @@ def test_a_batch_has_the_shapes_it_promises(tmp_path: Path) -> None:
         np.testing.assert_array_equal(batch.crops[number].permute(1, 2, 0).numpy(), a_record(number).crop)
 
 
-def test_augmentation_changes_training_and_repeats(tmp_path: Path) -> None:
+def test_thinning_changes_with_the_epoch_and_repeats(tmp_path: Path) -> None:
     index = write_set(tmp_path, [6])
     make = BatchMaker(TOKENIZER, SIDE, seed=4, augmentation=Augmentation(thinning=0.5))
     first, again = make(raw(index), 0)[0], make(raw(index), 0)[0]
     other = make(raw(index), 1)[0]
-    assert torch.equal(first.crops, again.crops)
     assert torch.equal(first.values, again.values)
-    assert not torch.equal(first.crops, other.crops)
     assert not torch.equal(first.values, other.values)
-    assert torch.equal(first.crops.flatten(1).sort(1).values, other.crops.flatten(1).sort(1).values)
+    assert torch.equal(first.crops, other.crops), "pixels change on the device"
 
 
 def test_a_crop_that_does_not_decode_is_named_or_counted(tmp_path: Path) -> None:

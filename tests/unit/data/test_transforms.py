@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from past.data.transforms import Augmentation, draw, orient, orient_positions
+from past.data.transforms import Augmentation, draw
 from past.errors import ConfigError
-from past.types import RawCell
+from past.types import CellBatch, RawCell
 
 KEYS = [f"S_{i:07d}" for i in range(400)]
 
@@ -23,27 +23,32 @@ def test_numbers_follow_from_key_seed_epoch_and_purpose_alone() -> None:
     np.testing.assert_allclose(np.corrcoef(numbers.T), np.eye(4), atol=0.2)
 
 
+def a_batch(crops: torch.Tensor, positions: torch.Tensor) -> CellBatch:
+    none = torch.zeros(len(crops), 1)
+    return CellBatch(crops, none, none, none, none, positions, KEYS[: len(crops)], [{}] * len(crops))
+
+
 def test_a_neighbour_turns_with_the_crop() -> None:
-    orientations = Augmentation().orientations(KEYS, 0, 0)
-    assert len({tuple(row) for row in orientations}) == 8
-    for swap, mirror_x, mirror_y in {tuple(row) for row in orientations}:
-        crop = np.zeros((3, 9, 9), np.uint8)
-        crop[:, 4 + 1, 4 + 3] = 255  # a mark at x = 3, y = 1 from the middle
-        _, y, x = np.argwhere(orient(crop, swap, mirror_x, mirror_y))[0]
-        turned = orient_positions(np.array([[[3.0, 1.0]]]), np.array([[swap, mirror_x, mirror_y]]))
-        assert turned.tolist() == [[[x - 4, y - 4]]]
-    assert not Augmentation(turns=False).orientations(KEYS, 0, 0).any()
+    crops = torch.zeros(len(KEYS), 3, 9, 9, dtype=torch.uint8)
+    crops[:, :, 4 + 1, 4 + 3] = 255  # a mark at x = 3, y = 1 from the middle
+    batch = a_batch(crops, torch.tensor([[[3.0, 1.0]]]).expand(len(KEYS), 1, 2))
+    turned = Augmentation(stain=0)(batch, 0, 0)
+    where = turned.crops[:, 0].nonzero()[:, 1:].flip(1) - 4
+    assert torch.equal(turned.positions[:, 0], where.float())
+    assert len({tuple(row) for row in where.tolist()}) == 8
+    plain = Augmentation(turns=False, stain=0)(batch, 0, 0)
+    assert plain.crops is crops
 
 
-def test_stain_jitter_is_small_and_its_absence_is_exact() -> None:
+def test_stain_jitter_is_small_and_follows_the_key() -> None:
     crops = torch.randint(0, 256, (8, 3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    assert Augmentation(stain=0).jitter_stain(crops, KEYS[:8], 0, 0) is crops
-    barely = Augmentation(stain=1e-6).jitter_stain(crops, KEYS[:8], 0, 0)
-    torch.testing.assert_close(barely, crops, atol=1, rtol=0)
-    jittered = Augmentation(stain=0.05).jitter_stain(crops, KEYS[:8], 0, 0)
-    change = (jittered.float() - crops.float()).abs()
-    assert 1 < change.mean() < 30
-    torch.testing.assert_close(Augmentation(stain=0.05).jitter_stain(crops[3:4], KEYS[3:4], 0, 0), jittered[3:4])
+    batch = a_batch(crops, torch.zeros(8, 1, 2))
+    barely = Augmentation(turns=False, stain=1e-6)(batch, 0, 0)
+    torch.testing.assert_close(barely.crops, crops, atol=1, rtol=0)
+    jittered = Augmentation(turns=False, stain=0.05)(batch, 0, 0).crops
+    assert 1 < (jittered.float() - crops.float()).abs().mean() < 30
+    alone = a_batch(crops[:3].contiguous(memory_format=torch.channels_last), torch.zeros(3, 1, 2))
+    torch.testing.assert_close(Augmentation(turns=False, stain=0.05)(alone, 0, 0).crops, jittered[:3])
 
 
 def test_thinning_takes_transcripts_and_keeps_rows() -> None:
