@@ -1,8 +1,10 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import fcntl
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,16 +15,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
     Written under a hidden temporary name beside it, flushed to disk, then renamed; removed if the body raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with _put_in_place(path, os.replace) as file:
+        yield file
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -33,13 +27,32 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 def create_once(path: Path, content: str) -> bool:
     """Write a whole file unless there is one: of several writers exactly one succeeds; return whether this one did."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(content)
-        os.link(part, path)
+        with _put_in_place(path, os.link) as file:
+            file.write(content.encode())
     except FileExistsError:
         return False
+    return True
+
+
+def remove_abandoned(folder: Path, name: str) -> None:
+    """Remove what killed writers left of the files whose names match `name`; what a living one writes stays."""
+    for part in folder.glob(f".{name}.*.part"):
+        with contextlib.suppress(OSError), part.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its writer lives
+            part.unlink()
+
+
+@contextlib.contextmanager
+def _put_in_place(path: Path, put: Callable[[Path, Path], None]) -> Iterator[BinaryIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")  # writers on other machines have their own
+    try:
+        with part.open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # says that its writer lives
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            put(part, path)
     finally:
         part.unlink(missing_ok=True)
-    return True

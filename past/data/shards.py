@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from past.data.index import Shard
 from past.data.shard_format import add_member, encode_sample, safe_name, sample_key, shard_name
-from past.data.shard_set import SectionProgress, ShardSettings, claim_settings
+from past.data.shard_set import SECTIONS, SectionProgress, ShardSettings, claim_settings
 from past.data.sources.tissue import SectionSource, TissueSection
 from past.errors import DataError
-from past.files import atomic_file
+from past.files import atomic_file, remove_abandoned
 from past.genes import gene_hash
 from past.types import CellRecord, Section
 
@@ -108,8 +108,8 @@ def _write_rest(
     name = progress.name
     there = itertools.takewhile(lambda shard: _is_there(root, shard), progress.shards)
     progress = replace(progress, shards=tuple(there))
-    for left in (*root.glob(f".{safe_name(name)}-[0-9]*.tar.*.part"), *root.glob(f"*/.{safe_name(name)}.json.*.part")):
-        left.unlink(missing_ok=True)  # of a writer that was killed
+    remove_abandoned(root, f"{safe_name(name)}-[0-9]*.tar")
+    remove_abandoned(root / SECTIONS, f"{safe_name(name)}.json")
     done = sum(shard.samples for shard in progress.shards)
     records = tissue.records(px=settings.px, mpp=settings.mpp, neighbours=settings.neighbours, start=done)
     report(name, done, len(tissue))

@@ -34,7 +34,7 @@ def a_section(spots: int = 12, seed: int = 0) -> anndata.AnnData:
 
 def an_image() -> Image.Image:
     pixels = np.full((400, 300, 3), 240)
-    pixels[:200] = np.random.default_rng(1).integers(-15, 15, (200, 300, 3)) + (210, 130, 180)
+    pixels[:200] = np.array([210, 130, 180]) + np.random.default_rng(1).integers(-15, 15, (200, 300, 3))
     return Image.fromarray(pixels.astype(np.uint8))
 
 
