@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from past.models.attention import PackedSlides, distance_attention
-from past.models.gene_embedding import ExpressionEmbedding, GeneHead
+from past.models.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.models.layers import Part
 from past.types import SlideBatch
 
@@ -112,6 +112,10 @@ class STPath(Part):
     def width(self) -> int:
         """Width of the image features that the weights expect."""
         return self.image.in_features
+
+    def tables(self) -> tuple[GeneTable, GeneTable]:
+        """Return the two tables of a row per gene, of which a step touches some rows only."""
+        return self.expression.table, self.head.table
 
     def tokens(self, batch: SlideBatch) -> torch.Tensor:
         """Return the input tokens (S, dim)."""

@@ -1,0 +1,208 @@
+"""What STPath's closed-form attention and sparse expression are worth: ours beside the published way, within one run.
+
+Prints seconds, memory beyond model and input, and how far ours is from this machine's rate of matrix products. Every
+row is a process of its own, so that its peak of memory is its own.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from scipy.sparse import csr_matrix
+from torch import nn
+
+from past.data.masking import join_slides, tell
+from past.losses.masked_expression import masked_expression
+from past.models.stpath import STPath
+from past.training.row_adam import RowAdam
+from past.types import ScoredSlide, SlideBatch
+
+GENES, ASKED, FEATURES, DIM, DEPTH = 38_984, 50, 1536, 512, 4
+STEP_SLIDES, STEP_SPOTS, STEP_MASKED, STEP_SCORED = 2, 512, 460, 200
+FOUND = 4_000  # genes found in a spot, of this many in its slide:
+IN_SLIDE = 14_000
+GIB = 2**30
+
+
+def published_bias(coords: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
+    """Return the spatial bias (B, H, N, N) of coords (B, N, 2) the published way, with all its intermediate tensors.
+
+    For every query: the principal axes of all relative coordinates, the four choices of their signs, the coordinates
+    in each frame with the distance beside them, a linear map of these three numbers, the mean over the frames.
+    """
+    batch, spots, _ = coords.shape
+    relative = (coords[:, :, None] - coords[:, None]).view(batch * spots, spots, 2)
+    distance = relative.norm(dim=-1, keepdim=True)
+    centred = relative - relative.mean(1, keepdim=True)
+    _, axes = torch.linalg.eigh(centred.transpose(1, 2) @ centred)
+    signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    frames = axes[:, None] * signs[:, None]  # (B·N, 4, 2, 2)
+    projected = torch.einsum("bnd,bfde->bfne", centred, frames)
+    inputs = torch.cat([projected, distance[:, None].expand(-1, 4, -1, -1)], -1)
+    return F.linear(inputs, edge).mean(1).view(batch, spots, spots, -1).permute(0, 3, 1, 2)
+
+
+class Published(nn.Module):
+    """The published arithmetic on our weights: dense expression in, frames in every block, every gene out."""
+
+    def __init__(self, model: STPath) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: SlideBatch) -> torch.Tensor:
+        """Return (S, tokens) predictions of slides of equal length."""
+        model, told, slides = self.model, batch.expression, len(batch.lengths)
+        rows = torch.repeat_interleave(torch.arange(len(batch)), told.offsets.diff())
+        dense = torch.zeros(len(batch), GENES).index_put((rows, told.genes), told.values)
+        x = model.image(batch.features) + dense @ model.expression.table.weight
+        x = x + model.technology(batch.technology) + model.organ(batch.organ)
+        coords = batch.coords.view(slides, -1, 2)
+        for block in model.blocks:
+            attention = block.attention
+            qkv = attention.qkv(attention.norm(x)).view(slides, -1, 3, attention.heads, DIM // attention.heads)
+            q, k, v = qkv.permute(2, 0, 3, 1, 4)
+            logits = q * (DIM // attention.heads) ** -0.5 @ k.transpose(-2, -1)
+            logits = logits + published_bias(coords, attention.edge.weight)
+            p = F.dropout(logits.softmax(-1), attention.attention_dropout, attention.training)
+            x = x + attention.dropout(attention.out((p @ v).transpose(1, 2).reshape(len(batch), DIM)))
+            x = x + block.mlp(x)
+        return F.linear(model.head.norm(x), model.head.table.weight, model.head.bias)
+
+
+def slide_batch(slides: int, spots: int, masked: int) -> SlideBatch:
+    """Return random slides of which `masked` spots each are masked; the others hold FOUND of IN_SLIDE genes each."""
+    return join_slides([_slide(spots, masked) for _ in range(slides)])
+
+
+def _slide(spots: int, masked: int) -> SlideBatch:
+    pool = 2 + torch.randperm(GENES - 2)[:IN_SLIDE]
+    hidden, told = torch.arange(masked), spots - masked
+    rows = torch.arange(masked, spots).repeat_interleave(FOUND)
+    columns = pool[torch.rand(told, IN_SLIDE).argsort(1)[:, :FOUND]].flatten()
+    expression = csr_matrix((torch.rand(told * FOUND).numpy(), (rows.numpy(), columns.numpy())), (spots, GENES))
+    scored = pool[:STEP_SCORED].sort().values
+    return SlideBatch(
+        features=torch.randn(spots, FEATURES),
+        coords=torch.rand(spots, 2) * 100,
+        lengths=(spots,),
+        technology=torch.full((spots,), 2),
+        organ=torch.full((spots,), 5),
+        expression=tell(expression, hidden.numpy()),
+        scored=(ScoredSlide(hidden, scored, torch.rand(masked, STEP_SCORED)),),
+    )
+
+
+def predict(program: str, spots: int) -> Callable[[], object]:
+    """Return a call that predicts 50 genes of a slide whose spots are all masked."""
+    model, batch, genes = STPath(GENES).eval(), slide_batch(1, spots, spots), torch.arange(2, 2 + ASKED)
+    published = Published(model)
+
+    @torch.no_grad()
+    def call() -> torch.Tensor:
+        return published(batch)[:, genes] if program == "published" else model.head(model(batch), genes)
+
+    return call
+
+
+def step(program: str) -> Callable[[], object]:
+    """Return a call that makes one update of all weights: loss, gradients, gradient norm at most 1, Adam."""
+    model, batch = STPath(GENES).train(), slide_batch(STEP_SLIDES, STEP_SPOTS, STEP_MASKED)
+    published = Published(model)
+    optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+    if program == "ours":
+        optimizer = RowAdam(model.parameters(), model.tables(), lr=5e-4)
+
+    def call() -> None:
+        optimizer.zero_grad()
+        if program == "published":
+            everything = published(batch)
+            loss = masked_expression(everything, lambda rows, genes: rows[:, genes], batch.scored)
+        else:
+            loss = masked_expression(model(batch), model.head, batch.scored)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return call
+
+
+def operations(spots: int) -> float:
+    """Return the floating-point operations of one prediction that no way of computing it can avoid."""
+    per_spot = 2 * FEATURES * DIM + 2 * DIM * ASKED + DEPTH * 2 * DIM * (3 * DIM + DIM + 4 * DIM)
+    return spots * per_spot + DEPTH * 4 * spots**2 * DIM
+
+
+def rate() -> float:
+    """Return this machine's floating-point operations a second in a product of two 4,096 × 4,096 matrices."""
+    a, b, out = torch.rand(4096, 4096), torch.rand(4096, 4096), torch.empty(4096, 4096)
+    torch.mm(a, b, out=out)
+    return 2 * 4096**3 / min(_seconds(lambda: torch.mm(a, b, out=out)) for _ in range(3))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _memory(field: str) -> int:
+    """Return this process's memory in bytes: VmRSS now, VmHWM at most since the last reset."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def measure(task: str, program: str, spots: int, repeats: int) -> dict[str, float]:
+    """Return seconds (the best of `repeats`) and the peak of memory above what model and input hold."""
+    torch.manual_seed(0)
+    call = step(program) if task == "step" else predict(program, spots)
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from here
+    seconds = min(_seconds(call) for _ in range(repeats))
+    return {"seconds": seconds, "bytes": _memory("VmHWM") - before}
+
+
+def _in_process(task: str, program: str, spots: int, repeats: int) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", task, program, str(spots), str(repeats)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Print the table, or (called by itself) measure one row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="100,000 spots too: minutes")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        task, program, spots, repeats = arguments.one
+        print(json.dumps(measure(task, program, int(spots), int(repeats))))
+        return
+    peak = rate()
+    print(f"matrix products: {peak / 1e9:.0f} GFLOP/s; {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for spots, programs in ((1024, 2), (3798, 2), (20_000, 1), *(((100_000, 1),) if arguments.large else ())):
+        rows = {
+            name: _in_process("predict", name, spots, 3 if spots < 5000 else 1)
+            for name in ("ours", "published")[:programs]
+        }
+        _report(f"predict {ASKED} genes, {spots:,} spots", rows)
+        print(f"{'':44}{operations(spots) / peak / rows['ours']['seconds']:.0%} of the rate of matrix products")
+    rows = {name: _in_process("step", name, 0, 5) for name in ("ours", "published")}
+    _report(f"training step, {STEP_SLIDES} × {STEP_SPOTS} spots", rows)
+
+
+def _report(what: str, rows: dict[str, dict[str, float]]) -> None:
+    for name, row in rows.items():
+        print(f"{what:34}{name:>10}{row['seconds']:9.3f} s{row['bytes'] / GIB:8.3f} GiB")
+    if len(rows) == 2:
+        ours, published = rows["ours"], rows["published"]
+        faster, smaller = published["seconds"] / ours["seconds"], published["bytes"] / ours["bytes"]
+        print(f"{'':44}{faster:.1f} times faster, 1/{smaller:.1f} of the memory")
+
+
+if __name__ == "__main__":
+    main()
