@@ -81,7 +81,7 @@ def write_section(
     origin = source.origin()
     if progress.origin and progress.origin != origin:
         raise DataError(f"{root}: holds section {source.name} from another source than this one: use another --out")
-    if progress.complete:
+    if progress.complete and all(_is_there(root, shard) for shard in progress.shards):
         cells = sum(shard.samples for shard in progress.shards)
         report(source.name, cells, cells)
         return progress
@@ -107,7 +107,7 @@ def _write_rest(
     """Write the shards that are still missing, and count each as it is done."""
     name = progress.name
     there = itertools.takewhile(lambda shard: _is_there(root, shard), progress.shards)
-    progress = replace(progress, shards=tuple(there))
+    progress = replace(progress, complete=False, shards=tuple(there))
     remove_abandoned(root, f"{safe_name(name)}-[0-9]*.tar")
     remove_abandoned(root / SECTIONS, f"{safe_name(name)}.json")
     done = sum(shard.samples for shard in progress.shards)
@@ -118,9 +118,11 @@ def _write_rest(
         batch = itertools.islice(records, settings.cells_per_shard)
         shard = write_shard(path, batch, tissue.section, done, genes, settings.image_format)
         done += shard.samples
-        progress = replace(progress, shards=(*progress.shards, shard), complete=done == len(tissue))
+        progress = replace(progress, shards=(*progress.shards, shard))
         progress.save(root)
         report(name, done, len(tissue))
+    progress = replace(progress, complete=True)
+    progress.save(root)
     return progress
 
 
