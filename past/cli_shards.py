@@ -160,6 +160,75 @@ def shards_xenium(
     _write_files("xenium", sources, said, cut)
 
 
+@shards.command("visium")
+@spread
+def shards_visium(
+    folders: Annotated[list[Path], typer.Argument(help="Space Ranger's outs/ folders.")],
+    said: Said,
+    cut: Cut,
+    bin_um: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--bin", help="Visium HD: side of the bins in µm (2, 8 or 16)."),
+    ] = None,
+) -> None:
+    """Shards of Visium spots, or of Visium HD's bins, on the full-resolution image.
+
+    Example: past shards visium P1/outs --image P1.tif --patient P1 --organ colon --species human --out data/visium
+    """
+    from past.data.sources.visium import VisiumSource
+
+    _write_files("visium", [VisiumSource(*pair, bin_um) for pair in said.of_each(folders)], said, cut)
+
+
+@shards.command("hest")
+@spread
+def shards_hest(
+    samples: Annotated[
+        list[Path], typer.Argument(help="The samples' st/<id>.h5ad; their other folders lie beside st.")
+    ],
+    said: Said,
+    cut: Cut,
+) -> None:
+    """Shards of HEST-1k samples: slides (wsis) or patches; Xenium cell by cell where a segmentation lies there.
+
+    Example: past shards hest hest/st/TENX*.h5ad --out data/hest
+    """
+    from past.data.sources.hest import HestSource
+
+    _write_files("hest", [HestSource(*pair) for pair in said.of_each(samples)], said, cut)
+
+
+@shards.command("spatialdata")
+@spread
+def shards_spatialdata(
+    stores: Annotated[list[Path], typer.Argument(help="The .zarr stores.")],
+    said: Said,
+    cut: Cut,
+    table: Annotated[Words, typer.Option(help="The table of counts, where a store has several.")] = None,
+) -> None:
+    """Shards of SpatialData stores, as spatialdata-io writes them.
+
+    Example: past shards spatialdata run1.zarr --patient P1 --organ breast --species human --out data/sdata
+    """
+    from past.data.sources.spatialdata import SpatialDataSource
+
+    _write_files("spatialdata", [SpatialDataSource(*pair, table) for pair in said.of_each(stores)], said, cut)
+
+
+@shards.command("stimage")
+@spread
+def shards_stimage(
+    slides: Annotated[list[Path], typer.Argument(help="The slides' gene_exp/<slide>_count.csv.")], said: Said, cut: Cut
+) -> None:
+    """Shards of STimage-1K4M slides.
+
+    Example: past shards stimage STimage-1K4M/ST/gene_exp/*_count.csv --out data/stimage
+    """
+    from past.data.sources.stimage import STImageSource
+
+    _write_files("stimage", [STImageSource(*pair) for pair in said.of_each(slides)], said, cut)
+
+
 @shards.command("synthetic")
 @spread
 def shards_synthetic(

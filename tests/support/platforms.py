@@ -195,3 +195,42 @@ def write_cells_zarr(path: Path, cells: list[str]) -> None:
         group.create_array("cell_id", data=np.array(numbers, dtype=np.uint32))
         summary = group.create_array("cell_summary", data=np.zeros((len(cells), 1)))
         summary.attrs["column_names"] = ["z_level"]
+
+
+def write_space_ranger(
+    outs: Path,
+    counts: np.ndarray,
+    features: list[tuple[str, str, str]],
+    cells: list[str],
+    places: np.ndarray,
+    *,
+    array: np.ndarray | None = None,
+    matrix: str = "h5",
+    positions: str = "tissue_positions.csv",
+    scales: dict[str, float] | None = None,
+) -> Path:
+    """Write a folder as Space Ranger leaves it; places (n, 2) are x, y in pixels, array (n, 2) column and row."""
+    (outs / "spatial").mkdir(parents=True)
+    write_matrix(outs, "filtered_feature_bc_matrix", matrix, counts, features, cells)
+    array = np.zeros((len(cells), 2), int) if array is None else array
+    table = pd.DataFrame(
+        {
+            "barcode": cells,
+            "in_tissue": 1,
+            "array_row": array[:, 1],
+            "array_col": array[:, 0],
+            "pxl_row_in_fullres": places[:, 1],
+            "pxl_col_in_fullres": places[:, 0],
+        }
+    )
+    path = outs / "spatial" / positions
+    if positions.endswith(".parquet"):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False, header=positions != "tissue_positions_list.csv")
+    said = {"spot_diameter_fullres": 80.0, "tissue_hires_scalef": 0.1, "fiducial_diameter_fullres": 130.0}
+    said = {**said, "tissue_lowres_scalef": 0.03, **(scales or {})}
+    (outs / "spatial" / "scalefactors_json.json").write_text(json.dumps(said))
+    for name in ("hires", "lowres"):
+        Image.new("RGB", (60, 50), "white").save(outs / "spatial" / f"tissue_{name}_image.png")
+    return outs

@@ -90,17 +90,20 @@ def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
     found = adata.layers.get(COUNTS_LAYER, adata.X)
     if found is None:
         raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
-    counts: Any = csr_matrix(found) if issparse(found) else csr_matrix(np.asarray(found))
-    counts.sum_duplicates()
-    counts.eliminate_zeros()
-    values = counts.data
+    counts = csr_matrix(found) if issparse(found) else csr_matrix(np.asarray(found))
+    return require_counts(counts, f"{name}: {slot}", f"give raw counts, or put them in layers['{COUNTS_LAYER}']")
+
+
+def require_counts(counts: csr_matrix, where: str, cure: str = "give raw counts") -> csr_matrix:
+    """Return the counts without stored zeros; DataError where they are not whole numbers of 0 or more."""
+    held: Any = counts
+    held.sum_duplicates()
+    held.eliminate_zeros()
+    values = held.data
     wrong = values[~(np.isfinite(values) & (values >= 0) & (values == np.floor(values)) & (values < 2**32))]
     if len(wrong):
-        raise DataError(
-            f"{name}: {slot} holds {wrong[0]:.4g}: normalised or scaled? "
-            f"give raw counts, or put them in layers['{COUNTS_LAYER}']"
-        )
-    return counts
+        raise DataError(f"{where} holds {wrong[0]:.4g}: normalised or scaled? {cure}")
+    return held
 
 
 def over_genes(counts: csr_matrix, positions: np.ndarray, genes: int) -> csr_matrix:

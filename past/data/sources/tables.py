@@ -1,6 +1,6 @@
 """Tables and files in a folder, as instruments leave them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -41,3 +41,27 @@ def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.Data
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12]))}")
     return table
+
+
+def read_rows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """Yield a text table some rows at a time, its first column the index.
+
+    Raises:
+        DataError: missing, damaged or cut off.
+    """
+    try:
+        yield from pd.read_csv(path, index_col=0, chunksize=rows)
+    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
+
+
+def rows_named(table: pd.DataFrame, names: Sequence[str], source: str, where: str) -> pd.DataFrame:
+    """Return the rows of the table, indexed by names, in the order of `names`.
+
+    Raises:
+        DataError: some are not there; it names `source`, whose cells they are, and `where` they were looked for.
+    """
+    missing = len(set(names) - set(table.index))
+    if missing:
+        raise DataError(f"{source}: {missing} of its {len(names)} cells are not in {where}: of another run?")
+    return table.loc[list(names)]

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
+from past.data.sources.h5ad import require_counts
 from past.errors import DataError
 
 _CONTROL = re.compile(
@@ -80,8 +81,7 @@ def read_matrix(path: Path) -> Matrix:
         raise _damaged(path, f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
     kept: Any = counts[:, np.flatnonzero(are_genes)]
     named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
-    kept.eliminate_zeros()
-    return Matrix(kept, named, barcodes, len(features) - len(named))
+    return Matrix(require_counts(kept, str(path)), named, barcodes, len(features) - len(named))
 
 
 def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
-from past.data.sources.tables import only_file, read_table
+from past.data.sources.tables import only_file, read_table, rows_named
 from past.data.sources.tenx import Matrix, find_matrix, read_gene_names, read_matrix
 from past.errors import DataError
 
@@ -125,12 +125,7 @@ def _cells(path: Path, matrix: Matrix, matrix_path: Path) -> pd.DataFrame:
     """Return the cell table's rows in the order of the matrix."""
     table = read_table(path, ["cell_id", "x_centroid", "y_centroid"])
     table.index = pd.Index([name.decode() if isinstance(name, bytes) else str(name) for name in table["cell_id"]])
-    missing = len(set(matrix.barcodes) - set(table.index))
-    if missing:
-        raise DataError(
-            f"{matrix_path}: {missing} of its {len(matrix.barcodes)} cells are not in {path.name}: of another run?"
-        )
-    table = table.loc[matrix.barcodes]
+    table = rows_named(table, matrix.barcodes, str(matrix_path), path.name)
     counts = np.asarray(matrix.counts.sum(axis=1)).ravel()
     if "transcript_counts" in table:
         differ = int((counts != table["transcript_counts"]).sum())

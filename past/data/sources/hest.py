@@ -1,0 +1,144 @@
+"""HEST-1k samples: `st/<id>.h5ad`, `wsis/<id>.tif` or `patches/<id>.h5`, and what its metadata says."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from past.data.sources.anndata import feature_names
+from past.data.sources.h5ad import read_adata, read_counts, read_places, read_var_names
+from past.data.sources.hest_cells import QUALITY, read_cells
+from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
+from past.data.sources.images import open_picture
+from past.data.sources.platform import FileSource, Reading
+from past.data.sources.tables import read_table
+from past.data.sources.tenx import is_gene
+from past.errors import DataError
+from past.types import Section
+
+SEGMENTATIONS = (("xenium_seg", "xenium_cell_seg"), ("cellvit_seg", "cellvit_seg"))  # the instrument's own first
+SCALES = ("pixel_size_um_estimated", "pixel_size_um_embedded")  # as HEST measured it, and as the image's header says
+KEPT = (
+    "dataset_title",
+    "disease_state",
+    "oncotree_code",
+    "tissue",
+    "preservation_method",
+)  # of the metadata, in the index
+
+
+@dataclass(frozen=True)
+class HestSource(FileSource):
+    """A sample, named by its `st/<id>.h5ad`; the other folders lie beside `st`.
+
+    Xenium samples are read cell by cell where transcripts and a segmentation lie there, else as HEST's pooled bins.
+    """
+
+    def files(self) -> list[Path]:
+        """Return the h5ad, the image or the patches, and transcripts with a segmentation where there are both."""
+        slide, patches = self._root / "wsis" / f"{self.name}.tif", self._root / "patches" / f"{self.name}.h5"
+        image = self.given.image or (slide if slide.is_file() else patches)
+        if not image.is_file():
+            raise DataError(f"{self.name}: neither {slide} nor {patches} is there: download one, or give --image")
+        transcripts = self._root / "transcripts" / f"{self.name}_transcripts.parquet"
+        found = [self._root / folder / f"{self.name}_{stem}.parquet" for folder, stem in SEGMENTATIONS]
+        segmentation = [path for path in found if path.is_file()][:1]
+        by_cell = transcripts.is_file() and segmentation and image != patches
+        return [self.path, image, *([transcripts, *segmentation] if by_cell else [])]
+
+    def genes(self) -> tuple[str, ...]:
+        """Return the sample's genes."""
+        return tuple(name for name in read_var_names(self.path) if is_gene(name))
+
+    def read(self) -> Reading:
+        """Read the sample: its spots, its pooled bins, or its cells."""
+        adata = read_adata(self.path)
+        adata = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
+        _, image, *by_cell = self.files()
+        said = read_metadata(self._root, self.name)
+        study, patient = said.get("dataset_title", ""), said.get("patient")
+        words = {"organ": said.get("organ"), "technology": said.get("st_technology"), "species": said.get("species")}
+        section = self.given.section(self.name, patient=f"{study}: {patient}" if patient else None, **words)
+        facts = {key: said[key] for key in KEPT if key in said}
+        reading = (
+            self._cells(section, adata, image, said, *by_cell) if by_cell else self._spots(section, adata, image, said)
+        )
+        return replace(reading, facts={**facts, **reading.facts})
+
+    def _cells(
+        self, section: Section, adata: AnnData, image: Path, said: dict[str, str], transcripts: Path, segmentation: Path
+    ) -> Reading:
+        cells = read_cells(transcripts, segmentation, list(map(str, adata.var_names)), self.name)
+        return Reading(
+            section=section,
+            image=open_picture(image),
+            mpp=self._mpp(said),
+            centres=cells.centres,
+            counts=cells.counts,
+            features=feature_names(adata),
+            names=cells.names,
+            cell_types=cells.types,
+            facts={"cells_from": segmentation.name, "min_quality_value": QUALITY},
+        )
+
+    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> Reading:
+        names, places, counts = (
+            list(map(str, adata.obs_names)),
+            read_places(adata, self.name),
+            read_counts(adata, self.name),
+        )
+        mpp = self._mpp(said)
+        if image.suffix == ".h5":
+            places, mpp = places * (mpp / PATCH_MPP), PATCH_MPP
+            picture, kept = PatchPicture.open(image, names, places)
+            names, places, counts = [names[i] for i in kept], places[kept], counts[kept]
+        else:
+            picture = open_picture(image)
+        return Reading(
+            section=section,
+            image=picture,
+            mpp=mpp,
+            centres=places,
+            counts=counts,
+            features=feature_names(adata),
+            names=names,
+            facts={"cells_from": self.path.name},
+        )
+
+    def _mpp(self, said: dict[str, str]) -> float:
+        mpp = self.given.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
+        if not 0 < mpp < np.inf:
+            raise DataError(
+                f"{self.name}: its metadata says no {' or '.join(SCALES)}: give the image's with --image-mpp"
+            )
+        return mpp
+
+    @property
+    def _root(self) -> Path:
+        return self.path.resolve().parent.parent
+
+
+def read_metadata(root: Path, sample: str) -> dict[str, str]:
+    """Return what is said of a sample: its row of `HEST_v*.csv` (the newest there), then `metadata/<id>.json` over it.
+
+    Raises:
+        DataError: one of them is broken; neither says anything of it.
+    """
+    said: dict[str, str] = {}
+    for path in sorted([*root.glob("HEST_v*.csv"), *root.glob("assets/HEST_v*.csv")])[-1:]:
+        table = read_table(path, ["id"], dtype=str, encoding="utf-8-sig")
+        for _, row in table[table["id"] == sample].iterrows():
+            said.update({str(word): str(value) for word, value in row.items() if pd.notna(value)})
+    path = root / "metadata" / f"{sample}.json"
+    if path.is_file():
+        try:
+            content = json.loads(path.read_text())
+            said.update({word: str(value) for word, value in content.items() if value is not None and value == value})
+        except (OSError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: not JSON of metadata ({error}): download it again") from error
+    if not said:
+        raise DataError(f"{sample}: neither {path} nor a HEST_v*.csv in {root} says anything of it: download one")
+    return said

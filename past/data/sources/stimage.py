@@ -1,0 +1,110 @@
+"""STimage-1K4M: `gene_exp/<slide>_count.csv`, `coord/<slide>_coord.csv` and `image/<slide>.*` of a technology."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix, vstack
+
+from past.data.sources.h5ad import require_counts
+from past.data.sources.images import open_picture
+from past.data.sources.platform import FileSource, Reading
+from past.data.sources.tables import only_file, read_rows, read_table, rows_named
+from past.data.sources.tenx import is_gene
+from past.errors import DataError
+
+SUFFIX: Final = "_count.csv"
+SPOT_UM: Final = {"Spatial Transcriptomics": 100.0, "Visium": 55.0}  # diameter of a spot
+FOLDERS: Final = {"ST": "Spatial Transcriptomics", "Visium": "Visium", "VisiumHD": "Visium HD"}
+_ROWS = 500  # read at a time: a slide of 5,000 spots × 36,000 genes is 1.4 GB as numbers
+
+
+@dataclass(frozen=True)
+class STImageSource(FileSource):
+    """A slide, named by its `gene_exp/<slide>_count.csv`."""
+
+    @property
+    def name(self) -> str:
+        """The slide's name."""
+        if not self.path.name.endswith(SUFFIX):
+            raise DataError(f"{self.path}: give the slide's gene_exp/<slide>{SUFFIX}")
+        return self.path.name.removesuffix(SUFFIX)
+
+    def files(self) -> list[Path]:
+        """Return counts, places and image."""
+        folder = self.path.resolve().parent.parent
+        return [
+            self.path,
+            only_file(
+                [folder / "coord"], [f"{self.name}_coord.csv"], "table of the spots' places", "copy it beside gene_exp"
+            ),
+            self.given.image
+            or only_file([folder / "image"], [f"{self.name}.*"], "image of the slide", "give it with --image"),
+        ]
+
+    def genes(self) -> tuple[str, ...]:
+        """Return the columns that are genes."""
+        columns = read_table(self.path, [], nrows=0, index_col=0).columns
+        return tuple(dict.fromkeys(name for name in map(str, columns) if is_gene(name)))
+
+    def read(self) -> Reading:
+        """Read the slide; µm/px by the spots' radius in pixels and their known size."""
+        counts, places, image = self.files()
+        rows, matrix, genes = _read_counts(counts)
+        table = read_table(places, ["yaxis", "xaxis", "r"], index_col=0)
+        table.index = table.index.astype(str)
+        table = rows_named(table, rows, str(counts), places.name)
+        folder = self.path.resolve().parent.parent
+        said = _meta(folder.parent, self.name)
+        section = self.given.section(
+            self.name,
+            patient=said.get("patient"),
+            organ=said.get("tissue"),
+            technology=FOLDERS.get(folder.name),
+            species=said.get("species"),
+        )
+        return Reading(
+            section=section,
+            image=open_picture(image),
+            mpp=self.given.image_mpp or self._mpp(section.technology, float(table["r"].iloc[0])),
+            centres=table[["xaxis", "yaxis"]].to_numpy(np.float64),
+            counts=matrix,
+            features=[(name,) for name in genes],
+            names=rows,
+        )
+
+    def _mpp(self, technology: str, radius: float) -> float:
+        if technology not in SPOT_UM or not radius > 0:
+            raise DataError(
+                f"{self.name}: spots of {technology} with a radius of {radius} px: give µm/px with --image-mpp"
+            )
+        return SPOT_UM[technology] / (2 * radius)
+
+
+def _read_counts(path: Path) -> tuple[list[str], csr_matrix, list[str]]:
+    """Read counts (spots, genes) a few rows at a time, controls left out."""
+    parts, rows = [], []
+    genes: list[str] = []
+    for part in read_rows(path, _ROWS):
+        kept = [i for i, name in enumerate(map(str, part.columns)) if is_gene(name)]
+        genes = [str(part.columns[i]) for i in kept]
+        try:
+            parts.append(csr_matrix(part.iloc[:, kept].to_numpy(np.float64)))
+        except ValueError as error:
+            raise DataError(f"{path}: not a table of counts ({error}): copy it again") from error
+        rows += [str(name) for name in part.index]
+    if not rows:
+        raise DataError(f"{path}: the table has no rows: copy it again")
+    return rows, require_counts(csr_matrix(vstack(parts)), str(path)), genes
+
+
+def _meta(root: Path, slide: str) -> dict[str, str]:
+    """Return the slide's row of `meta/*.csv`, empty where there is none."""
+    for path in sorted((root / "meta").glob("meta*.csv")):
+        table = read_table(path, ["slide"], sep=None, engine="python", dtype=str)
+        found = table[table["slide"] == slide]
+        if len(found):
+            return {str(word): str(value) for word, value in found.iloc[0].items() if pd.notna(value)}
+    return {}
