@@ -4,9 +4,11 @@ import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import hydra
 import lightning.pytorch as pl
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import past_pathology
@@ -14,17 +16,48 @@ from past import config as door
 from past.checkpoints.saved import load_model
 from past.data.tokens import Tokenizer
 from past.errors import PastError
+from past.evaluation.hest_bench import HestBench
 from past.report.screen import show
 from past.runs import Run, newest_run
 
 past_pathology.require_ours()
 door.register()
-MOVES_NUMBERS = ("past-pathology", "torch", "numpy", "scikit-learn", "timm")
+MOVES_NUMBERS = ("past-pathology", "torch", "numpy", "scipy", "scikit-learn", "timm")
 
 
-def evaluate(composed: DictConfig) -> Path:
-    """Compose → run the task → write results; returns the folder of the result files."""
+def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
+    """Compose → run the task → write results; returns the folder of the result files.
+
+    Args:
+        composed: the configuration.
+        encoder: name of the preset that `encoder=` chose.
+    """
     config = door.resolve(composed, door.Evaluate)
+    task = door.build(config["task"], "task")
+    about = {"versions": {package: version(package) for package in MOVES_NUMBERS}}
+    if isinstance(task, HestBench):
+        presets = config["encoders"] or ({encoder: config["encoder"]} if encoder else {})
+        results = judge_encoders(config, task, presets, about)
+    else:
+        results = judge_run(config, task, about)
+    print(f"results in {results}")
+    return results
+
+
+def judge_encoders(config: dict[str, Any], task: HestBench, presets: dict[str, Any], about: dict[str, object]) -> Path:
+    """Run image encoders over a benchmark; their results lie in `<output_root>/hest_bench/` unless told otherwise."""
+    run_id = config["run_id"] or "-".join([task.head.name, str(task.components), *presets])
+    results = Path(config["results_dir"] or Run(config["output_root"], "hest_bench", run_id).results)
+    encoders = {}
+    for name, preset in presets.items():
+        pl.seed_everything(config["seed"], workers=True, verbose=False)  # a random one is the same in any company
+        encoders[name] = door.build(preset, f"encoders.{name}")
+    show(task(encoders, results, about))
+    return results
+
+
+def judge_run(config: dict[str, Any], task: Any, about: dict[str, object]) -> Path:
+    """Run a task on a trained model and its own data."""
     root, name = config["output_root"], config["name"]
     run = Run(root, name, config["run_id"]) if config["run_id"] else newest_run(root, name)
     checkpoint = Path(config["ckpt"]) if "/" in config["ckpt"] else run.checkpoints / f"{config['ckpt']}.ckpt"
@@ -37,10 +70,7 @@ def evaluate(composed: DictConfig) -> Path:
     data = door.build(trained["data"] | chosen, "data", seed=trained["seed"])
     data.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
     data.setup("validate")
-    task = door.build(config["task"], "task")
-    about = {"checkpoint": str(checkpoint), "versions": {package: version(package) for package in MOVES_NUMBERS}}
-    show(task(saved.model, data, results, about))
-    print(f"results in {results}")
+    show(task(saved.model, data, results, {"checkpoint": str(checkpoint), **about}))
     return results
 
 
@@ -49,10 +79,11 @@ def main(composed: DictConfig) -> None:
     """Run `evaluate` and say what was wrong in one sentence."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        evaluate(composed)
+        evaluate(composed, HydraConfig.get().runtime.choices.get("encoder"))
     except PastError as error:
         sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = door.encoders_of_one_run(sys.argv[1:])
     main()

@@ -31,7 +31,9 @@ def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
     config["model"]["cell_encoder"]["vocabulary_size"] = data.tokenizer.vocabulary_size
     model = door.build(config["model"], "model")
     crops = {key: data.index.settings[key] for key in ("mpp", "px")}
-    model.carry(config=config, tokenizer=data.tokenizer.state(), crops=crops)
+    learned = data.split.train
+    trained_on = {"sections": sorted({shard.section for shard in learned.shards}), "patients": learned.patients}
+    model.carry(config=config, tokenizer=data.tokenizer.state(), crops=crops, trained_on=trained_on)
     trainer = door.build(
         config["trainer"],
         "trainer",

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Evaluate:
     results_dir: str | None = None
     data: Node = field(default_factory=dict)
     task: Node = field(default_factory=dict)
+    encoder: Node = field(default_factory=dict)
+    encoders: dict[str, Node] = field(default_factory=dict)
 
 
 def register() -> None:
@@ -55,6 +57,18 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="train_schema", node=Train)
     store.store(name="evaluate_schema", node=Evaluate)
+
+
+def encoders_of_one_run(arguments: Sequence[str]) -> list[str]:
+    """Rewrite `encoder=a,b` into one preset each under `encoders`; with -m it stays a sweep, as Hydra takes it."""
+    if {"-m", "--multirun"} & set(arguments):
+        return list(arguments)
+    written = []
+    for argument in arguments:
+        key, _, names = argument.partition("=")
+        several = key == "encoder" and "," in names
+        written += [f"+encoder@encoders.{name}={name}" for name in names.split(",")] if several else [argument]
+    return written
 
 
 def resolve(config: DictConfig, schema: type) -> dict[str, Any]:

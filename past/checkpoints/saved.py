@@ -20,7 +20,7 @@ from past.errors import CheckpointError, ConfigError
 from past.files import write_atomically
 from past.genes import gene_hash
 from past.models.cell_encoder import CellEncoder
-from past.models.colour import ColourEncoder, ColourStatistics
+from past.models.colour import ColourEncoder, ColourGrid, ColourStatistics
 from past.models.expression_encoder import ExpressionEncoder
 from past.models.fusion import Add, Concat, CrossAttention, Film, Gated, WeightedAdd
 from past.models.image_encoder import ImageEncoder
@@ -33,7 +33,7 @@ from past.models.weights import load_strictly, read_torch, read_weights
 VERSION = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
-_IMAGE_PARTS = (ImageEncoder, ColourEncoder, ColourStatistics)
+_IMAGE_PARTS = (ImageEncoder, ColourEncoder, ColourGrid, ColourStatistics)
 _CELL_PARTS = (CellEncoder, ExpressionEncoder, NicheEncoder)
 _FUSIONS = (Add, WeightedAdd, Gated, Film, Concat, CrossAttention)
 PARTS: dict[str, type[Part]] = {
@@ -50,12 +50,14 @@ class Saved:
         tokenizer: what `Tokenizer.state()` returns; at least `vocabulary_hash`, or empty where nothing is known.
         crops: `mpp` (µm/px or "native") and `px` of the crops it was trained on, or empty.
         source: where the weights came from, for people.
+        trained_on: `sections` and `patients` of the training data, or empty where nothing is known.
     """
 
     model: Part
     tokenizer: Mapping[str, object] = field(default_factory=dict)
     crops: Mapping[str, object] = field(default_factory=dict)
     source: str = ""
+    trained_on: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def require_vocabulary(self, genes: Sequence[str]) -> None:
         """Check that the model's tokens number exactly `genes`.
@@ -112,6 +114,7 @@ def save_model(out: Path, saved: Saved) -> None:
             "model": saved.model.config,
             "crops": dict(saved.crops),
             "tokenizer": dict(saved.tokenizer),
+            "trained_on": dict(saved.trained_on),
         }
         state = {name: tensor.contiguous().cpu() for name, tensor in saved.model.state_dict().items()}
         save_file(state, part / WEIGHTS)
@@ -131,7 +134,8 @@ def load_model(path: str | Path) -> Saved:
     description, state = _read_directory(path) if path.is_dir() else _read_training(path)
     model = build_part(cast(Mapping[str, object], description["model"]))
     load_strictly(model, state, path)
-    return Saved(model.eval(), description.get("tokenizer") or {}, description.get("crops") or {}, str(path))
+    tokenizer, crops, trained_on = (description.get(key) or {} for key in ("tokenizer", "crops", "trained_on"))
+    return Saved(model.eval(), tokenizer, crops, str(path), trained_on)
 
 
 def load_part(path: str | Path, name: str | None = None) -> nn.Module:
@@ -165,5 +169,9 @@ def _read_training(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     content = read_torch(path)
     if "past" not in content or "state_dict" not in content:
         raise CheckpointError(f"{path}: not a checkpoint of train.py; released files are read with 'past import'")
-    state = {name.removeprefix("model."): value for name, value in content["state_dict"].items()}
+    state = {
+        name.removeprefix("model."): value
+        for name, value in content["state_dict"].items()
+        if name.startswith("model.")  # the rest is the training's own, such as SigLIP's bias
+    }
     return content["past"], state

@@ -44,6 +44,26 @@ class ColourStatistics(Part):
         return torch.cat([mean, variance.clamp(min=0).sqrt()], dim=1).flatten(1)
 
 
+class ColourGrid(Part):
+    """Mean of each colour channel in each field of an n × n grid, in [0, 1]; nothing is learned.
+
+    Args:
+        grid: n, a divisor of the crops' side; 4 gives 48 features.
+    """
+
+    def __init__(self, grid: int = 4) -> None:
+        super().__init__()
+        self.grid = grid
+        self.width = 3 * grid * grid
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        """Return (B, n·n·3) float32, in the order row, column, channel, from (B, 3, H, W) crops."""
+        whole = crops.is_floating_point()
+        # Sums of whole numbers are exact in float32, so the mean does not depend on their order.
+        mean = F.avg_pool2d(crops.float(), (crops.shape[-2] // self.grid, crops.shape[-1] // self.grid))
+        return (mean if whole else mean / 255).permute(0, 2, 3, 1).flatten(1)
+
+
 class ColourEncoder(Part):
     """Colour statistics and a two-layer perceptron: an image encoder that learns from a few hundred spots on a CPU.
 

@@ -1,0 +1,179 @@
+"""`task=hest_bench`: expression from frozen features on HEST-Bench's splits, to the library's last digit.
+
+Per encoder and fold: features of every tile → a protocol (see protocols.py) → scores per gene over the pooled test
+spots. A task or fold that cannot run is named in one sentence, and the others run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from past.errors import ConfigError, DataError, PastError
+from past.evaluation.bench_data import FoldData, TaskData
+from past.evaluation.bench_files import Failure, Run, require_same_protocol, write_predictions, write_run
+from past.evaluation.gene_scores import bootstrap_pearson, score_genes
+from past.evaluation.heads import Head
+from past.evaluation.hest_task import read_patients, read_task, task_names
+from past.evaluation.leakage import PatientTable, read_patient_table
+from past.evaluation.protocols import FrozenFeatures, Predictor
+from past.evaluation.results import FoldResult, TaskResult
+from past.evaluation.ridge import RidgeHead
+from past.evaluation.summary import AS_THEY_ARE, REMOVED, Row
+from past.inference.feature_cache import FeatureCache
+from past.inference.frozen_encoder import FrozenEncoder
+from past.inference.past_tower import PASTTower
+from past.inference.stored_features import StoredFeatures
+
+Encoder = nn.Module | StoredFeatures | PASTTower | Predictor
+
+
+class HestBench:
+    """Runs encoders over tasks and writes the library's files, one tidy table, and `hest_bench.json`.
+
+    Args:
+        root: folder that holds IDC/splits, PRAD/splits, ….
+        tasks: those to run, in this order; None: all in `root`.
+        head: from principal components to expression; None: the library's ridge.
+        components: of the PCA.
+        resamples: of the test spots, for the intervals.
+        seed: of the resamples.
+        mean_colour_removed: score a second time on tiles without their section's mean colour.
+        metadata: HEST-1k's csv, for patients; None: `<root>/HEST_v1_1_0.csv` where it is there.
+        cache: folder of the features.
+        batch_size: tiles at a time.
+        device: "cpu", "cuda", …; None: a GPU where there is one.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        cache: str | Path,
+        tasks: Sequence[str] | None = None,
+        head: Head | None = None,
+        components: int = 256,
+        resamples: int = 1000,
+        seed: int = 42,
+        mean_colour_removed: bool = True,
+        metadata: str | Path | None = None,
+        batch_size: int = 128,
+        device: str | None = None,
+    ) -> None:
+        for key, value in (("components", components), ("resamples", resamples), ("batch_size", batch_size)):
+            if value < 1:
+                raise ConfigError(f"task.{key}={value}: give 1 or more")
+        self.root = Path(root)
+        self.cache = FeatureCache(Path(cache), batch_size)
+        self.tasks = tasks
+        self.head = head or RidgeHead()
+        self.components = components
+        self.resamples = resamples
+        self.seed = seed
+        self.mean_colour_removed = mean_colour_removed
+        self.metadata = Path(metadata) if metadata else self.root / "HEST_v1_1_0.csv"
+        self.device = device
+
+    def __call__(self, encoders: Mapping[str, Encoder], results: Path, about: Mapping[str, object]) -> list[Row]:
+        """Run everything and write `results`.
+
+        Args:
+            encoders: name → an image encoder, a PAST checkpoint's, stored features, or a model that needs no head.
+            results: folder of the result files.
+            about: what `hest_bench.json` says of its origin (versions).
+
+        Returns:
+            The score rows, for the screen.
+
+        Raises:
+            ConfigError: encoders of two protocols, or `results` holds another protocol's.
+            DataError: nothing could run.
+        """
+        protocol = self._protocol(encoders)
+        require_same_protocol(results, protocol)
+        run = Run(protocol, {**about, "root": str(self.root), "resamples": self.resamples, "seed": self.seed})
+        table = read_patient_table(self.metadata) if self.metadata.is_file() else None
+        judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
+        for name in task_names(self.root, self.tasks):
+            try:
+                task = read_task(self.root / name)
+                patients = table.patients if table else read_patients(self.root / name)
+            except DataError as error:
+                run.fail(Failure(name, None, None, str(error)))
+                continue
+            data = TaskData(task, patients)
+            for encoder in judged:
+                self._run_task(run, data, encoder, table, results)
+        if not run.results:
+            raise DataError(f"nothing could run: {run.failures[0].reason}")
+        return write_run(results, run)
+
+    def _protocol(self, encoders: Mapping[str, Encoder]) -> str:
+        own = f"{self.head.name}, {self.components} components"
+        found = {getattr(encoder, "protocol", own): name for name, encoder in encoders.items()}
+        if len(found) != 1:
+            pairs = " and ".join(f"{name} ({protocol})" for protocol, name in found.items())
+            raise ConfigError(f"encoder={pairs or 'none'}: a run compares one or more encoders of one protocol")
+        return next(iter(found))
+
+    def _freeze(self, encoder: Encoder) -> "Frozen":
+        if isinstance(encoder, nn.Module):
+            return FrozenEncoder(encoder, getattr(encoder, "precision", "fp32"), self.device)
+        return encoder
+
+    def _run_task(self, run: Run, data: TaskData, judged: "_Judged", table: PatientTable | None, results: Path) -> None:
+        """Run one encoder over a task's folds, on tiles as they are and without their mean colour."""
+        kinds = (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and judged.reads_tiles else (AS_THEY_ARE,)
+        for images in kinds:
+            done = []
+            for fold in data.task.folds:
+                try:
+                    found = data.fold(fold)
+                    predicted = self._predictor(judged.encoder, fold.number, images).predict(found)
+                except PastError as error:
+                    run.fail(Failure(data.task.name, fold.number, judged.name, str(error)))
+                    continue
+                truth = np.concatenate([spots.expression for spots in found.test])
+                if images == AS_THEY_ARE:
+                    write_predictions(results / found.task / judged.name, found, truth, predicted)
+                    run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
+                draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
+                scores = score_genes(truth, predicted)
+                done.append(FoldResult(fold.number, scores, draws, sum(map(len, found.train)), len(truth)))
+            if done:
+                run.results.append((images, TaskResult(data.task.name, judged.name, data.task.genes, tuple(done))))
+
+    def _predictor(self, encoder: "Frozen", fold: int, images: str) -> Predictor:
+        """Return what predicts a fold."""
+        if isinstance(encoder, PASTTower):
+            encoder = encoder.for_fold(fold)
+        if isinstance(encoder, FrozenEncoder | StoredFeatures):
+            return FrozenFeatures(encoder, self.cache, self.head, self.components, images == REMOVED)
+        return encoder
+
+
+Frozen = FrozenEncoder | StoredFeatures | PASTTower | Predictor
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An encoder under its name in the tables."""
+
+    name: str
+    encoder: Frozen
+
+    @property
+    def reads_tiles(self) -> bool:
+        """Whether it can see tiles whose colour was changed."""
+        return isinstance(self.encoder, FrozenEncoder | PASTTower)
+
+    def exposure(self, fold: FoldData, table: PatientTable | None) -> list[str] | None:
+        """Return the sections and patients of the fold's test side that it was trained on; None: not recorded."""
+        trained_on = self.encoder.trained_on(fold.number) if isinstance(self.encoder, PASTTower) else None
+        if trained_on is None:
+            return None
+        test = {name for spots in fold.test for name in (spots.name, spots.patient)}
+        for spots in fold.test if table else ():
+            test |= table.of_one_patient(spots.name) if table else set()
+        return sorted(test & trained_on)

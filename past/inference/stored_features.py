@@ -1,0 +1,43 @@
+"""Features that another program made, found by task and sample."""
+
+from pathlib import Path
+
+import numpy as np
+
+from past.errors import DataError
+from past.inference.features import read_features
+from past.inference.tiles import PatchFile
+
+
+class StoredFeatures:
+    """Features that lie on disk as `<folder>/<task>/<sample>.h5` or `<folder>/<sample>.h5`.
+
+    Args:
+        folder: where the HEST library (its `embeddings` files), TRIDENT or CLAM wrote them.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def features(self, task: str, sample: str, patches: PatchFile) -> np.ndarray:
+        """Return (n, width) features in the order of the patch file's barcodes.
+
+        Raises:
+            DataError: no such file, or spots without features.
+        """
+        places = [self.folder / task / f"{sample}.h5", self.folder / f"{sample}.h5"]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise DataError(f"{sample}: no features at {places[0]} or {places[1]}; write them there")
+        found = read_features(path)
+        if found.names is None:
+            if len(found.features) != len(patches):
+                raise DataError(f"{path}: {len(found.features)} rows without barcodes for {len(patches)} spots")
+            return found.features
+        row = {name: i for i, name in enumerate(found.names)}
+        lost = [barcode for barcode in patches.barcodes if barcode not in row]
+        if lost:
+            raise DataError(
+                f"{path}: no features for {len(lost)} of {len(patches)} spots ({lost[0]}, …): make it again"
+            )
+        return found.features[[row[barcode] for barcode in patches.barcodes]]
