@@ -77,11 +77,11 @@ class Published(nn.Module):
 
 def slide_batch(slides: int, spots: int, masked: int) -> SlideBatch:
     """Return random slides of which `masked` spots each are masked; the others hold FOUND of IN_SLIDE genes each."""
-    return join_slides([_slide(spots, masked) for _ in range(slides)])
+    pool = 2 + torch.randperm(GENES - 2)[:IN_SLIDE]  # slides share most of their genes
+    return join_slides([_slide(spots, masked, pool) for _ in range(slides)])
 
 
-def _slide(spots: int, masked: int) -> SlideBatch:
-    pool = 2 + torch.randperm(GENES - 2)[:IN_SLIDE]
+def _slide(spots: int, masked: int, pool: torch.Tensor) -> SlideBatch:
     hidden, told = torch.arange(masked), spots - masked
     rows = torch.arange(masked, spots).repeat_interleave(FOUND)
     columns = pool[torch.rand(told, IN_SLIDE).argsort(1)[:, :FOUND]].flatten()

@@ -1,5 +1,7 @@
 """A vector per gene, of which a call touches only the genes that occur: sparse expression in, asked genes out."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -7,6 +9,24 @@ from torch import nn
 from past.types import SparseExpression
 
 ROWS = 256  # spots at a time that are made dense over the genes that occur in the call
+
+
+class _SparseRows(torch.autograd.Function):
+    """Rows of a table whose gradient holds these rows only, and is marked as in order where they are."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(rows)
+        ctx.shape = weight.shape
+        return weight.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        in_order = bool((rows.diff() > 0).all())
+        return torch.sparse_coo_tensor(
+            rows[None], grads[0], ctx.shape, is_coalesced=in_order, check_invariants=False
+        ), None
 
 
 class GeneTable(nn.Module):
@@ -23,7 +43,7 @@ class GeneTable(nn.Module):
 
     def forward(self, genes: torch.Tensor) -> torch.Tensor:
         """Return (G, dim) rows of the tokens (G,), each asked once."""
-        return F.embedding(genes, self.weight, sparse=self.sparse_gradient)
+        return _SparseRows.apply(self.weight, genes) if self.sparse_gradient else F.embedding(genes, self.weight)  # type: ignore
 
 
 class ExpressionEmbedding(nn.Module):
