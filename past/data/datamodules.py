@@ -13,6 +13,7 @@ from past.data.batches import PLAIN, BatchMaker
 from past.data.index import ShardIndex
 from past.data.loader import Agreement, Feed, Loader, TrainingLoader
 from past.data.plan import Reading
+from past.data.remote import open_set
 from past.data.splits import Split, split_patients
 from past.data.statistics import GeneStatistics, gene_statistics
 from past.data.stream import OnError, plan_of
@@ -29,7 +30,7 @@ class CellDataModule(pl.LightningDataModule):
     """Cells from shards.
 
     Args:
-        root: directory of the shards.
+        root: directory of the shards, or their address (`https://…`, `s3://…`).
         batch_size: cells of a batch on one rank.
         val: the fraction of patients, or the patients or sections, to validate on.
         train: the patients or sections to train on; None: all others.
@@ -46,6 +47,8 @@ class CellDataModule(pl.LightningDataModule):
         buffer: cells that a rank holds undecoded to shuffle them, at most.
         on_error: "raise" stops all ranks at the first cell that cannot be read; "skip" counts it.
         max_skipped: with "skip", the share of an epoch's cells above which all ranks stop.
+        cache: directory for the shards of an address.
+        cache_gb: GB that it may take.
     """
 
     def __init__(
@@ -66,11 +69,13 @@ class CellDataModule(pl.LightningDataModule):
         buffer: int = 10_000,
         on_error: OnError = "raise",
         max_skipped: float = 0.001,
+        cache: str = "~/.cache/past",
+        cache_gb: float = 50.0,
     ) -> None:
         super().__init__()
         if on_error not in ("raise", "skip"):
             raise ConfigError(f"data.on_error={on_error}: use raise or skip")
-        self.index = ShardIndex.read(root)
+        self.index, self._open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
         self.split: Split = split_patients(self.index, val, train, seed)
         self._context, self._neighbours, self._radius = context, neighbours, radius
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
@@ -85,7 +90,7 @@ class CellDataModule(pl.LightningDataModule):
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
-        return gene_statistics(self.split.train)
+        return gene_statistics(self.split.train, open_shard=self._open_shard)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -158,6 +163,7 @@ class CellDataModule(pl.LightningDataModule):
             agreement=self._agreement,
             max_skipped=self._max_skipped,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            open_shard=self._open_shard,
         )
 
     def train_dataloader(self) -> TrainingLoader:

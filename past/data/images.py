@@ -33,7 +33,8 @@ def decode(content: bytes, side: int | None = None) -> torch.Tensor:
         with Image.open(io.BytesIO(content), formats=("PNG", "WEBP")) as image:
             rgb = image.convert("RGB").tobytes()
     except (RuntimeError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f"its image does not decode ({' '.join(str(error).split())[:80]}): damaged") from error
+        cause = " ".join(str(error).partition("<_io")[0].split())[:80]
+        raise DataError(f"its image does not decode ({cause}): damaged") from error
     return torch.frombuffer(bytearray(rgb), dtype=torch.uint8).view(height, width, 3).permute(2, 0, 1)
 
 

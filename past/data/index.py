@@ -1,6 +1,7 @@
 """`index.json`: what lies in a directory of shards, so that nobody has to open them to know."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from past.genes import gene_hash
 
 INDEX = "index.json"
 VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9_-]+\.tar")  # never a path: shards may come from anywhere
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,9 @@ class ShardIndex:
             raise DataError(
                 f"{root}/{INDEX}: not an index of shards ({error}); run 'past shards merge {root}'"
             ) from error
+        for shard in index.shards:
+            if not (_NAME.fullmatch(shard.name) and _SHA256.fullmatch(shard.sha256) and shard.samples >= 0):
+                raise DataError(f"{root}/{INDEX}: {shard.name!r:.80} is no shard's entry: the file was changed by hand")
         if index.genes_hash != content["genes_hash"]:
             raise DataError(
                 f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: "

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from past.data.batches import BatchMaker
 from past.data.index import ShardIndex
 from past.data.plan import EpochPlan, Phase, Reading
-from past.data.stream import Faults, plan_of, shard_stream
+from past.data.stream import Faults, OpenShard, plan_of, shard_stream
 from past.distributed import is_distributed
 from past.errors import DataError
 from past.types import CellBatch
@@ -81,6 +81,7 @@ class Feed:
         agreement: keeps the ranks together.
         max_skipped: with `make.on_error="skip"`, the share of an epoch's samples above which all ranks stop.
         pin_memory: whether batches are put into pinned memory.
+        open_shard: opens a shard; None: from the index's directory.
     """
 
     index: ShardIndex
@@ -92,6 +93,7 @@ class Feed:
     agreement: Agreement
     max_skipped: float = 0.001
     pin_memory: bool = False
+    open_shard: OpenShard | None = None
 
     def plan(self, epoch: int, before: tuple[Phase, ...] = ()) -> EpochPlan:
         """Plan an epoch, or what `before` left of it."""
@@ -149,6 +151,7 @@ class _Worker(IterableDataset[_Delivery]):
         # the process group stays with the parent
         self._index, self._make, self._reading, self._seed = feed.index, feed.make, feed.reading, feed.seed
         self._rank, self._epoch, self._position, self._before = feed.rank, epoch, position, before
+        self._open_shard = feed.open_shard
 
     def __iter__(self) -> Iterator[_Delivery]:
         info = get_worker_info()
@@ -164,6 +167,7 @@ class _Worker(IterableDataset[_Delivery]):
                 worker=0 if info is None else info.id,
                 workers=1 if info is None else info.num_workers,
                 on_error=self._make.on_error,
+                open_shard=self._open_shard,
             ):
                 yield _Delivery(*self._make(raw, self._epoch))
         except DataError as error:

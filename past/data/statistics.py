@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from past.data.index import ShardIndex
-from past.data.stream import open_shard
+from past.data.stream import LocalShards, OpenShard
 from past.data.tar import ShardReader
 from past.data.tokens import TARGET_SUM
 from past.errors import DataError
@@ -15,7 +15,7 @@ from past.types import RawCell
 from past.vocabularies import TECHNOLOGY, canonical
 
 CELLS = 20_000
-SHARDS = 256
+SHARDS = 64  # an address's shards are fetched whole
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class GeneStatistics:
         return np.sort(np.argsort(-self.variance, kind="stable")[:genes])
 
 
-def gene_statistics(index: ShardIndex, cells: int = CELLS) -> GeneStatistics:
-    """Read at most about `cells` cells, spread evenly over at most 256 shards, always the same ones of an index.
+def gene_statistics(index: ShardIndex, cells: int = CELLS, open_shard: OpenShard | None = None) -> GeneStatistics:
+    """Read at most about `cells` cells, spread evenly over at most 64 shards, always the same ones of an index.
 
     Raises:
         DataError: nothing to read, or a sample is broken.
@@ -56,7 +56,7 @@ def gene_statistics(index: ShardIndex, cells: int = CELLS) -> GeneStatistics:
     total: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     expressing: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     log_sum, log_square, read = np.zeros(n_genes), np.zeros(n_genes), 0
-    for cell in _sample(index, cells):
+    for cell in _sample(index, cells, open_shard or LocalShards(index.root)):
         technology = canonical(str(cell.meta["technology"]), TECHNOLOGY, "technology")
         genes, counts = cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]].astype(np.float64)
         scaled = counts * (TARGET_SUM / max(counts.sum(), 1.0))
@@ -72,13 +72,13 @@ def gene_statistics(index: ShardIndex, cells: int = CELLS) -> GeneStatistics:
     return GeneStatistics(means, np.maximum(log_square / read - (log_sum / read) ** 2, 0), read)
 
 
-def _sample(index: ShardIndex, cells: int) -> Iterator[RawCell]:
+def _sample(index: ShardIndex, cells: int, open_shard: OpenShard) -> Iterator[RawCell]:
     stocked = [shard for shard in index.shards if shard.samples]
     picked = [stocked[i * len(stocked) // SHARDS] for i in range(SHARDS)] if len(stocked) > SHARDS else stocked
     share = min(1.0, cells / max(sum(shard.samples for shard in picked), 1))
     for shard in picked:
         wanted = max(1, round(shard.samples * share))
-        with open_shard(index.root, shard) as file:
+        with open_shard(shard) as file:
             reader = ShardReader(file, shard.name, len(index.genes))
             for i in range(wanted):
                 reader.skip(i * shard.samples // wanted - reader.samples)

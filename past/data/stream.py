@@ -1,8 +1,9 @@
 """The stream: a rank's samples of one epoch, still encoded, in the order of its plan, read by one of its workers."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -15,6 +16,27 @@ from past.errors import DataError
 from past.types import RawCell
 
 OnError = Literal["raise", "skip"]
+OpenShard = Callable[[Shard], BinaryIO]
+
+
+@dataclass(frozen=True)
+class LocalShards:
+    """Opens the shards of a directory."""
+
+    root: str
+
+    def __call__(self, shard: Shard) -> BinaryIO:
+        """Open a shard.
+
+        Raises:
+            DataError: it is not there, or may not be read.
+        """
+        try:
+            return (Path(self.root) / shard.name).open("rb")
+        except OSError as error:
+            raise DataError(
+                f"{shard.name}: cannot be opened in {self.root} ({error.strerror}): restore it, or make it again"
+            ) from error
 
 
 @dataclass
@@ -59,6 +81,7 @@ def shard_stream(
     worker: int = 0,
     workers: int = 1,
     on_error: OnError = "raise",
+    open_shard: OpenShard | None = None,
 ) -> Iterator[RawBatch]:
     """Yield one worker's batches of an epoch: `position + worker`, and every `workers`-th from there.
 
@@ -77,10 +100,12 @@ def shard_stream(
         worker: this worker, of `workers`.
         workers: number of workers of this rank, 1 or more.
         on_error: what a sample that cannot be read does: "raise", or "skip" it and count it.
+        open_shard: opens a shard; None: from the index's directory.
 
     Raises:
         DataError: a sample cannot be read (`on_error="raise"`); the message names shard, sample and cause.
     """
+    open_shard = open_shard or LocalShards(index.root)
     plan = plan_of(index, rank=rank, seed=seed, epoch=epoch, reading=reading, before=before)
     number = position + worker
     batch = RawBatch(number, [], Faults())
@@ -88,7 +113,7 @@ def shard_stream(
     for first, group in plan.groups(plan.first(position)) if left else ():
         batches = plan.batch_of(np.arange(first, first + len(group.piece)))
         mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
-        with _SideBySide(index, group, mine) as pieces:
+        with _SideBySide(index, open_shard, group, mine) as pieces:
             for place in mine:
                 cell = pieces.take(int(group.piece[place]), int(group.sample[place]))
                 if isinstance(cell, RawCell):
@@ -108,10 +133,15 @@ def shard_stream(
 class _SideBySide:
     """Reads a group's pieces, each forward, and holds what was passed on the way and is to be given later."""
 
-    def __init__(self, index: ShardIndex, group: Group, mine: np.ndarray) -> None:
+    def __init__(self, index: ShardIndex, open_shard: OpenShard, group: Group, mine: np.ndarray) -> None:
         piece, sample = group.piece[mine], group.sample[mine]
         self._pieces = [
-            _Forward(index, index.shards[p.shard], np.sort(sample[piece == i]).tolist())
+            _Forward(
+                partial(open_shard, index.shards[p.shard]),
+                index.shards[p.shard],
+                len(index.genes),
+                np.sort(sample[piece == i]).tolist(),
+            )
             for i, p in enumerate(group.pieces)
         ]
 
@@ -129,9 +159,8 @@ class _SideBySide:
 class _Forward:
     """Reads the wanted samples of one shard, in ascending order, as far as it must."""
 
-    def __init__(self, index: ShardIndex, shard: Shard, wanted: list[int]) -> None:
-        self._index = index
-        self._shard = shard
+    def __init__(self, open_it: Callable[[], BinaryIO], shard: Shard, genes: int, wanted: list[int]) -> None:
+        self._open, self._shard, self._genes = open_it, shard, genes
         self._wanted = iter(wanted)
         self._last = wanted[-1] if wanted else -1
         self._held: dict[int, RawCell | DataError] = {}
@@ -152,8 +181,8 @@ class _Forward:
             return self._fault
         try:
             if self._reader is None:
-                self._file = open_shard(self._index.root, self._shard)
-                self._reader = ShardReader(self._file, self._shard.name, len(self._index.genes))
+                self._file = self._open()
+                self._reader = ShardReader(self._file, self._shard.name, self._genes)
             self._reader.skip(number - self._reader.samples)
             cell = self._reader.read()
             if cell is None:
@@ -175,17 +204,3 @@ class _Forward:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def open_shard(root: str, shard: Shard) -> BinaryIO:
-    """Open a shard for reading.
-
-    Raises:
-        DataError: it is not there, or may not be read.
-    """
-    try:
-        return (Path(root) / shard.name).open("rb")
-    except OSError as error:
-        raise DataError(
-            f"{shard.name}: cannot be opened in {root} ({error.strerror}): restore it, or make it again"
-        ) from error

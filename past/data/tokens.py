@@ -118,8 +118,7 @@ class Tokenizer:
         Raises:
             DataError: a technology or species that is not known, or a technology without a mean.
         """
-        words = [_words(cell.meta["technology"], cell.meta["species"]) for cell in cells]  # type: ignore[arg-type]
-        technology = np.array([self._technology(name) for name, _ in words])
+        words = [self._words(cell) for cell in cells]
         rows = np.array([min(len(cell.offsets) - 1, 1 + self.neighbours) for cell in cells])
         valid = np.arange(1 + self.neighbours) < rows[:, None]
         positions = np.zeros((*valid.shape, 2), np.float32)
@@ -127,7 +126,7 @@ class Tokenizer:
             [cell.positions[:k] - cell.positions[0] for cell, k in zip(cells, rows, strict=True)]
         )
         used = valid if self.radius is None else valid & (np.hypot(positions[..., 0], positions[..., 1]) <= self.radius)
-        tokens, values = self._sentences(cells, rows, valid, technology)
+        tokens, values = self._sentences(cells, rows, valid, np.array([row for row, _ in words]))
         tokens[~used.ravel()] = PADDING
         values[~used.ravel()] = 0
         return Sentences(
@@ -138,10 +137,15 @@ class Tokenizer:
             positions,
         )
 
-    def _technology(self, name: str) -> int:
-        if name not in self._technologies:
-            raise DataError(f"no mean of {name}: the tokenizer has those of {', '.join(self._technologies)}")
-        return self._technologies[name]
+    def _words(self, cell: RawCell) -> tuple[int, tuple[int, int, int]]:
+        """Return the row of the cell's technology in the means, and its context tokens."""
+        try:
+            name, ids = _words(str(cell.meta["technology"]), str(cell.meta["species"]))
+            if name not in self._technologies:
+                raise DataError(f"no mean of {name}: the tokenizer has those of {', '.join(self._technologies)}")
+        except DataError as error:
+            raise DataError(f"{cell.shard}: sample {cell.key}: {error}") from error
+        return self._technologies[name], ids
 
     def _sentences(
         self, cells: Sequence[RawCell], rows: np.ndarray, valid: np.ndarray, technology: np.ndarray

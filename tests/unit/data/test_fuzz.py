@@ -5,6 +5,7 @@ import resource
 import struct
 import zlib
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -82,11 +83,16 @@ def with_valid_crcs(npz: bytes) -> bytes:
     return bytes(whole)
 
 
+@cache
+def _members(image_format: str) -> dict[str, bytes]:
+    return {name: body for i in range(3) for name, body in members(i, image_format=image_format).items()}
+
+
 def broken_shard(number: int) -> bytes:
     """A shard of three samples, broken somewhere that follows from `number`."""
     rng = np.random.default_rng(number)
     image_format = ("png", "jpg", "webp")[number % 3]
-    contents = {k: v for i in range(3) for k, v in members(i, image_format=image_format).items()}
+    contents = dict(_members(image_format))
     if number % 2:
         tar = mutated(tar_of(contents), rng)
         return with_valid_checksums(tar) if rng.random() < 0.7 else tar
