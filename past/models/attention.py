@@ -13,10 +13,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
 
 CHUNK = 256  # queries at a time: logits of a few MB, which a processor's cache nearly holds
-KEPT = 64 * 2**20  # bytes of distances kept for all layers; above it every layer makes them again
+KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 
 
 class PackedSlides:
@@ -36,7 +37,8 @@ class PackedSlides:
         self.coords = coords if coords.dtype == torch.float64 else coords.float()
         self.lengths = tuple(lengths)
         self.chunk = chunk or CHUNK
-        self._kept = self._distances() if sum(n * n for n in lengths) * coords.element_size() <= KEPT else None
+        self.small = sum(n * n for n in lengths) * self.coords.element_size() <= KEPT
+        self._kept = self._distances() if self.small else []
 
     def _distances(self) -> list[torch.Tensor]:
         return [_distance(self.coords[span], self.coords[span]) for span in self.spans()]
@@ -51,7 +53,7 @@ class PackedSlides:
         for slide, keys in enumerate(self.spans()):
             for start in range(keys.start, keys.stop, self.chunk):
                 queries = slice(start, min(start + self.chunk, keys.stop))
-                if self._kept is not None:
+                if self._kept:
                     distances = self._kept[slide][queries.start - keys.start : queries.stop - keys.start]
                 else:
                     distances = _distance(self.coords[queries], self.coords[keys])
@@ -64,7 +66,7 @@ def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 class _DistanceAttention(torch.autograd.Function):
-    """Chunk by chunk; the backward pass makes the attention weights of a chunk again, so memory is linear in spots."""
+    """Chunk by chunk; unless slides are small, backward makes a chunk's weights again: memory is linear in spots."""
 
     @staticmethod
     def forward(
@@ -79,6 +81,7 @@ class _DistanceAttention(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(q, k, v, weight)
         ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
+        ctx.kept = []
         out = torch.empty_like(q)
         generator = torch.Generator(q.device).manual_seed(seed)
         for rows, keys, distances in slides.blocks():
@@ -87,9 +90,10 @@ class _DistanceAttention(torch.autograd.Function):
                 query, key, value = q[None, :, rows], k[None, :, keys], v[None, :, keys]
                 out[:, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])[0]
             else:
-                p = _probabilities(q[:, rows], k[:, keys], bias)
-                keep, factor = _keep(p, dropout, generator)
-                out[:, rows] = p.mul_(keep) @ v[:, keys] * factor
+                p, keep, factor = drawn = _weights(q[:, rows], k[:, keys], bias, dropout, generator)
+                out[:, rows] = (p * keep) @ v[:, keys] * factor
+                if slides.small:
+                    ctx.kept.append(drawn)
         return out
 
     @staticmethod
@@ -99,10 +103,13 @@ class _DistanceAttention(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight)
         generator = torch.Generator(q.device).manual_seed(ctx.seed)
         scale = 1 / math.sqrt(q.shape[-1])
-        for rows, keys, distances in ctx.slides.blocks():
+        for number, (rows, keys, distances) in enumerate(ctx.slides.blocks()):
             query, key = q[:, rows], k[:, keys]
-            p = _probabilities(query, key, weight[:, None, None] * distances)
-            keep, factor = _keep(p, ctx.dropout, generator)
+            if ctx.kept:
+                p, keep, factor = ctx.kept[number]
+            else:
+                bias = weight[:, None, None] * distances
+                p, keep, factor = _weights(query, key, bias, ctx.dropout, generator)
             grad_out = grads[0][:, rows] * factor
             grad_v[:, keys] += (p * keep).transpose(1, 2) @ grad_out
             grad_p = (grad_out @ v[:, keys].transpose(1, 2)).mul_(keep)
@@ -113,23 +120,12 @@ class _DistanceAttention(torch.autograd.Function):
         return grad_q, grad_k, grad_v, grad_weight, None, None, None
 
 
-def _probabilities(q: torch.Tensor, k: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Return softmax(q·k/√d + bias), (H, c, N); `bias` is overwritten."""
+def _weights(
+    q: torch.Tensor, k: torch.Tensor, bias: torch.Tensor, dropout: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Return softmax(q·k/√D + bias), (H, c, N), which of them dropout keeps, and its factor; `bias` is overwritten."""
     logits = bias.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))
-    return torch.softmax(logits, -1)
-
-
-def _keep(p: torch.Tensor, dropout: float, generator: torch.Generator) -> tuple[torch.Tensor, float]:
-    """Return which weights stay, bool as `p`, and the factor that keeps their mean; backward draws the same again.
-
-    Four weights share a draw of 64 bits, several times cheaper than a draw each; `dropout` is met to 1 / 65,536.
-    """
-    draws = torch.empty(-(-p.numel() // 4), dtype=torch.int64, device=p.device).random_(
-        -(2**63), None, generator=generator
-    )
-    dropped = round(dropout * 2**16)
-    keep = draws.view(torch.int16)[: p.numel()].view(p.shape) >= dropped - 2**15
-    return keep, 2**16 / (2**16 - dropped)
+    return torch.softmax(logits, -1), *draw_keep(logits, dropout, generator)
 
 
 def distance_attention(

@@ -79,7 +79,7 @@ class ExpressionEmbedding(nn.Module):
         within = torch.arange(len(row), device=spots.device) - (entries.cumsum(0) - entries)[row]
         at = first[row] + within
         dense = expression.values.new_zeros(len(spots), genes)
-        return dense.index_put((row, columns[at]), expression.values[at], accumulate=True)
+        return dense.index_put((row, columns[at]), expression.values[at])
 
 
 class GeneHead(nn.Module):

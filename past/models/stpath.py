@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from past.models.attention import PackedSlides, distance_attention
+from past.models.dropout import Dropout
 from past.models.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.models.layers import Part
 from past.types import SlideBatch
@@ -32,7 +33,7 @@ class SpatialAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.edge = nn.Linear(3, heads, bias=False)
         self.out = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         """Return (S, dim) from (S, dim)."""
@@ -53,10 +54,10 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(
             nn.Linear(dim, hidden),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.LayerNorm(hidden),
             nn.Linear(hidden, dim),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
