@@ -23,7 +23,7 @@ BASE = {
     "runs",
     "stpath_vocabularies",
 }
-DOORS = {"config", "cli", "cli_bench", "cli_shards"}
+DOORS = {"__init__", "config", "cli", "cli_bench", "cli_shards"}
 LAW = {
     "data": {"data"},
     "models": {"models"},

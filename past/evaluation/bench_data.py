@@ -1,12 +1,13 @@
 """A task's samples in memory: names of the spots, measured expression, patient; the tiles stay on disk."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from past.errors import DataError
 from past.evaluation.hest_task import BenchSample, Fold, HestTask, read_expression, require_apart
+from past.genes import gene_map
 from past.inference.tiles import PatchFile
 
 
@@ -39,7 +40,7 @@ class FoldData:
     Attributes:
         task: the task's name.
         number: the fold's k.
-        genes: the task's.
+        genes: those scored.
         train: the training samples.
         test: the test samples.
     """
@@ -81,7 +82,11 @@ class TaskData:
             train, test = self._spots(fold.train), self._spots(fold.test)
         except DataError as error:
             raise DataError(f"{title} did not run: {error}") from error
-        return FoldData(self.task.name, fold.number, self.task.genes, train, test)
+        columns = gene_map(fold.genes, self.task.genes)
+        train, test = (
+            [replace(spots, expression=spots.expression[:, columns]) for spots in side] for side in (train, test)
+        )
+        return FoldData(self.task.name, fold.number, fold.genes, train, test)
 
     def _spots(self, samples: Sequence[BenchSample]) -> list[Spots]:
         found = []

@@ -140,9 +140,9 @@ class HestBench:
                     run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
                 draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
                 scores = score_genes(truth, predicted)
-                done.append(FoldResult(fold.number, scores, draws, sum(map(len, found.train)), len(truth)))
+                done.append(FoldResult(fold.number, fold.genes, scores, draws, sum(map(len, found.train)), len(truth)))
             if done:
-                run.results.append((images, TaskResult(data.task.name, judged.name, data.task.genes, tuple(done))))
+                run.results.append((images, TaskResult(data.task.name, judged.name, tuple(done))))
 
     def _predictor(self, encoder: "Frozen", fold: int, images: str) -> Predictor:
         """Return what predicts a fold."""

@@ -15,6 +15,7 @@ from past.errors import DataError
 from past.genes import read_genes
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
+MADE = "task.json"  # what `past bench-from` says of a task that it made
 COLUMNS = ("sample_id", "patches_path", "expr_path")
 
 
@@ -29,16 +30,17 @@ class BenchSample:
 
 @dataclass(frozen=True)
 class Fold:
-    """Samples to train and to test on; `number` is the k of train_<k>.csv."""
+    """Samples to train and to test on, and the genes scored; `number` is the k of train_<k>.csv."""
 
     number: int
+    genes: tuple[str, ...]
     train: tuple[BenchSample, ...]
     test: tuple[BenchSample, ...]
 
 
 @dataclass(frozen=True)
 class HestTask:
-    """One folder of the benchmark."""
+    """One folder of the benchmark; `genes` are those of any fold."""
 
     name: str
     genes: tuple[str, ...]
@@ -68,8 +70,13 @@ def task_names(root: Path, wanted: Sequence[str] | None = None) -> tuple[str, ..
     return tuple(wanted) if wanted else found
 
 
+def fold_genes_file(folder: Path, fold: int) -> Path:
+    """Return where a fold's own gene list lies, if it has one; our addition to the layout."""
+    return folder / f"var_50genes_{fold}.json"
+
+
 def read_task(folder: Path) -> HestTask:
-    """Read a task's splits and gene list; files in `splits/` of another name are passed over.
+    """Read a task's splits and gene lists; files in `splits/` of another name are passed over.
 
     Raises:
         DataError: no splits, a train file without its test file, an empty or broken one, or no gene list.
@@ -83,11 +90,13 @@ def read_task(folder: Path) -> HestTask:
     lonely = sorted(numbers["train"] ^ numbers["test"])
     if lonely:
         raise DataError(f"{folder}: fold {lonely[0]} has only one of train_{lonely[0]}.csv and test_{lonely[0]}.csv")
-    folds = tuple(
-        Fold(k, *(_read_split(folder, f"{part}_{k}.csv") for part in ("train", "test")))
-        for k in sorted(numbers["train"])
-    )
-    return HestTask(folder.name, read_genes(folder / "var_50genes.json"), folds)
+    genes = read_genes(folder / "var_50genes.json")
+    folds = []
+    for k in sorted(numbers["train"]):
+        own = fold_genes_file(folder, k)
+        sides = [_read_split(folder, f"{part}_{k}.csv") for part in ("train", "test")]
+        folds.append(Fold(k, read_genes(own) if own.is_file() else genes, *sides))
+    return HestTask(folder.name, genes, tuple(folds))
 
 
 def _numbered(part: str, name: str) -> re.Match[str] | None:
@@ -149,15 +158,15 @@ def read_expression(sample: BenchSample, genes: Sequence[str], barcodes: Sequenc
 
 
 def read_patients(folder: Path) -> dict[str, str]:
-    """Return sample → patient from a task's `patients.json` (`past bench-from` writes one); empty without one.
+    """Return sample → patient as `past bench-from` wrote it with a task; empty for another's.
 
     Raises:
         DataError: not a table of names.
     """
-    path = folder / "patients.json"
+    path = folder / MADE
     if not path.is_file():
         return {}
     try:
-        return {str(sample): str(patient) for sample, patient in json.loads(path.read_text()).items()}
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not a table of sample → patient ({error}): make the task again") from error
+        return {str(sample): str(patient) for sample, patient in json.loads(path.read_text())["patients"].items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: no patients in it ({error}): make the task again") from error

@@ -13,26 +13,27 @@ def compare(one: TaskResult, other: TaskResult) -> list[dict[str, object]]:
     """Return one row a gene: the difference in Pearson r, `one` - `other`, mean over the folds that both ran.
 
     The interval is of the same mean over bootstrap resamples; genes that are constant in one of these folds are left
-    out, and so is a pair without a common fold.
+    out.
     """
+    differences: dict[str, list[float]] = {}
+    draws: dict[str, list[np.ndarray]] = {}
     folds = {fold.number: fold for fold in other.folds}
-    pairs = [(fold, folds[fold.number]) for fold in one.folds if fold.number in folds]
-    if not pairs:
-        return []
-    difference = np.mean([a.scores.pearson - b.scores.pearson for a, b in pairs], axis=0)
-    draws = np.mean([a.draws - b.draws for a, b in pairs], axis=0)
+    for a, b in ((fold, folds[fold.number]) for fold in one.folds if fold.number in folds):
+        for i, gene in enumerate(a.genes):
+            differences.setdefault(gene, []).append(float(a.scores.pearson[i] - b.scores.pearson[i]))
+            draws.setdefault(gene, []).append(a.draws[:, i] - b.draws[:, i])
     rows = []
-    for i, gene in enumerate(one.genes):
-        if np.isnan(difference[i]):
+    for gene, found in differences.items():
+        if np.isnan(found).any():
             continue
-        low, high = interval(draws[:, i])
+        low, high = interval(np.mean(draws[gene], axis=0))
         rows.append(
             {
                 "task": one.task,
                 "encoder": one.encoder,
                 "other": other.encoder,
                 "gene": gene,
-                "difference": float(difference[i]),
+                "difference": float(np.mean(found)),
                 "low": low,
                 "high": high,
             }

@@ -19,6 +19,7 @@ class FoldResult:
 
     Attributes:
         number: k of test_<k>.csv.
+        genes: those scored.
         scores: per gene.
         draws: (resamples, g) bootstrapped Pearson r.
         n_train: training spots.
@@ -26,6 +27,7 @@ class FoldResult:
     """
 
     number: int
+    genes: tuple[str, ...]
     scores: GeneScores
     draws: np.ndarray
     n_train: int
@@ -38,29 +40,37 @@ class TaskResult:
 
     task: str
     encoder: str
-    genes: tuple[str, ...]
     folds: tuple[FoldResult, ...]
 
     @property
-    def pearson(self) -> np.ndarray:
-        """(folds, g)."""
-        return np.stack([fold.scores.pearson for fold in self.folds])
+    def by_gene(self) -> dict[str, np.ndarray]:
+        """Gene → Pearson r in each fold that scores it; usually all folds score the same genes."""
+        found: dict[str, list[float]] = {}
+        for fold in self.folds:
+            for gene, r in zip(fold.genes, fold.scores.pearson, strict=True):
+                found.setdefault(gene, []).append(float(r))
+        return {gene: np.array(values) for gene, values in found.items()}
+
+    @property
+    def fold_means(self) -> np.ndarray:
+        """(folds,) mean Pearson r over genes."""
+        return np.array([fold.scores.pearson.mean() for fold in self.folds])
 
     @property
     def summary(self) -> dict[str, Any]:
         """What the library says of an encoder on a task: mean and population deviation of the folds' mean r."""
-        means = self.pearson.mean(axis=1)
+        means = self.fold_means
         return {"encoder_name": self.encoder, "pearson_mean": float(means.mean()), "pearson_std": float(means.std())}
 
 
-def write_fold(folder: Path, genes: Sequence[str], fold: FoldResult) -> None:
+def write_fold(folder: Path, fold: FoldResult) -> None:
     """Write `split<k>/results.json` and `summary.json`."""
     scores = fold.scores
     content: dict[str, object] = {
         "l2_errors": scores.l2.tolist(),
         "r2_scores": scores.r2.tolist(),
         "pearson_corrs": [
-            {"name": gene, "pearson_corr": float(r)} for gene, r in zip(genes, scores.pearson, strict=True)
+            {"name": gene, "pearson_corr": float(r)} for gene, r in zip(fold.genes, scores.pearson, strict=True)
         ],
         "pearson_mean": float(scores.pearson.mean()),
         "pearson_std": float(scores.pearson.std()),
@@ -77,13 +87,13 @@ def write_encoder(folder: Path, result: TaskResult) -> None:
     """Write `results_kfold.json` of one encoder on one task; genes by falling mean r, those without one last."""
     per_gene = [
         {"name": gene, "pearson_corrs": r.tolist(), "mean": float(r.mean()), "std": float(r.std())}
-        for gene, r in zip(result.genes, result.pearson.T, strict=True)
+        for gene, r in result.by_gene.items()
     ]
     content = {
         "pearson_corrs": sorted(per_gene, key=lambda entry: np.nan_to_num(entry["mean"], nan=-2.0), reverse=True),
         "pearson_mean": result.summary["pearson_mean"],
         "pearson_std": result.summary["pearson_std"],
-        "mean_per_split": result.pearson.mean(axis=1).tolist(),
+        "mean_per_split": result.fold_means.tolist(),
     }
     write_json(folder / "results_kfold.json", content)
 
@@ -102,7 +112,7 @@ def write_library_files(folder: Path, results: Mapping[str, Sequence[TaskResult]
     for task, of_task in results.items():
         for result in of_task:
             for fold in result.folds:
-                write_fold(folder / task / result.encoder, result.genes, fold)
+                write_fold(folder / task / result.encoder, fold)
             write_encoder(folder / task / result.encoder, result)
         write_json(folder / task / "enc_results.json", {"results": [result.summary for result in of_task]})
         summaries = {result.encoder: result.summary for result in of_task}

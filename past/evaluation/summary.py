@@ -26,7 +26,7 @@ def tidy(protocol: str, results: Sequence[tuple[str, TaskResult]]) -> pd.DataFra
         for fold in result.folds:
             # A constant gene has no draws.
             bounds = np.percentile(fold.draws, [2.5, 97.5], axis=0)
-            for i, gene in enumerate(result.genes):
+            for i, gene in enumerate(fold.genes):
                 rows.append(
                     {
                         "protocol": protocol,
@@ -64,23 +64,23 @@ def score_rows(images: str, results: Sequence[TaskResult]) -> list[Row]:
 
 
 def _scores(result: TaskResult) -> Row:
-    pearson = result.pearson
-    without = np.nanmean(pearson, axis=1) if not np.isnan(pearson).all(axis=1).any() else np.full(len(pearson), np.nan)
+    kept = [fold.scores.pearson[~np.isnan(fold.scores.pearson)] for fold in result.folds]
+    without = np.array([r.mean() if len(r) else np.nan for r in kept])
     low, high = interval(_mean_draws(result))
     constant = [
         f"{gene} (fold {fold.number})"
         for fold in result.folds
-        for gene, r in zip(result.genes, fold.scores.pearson, strict=True)
+        for gene, r in zip(fold.genes, fold.scores.pearson, strict=True)
         if np.isnan(r)
     ]
     return {
         "folds": len(result.folds),
-        "pearson_mean": None if constant else float(pearson.mean(axis=1).mean()),
-        "pearson_std": None if constant else float(pearson.mean(axis=1).std()),
+        "pearson_mean": _plain(result.summary["pearson_mean"]),
+        "pearson_std": _plain(result.summary["pearson_std"]),
         "pearson_mean_without_nan": _plain(without.mean()),
         "low": _plain(low),
         "high": _plain(high),
-        **shares_above(pearson.mean(axis=0)),
+        **shares_above(np.array([r.mean() for r in result.by_gene.values()])),
         "nan_genes": ", ".join(constant),
     }
 
