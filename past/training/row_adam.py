@@ -20,6 +20,7 @@ from torch import nn
 from torch.optim.adam import adam
 
 BLOCK = 256  # rows at a time: a few tensors of 256 × 512 stay in a core's cache
+REMEMBERED = 1000  # steps after which all rows are brought up to date
 REACH = 250  # missed steps that still move a weight: 0.9^250 is far below rounding
 
 
@@ -57,9 +58,9 @@ class RowAdam(torch.optim.Adam):
 
     @torch.no_grad()
     def catch_up(self, weight: torch.Tensor, rows: torch.Tensor | None = None) -> None:
-        """Take the steps that `rows` (each once; None: all) of a table's weight have missed."""
+        """Take the steps that `rows` (None: all) of a table's weight have missed."""
         last, rates = self._last[weight], self._rates[weight]
-        late = torch.arange(len(weight)) if rows is None else rows.cpu()
+        late = torch.arange(len(weight)) if rows is None else rows.cpu().unique()
         late = late[last[late] < len(rates)]
         late = late[last[late].argsort()]  # rows that missed the same steps go together
         for start in range(0, len(late), BLOCK):
@@ -108,7 +109,8 @@ class RowAdam(torch.optim.Adam):
         if not state:
             state["step"] = torch.zeros(())
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        self.catch_up(weight, rows)  # those of another process have not been read here
+        # rows of another process have not been read here; now and then all are, so that what is remembered stays short
+        self.catch_up(weight, None if len(self._rates[weight]) == REMEMBERED else rows)
         state["step"] += 1
         self._rates[weight].append(float(group["lr"]))
         self._last[weight][rows.cpu()] = len(self._rates[weight])

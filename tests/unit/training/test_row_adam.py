@@ -44,7 +44,8 @@ def train(model: Model, optimizer: torch.optim.Optimizer, plan: list[tuple[torch
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("count", [3, 60, 700])
-def test_weights_and_state_are_adams(count: int, dtype: torch.dtype) -> None:
+def test_weights_and_state_are_adams(count: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.training.row_adam.REMEMBERED", 400)
     torch.manual_seed(0)
     dense = Model().to(dtype)
     rowwise = copy.deepcopy(dense)
