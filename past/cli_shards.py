@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from past.errors import ConfigError
+from past.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from past.data.index import ShardIndex
+    from past.data.shard_set import ShardSettings
     from past.data.shards import Report
     from past.data.sources.platform import FileSource, Given
     from past.data.sources.tissue import SectionSource
@@ -71,6 +72,9 @@ class Said:
     technology: Annotated[Words, _option("In place of what the files say.")] = None
     species: Annotated[Words, _option("In place of what the files say.")] = None
     min_counts: Annotated[int, _option("Cells with fewer counts of the set's genes are left out.")] = 1
+    drop_outside: Annotated[bool, _option("Leave cells outside the image out, and count them.", "--drop-outside")] = (
+        False
+    )
 
     def of_each(self, paths: Sequence[Path]) -> "list[tuple[Path, Given]]":
         """Return each section's path and what is said of it.
@@ -80,10 +84,8 @@ class Said:
         """
         from past.data.sources.platform import Given
 
-        same = {
-            word: getattr(self, word)
-            for word in ("image_mpp", "patient", "organ", "technology", "species", "min_counts")
-        }
+        words = ("image_mpp", "patient", "organ", "technology", "species", "min_counts", "drop_outside")
+        same = {word: getattr(self, word) for word in words}
         tables = tuple(self.gene_table or ())
         images = in_order("--image", self.image, paths)
         return [(path, Given(image, gene_tables=tables, **same)) for path, image in zip(paths, images, strict=True)]
@@ -299,6 +301,9 @@ def _write(kind: str, sources: "Sequence[SectionSource]", genes: Sequence[str], 
 
     settings = ShardSettings(kind, cut.px, _mpp(cut.mpp), cut.neighbours, cut.image_format, cut.cells_per_shard)
     chosen = _only(cut.only, [source.name for source in sources])
+    if cut.preview:
+        _preview(cut.out, [source for source in sources if not chosen or source.name in chosen], settings, genes)
+        return
     with _sections_bar(len(chosen or sources)) as report:
         index = write_set(cut.out, sources, settings, genes, only=chosen, workers=cut.workers, report=report)
     if index is None:
@@ -306,6 +311,24 @@ def _write(kind: str, sources: "Sequence[SectionSource]", genes: Sequence[str], 
         Console(stderr=True).print(words, soft_wrap=True)
     else:
         tell(index)
+
+
+def _preview(out: Path, sources: "Sequence[SectionSource]", settings: "ShardSettings", genes: Sequence[str]) -> None:
+    """Draw each section and say what seems wrong; go on where one cannot be read, and name it at the end."""
+    from past.data.preview import preview
+
+    console, unread = Console(stderr=True), []
+    for source in sources:
+        try:
+            path, warnings = preview(out, source, settings, genes)
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        console.print(f"{path}: {'something seems wrong' if warnings else 'drawn'}", soft_wrap=True)
+        for warning in warnings:
+            console.print(f"warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+    if unread:
+        raise DataError("\n".join(unread))
 
 
 @contextlib.contextmanager

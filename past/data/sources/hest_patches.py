@@ -50,7 +50,7 @@ class PatchPicture:
         if not len(kept):
             raise DataError(f"{path}: a patch of none of the {len(names)} spots: of another sample?")
         corners = np.floor(centres[kept] - PATCH_PX / 2 + 0.5).astype(np.int64)
-        return PatchPicture(path, np.array([row_of[names[i]] for i in kept]), corners), kept
+        return PatchPicture(path, np.array([row_of[names[int(i)]] for i in kept]), corners), kept
 
     def crop(self, box: tuple[int, int, int, int], /) -> Image.Image:
         """Return a patch.

@@ -78,14 +78,14 @@ def read_image(path: Path) -> Image.Image:
 
 def check_inside(section: str, size: tuple[int, int], centres: np.ndarray) -> None:
     """Raise DataError where a centre (n, 2) in pixels lies outside an image of `size` (width, height)."""
-    outside = int(_outside(size, centres).sum())
-    if not outside:
+    count = int(outside(size, centres).sum())
+    if not count:
         return
-    cure = "the image of another resolution? give --image-mpp"
-    if not _outside(size, centres[:, ::-1]).any():
+    cure = "the image of another resolution? give --image-mpp, or leave them out with --drop-outside"
+    if not outside(size, centres[:, ::-1]).any():
         cure = "with x and y exchanged all lie inside: are the columns of obsm['spatial'] swapped?"
     raise DataError(
-        f"{section}: {outside} of {len(centres)} spots lie outside the {size[0]} × {size[1]} px image: {cure}"
+        f"{section}: {count} of {len(centres)} spots lie outside the {size[0]} × {size[1]} px image: {cure}"
     )
 
 
@@ -121,7 +121,8 @@ def check_on_tissue(section: str, image: Picture, mpp: float, centres: np.ndarra
         )
 
 
-def _outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
+def outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
+    """Return which centres (n, 2) lie outside an image of `size` (width, height)."""
     return np.any((centres < 0) | (centres > np.array(size)), axis=1)
 
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 
 from past.data.pictures import Picture, reading_order
 from past.data.sources.h5ad import over_genes, sha256_of
+from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
 from past.errors import DataError
 from past.genes import match_genes, read_synonyms
@@ -32,6 +33,7 @@ class Given:
         technology: one of past.vocabularies.TECHNOLOGY.
         species: one of past.vocabularies.SPECIES.
         min_counts: cells with fewer counts of the set's genes are left out.
+        drop_outside: cells outside the image are left out; else they are an error.
         gene_tables: tables of Ensembl ids and symbols, for a set whose gene list has other names than the section.
     """
 
@@ -42,6 +44,7 @@ class Given:
     technology: str | None = None
     species: str | None = None
     min_counts: int = 1
+    drop_outside: bool = False
     gene_tables: tuple[Path, ...] = ()
 
     def section(self, name: str, **said: str | None) -> Section:
@@ -142,13 +145,18 @@ class FileSource(ABC):
         positions = match_genes(reading.features, genes, synonyms)
         counts = over_genes(reading.counts, positions, len(genes))
         total = np.asarray(counts.sum(axis=1)).ravel()
-        kept = np.flatnonzero(total >= max(1, self.given.min_counts))
+        least = max(1, self.given.min_counts)
+        off = outside(reading.image.size, reading.centres)
+        off &= (
+            self.given.drop_outside and off.mean() < 0.5
+        )  # most of them outside: another fault, which the check names
+        kept = np.flatnonzero((total >= least) & ~off)
         unmapped = [names[0] for names, position in zip(reading.features, positions, strict=True) if position < 0]
         if not len(kept):
             raise DataError(
-                f"{self.name}: no cell is left: none of its {len(total)} has {max(1, self.given.min_counts)} counts of "
-                f"the set's {len(genes)} genes, which {len(unmapped)} of its {len(positions)} are not in: "
-                "a matrix of another panel or species? give another --genes, or --gene-table"
+                f"{self.name}: no cell is left: none of its {len(total)} has {least} counts of the set's {len(genes)} "
+                f"genes, which {len(unmapped)} of its {len(positions)} are not in: of another panel or species? "
+                "give another --genes, or --gene-table"
             )
         kept = kept[reading_order(reading.image, reading.centres[kept])]
         types = reading.cell_types
@@ -164,6 +172,7 @@ class FileSource(ABC):
                 "files": [path.name for path in self.files()],
                 **reading.facts,
                 "cells_dropped": len(total) - len(kept),
+                "cells_outside": int(off.sum()),
                 "genes_dropped": len(unmapped),
                 "genes_unmapped": unmapped,
             },

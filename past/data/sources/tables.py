@@ -33,8 +33,6 @@ def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.Data
     """
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **options)  # type: ignore[call-overload]
-    except ImportError as error:
-        raise DataError(f"{path}: parquet needs 'pip install past-pathology[wsi]'") from error
     except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
         raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
     missing = [column for column in columns if column not in table]
