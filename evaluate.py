@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from past.checkpoints.saved import load_model
 from past.data.tokens import Tokenizer
 from past.errors import PastError
 from past.evaluation.hest_bench import HestBench
+from past.report.hest_page import write_hest_report
 from past.report.screen import show
 from past.runs import Run, newest_run
 
@@ -44,7 +46,9 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     return results
 
 
-def judge_encoders(config: dict[str, Any], task: HestBench, presets: dict[str, Any], about: dict[str, object]) -> Path:
+def judge_encoders(
+    config: dict[str, Any], task: HestBench, presets: dict[str, Any], about: Mapping[str, object]
+) -> Path:
     """Run image encoders over a benchmark; their results lie in `<output_root>/hest_bench/` unless told otherwise."""
     run_id = config["run_id"] or "-".join([task.head.name, str(task.components), *presets])
     results = Path(config["results_dir"] or Run(config["output_root"], "hest_bench", run_id).results)
@@ -53,10 +57,11 @@ def judge_encoders(config: dict[str, Any], task: HestBench, presets: dict[str, A
         pl.seed_everything(config["seed"], workers=True, verbose=False)  # a random one is the same in any company
         encoders[name] = door.build(preset, f"encoders.{name}")
     show(task(encoders, results, about))
+    write_hest_report(results)
     return results
 
 
-def judge_run(config: dict[str, Any], task: Any, about: dict[str, object]) -> Path:
+def judge_run(config: dict[str, Any], task: Any, about: Mapping[str, object]) -> Path:
     """Run a task on a trained model and its own data."""
     root, name = config["output_root"], config["name"]
     run = Run(root, name, config["run_id"]) if config["run_id"] else newest_run(root, name)
