@@ -85,12 +85,13 @@ class EpochPlan:
         batches: of every rank; 0 if there are fewer samples than ranks.
     """
 
-    def __init__(self, pieces: list[Piece], seed: Sequence[int], rank: int, reading: Reading) -> None:
+    def __init__(self, pieces: Sequence[Piece], seed: Sequence[int], rank: int, reading: Reading) -> None:
         self.reading = reading
         self._seed = (*seed, rank)
-        self.total = sum(len(piece.samples) for piece in pieces)
+        ends = pieces.ends if isinstance(pieces, _Shards) else np.cumsum([0, *(len(p.samples) for p in pieces)])
+        self.total = int(ends[-1])
         start, stop = (_bound(rank + i, self.total, reading.world) for i in (0, 1))
-        self._pieces = _cut(pieces, start, stop)
+        self._pieces = _cut(pieces, ends, start, stop)
         self.samples = stop - start
         self.batches = min(-(-self.total // (reading.world * reading.batch_size)), self.total // reading.world)
 
@@ -174,25 +175,42 @@ def plan_epoch(
     """
     if not 0 <= rank < reading.world:
         raise DataError(f"rank={rank}: of {reading.world} ranks it must be one of 0 to {reading.world - 1}")
-    if sum(sizes) < reading.world:
-        raise DataError(f"{sum(sizes)} samples cannot feed {reading.world} ranks: use at most {sum(sizes)} ranks")
-    order = range(len(sizes))
+    total = sum(sizes)
+    if total < reading.world:
+        raise DataError(f"{total} samples cannot feed {reading.world} ranks: use at most {total} ranks")
+    lengths = np.asarray(sizes)
+    order = np.arange(len(lengths))
     if (before[0].reading if before else reading).shuffle:
-        order = np.argsort(np.random.default_rng([seed, epoch]).random(len(sizes)), kind="stable").tolist()
-    pieces = [Piece(shard, range(sizes[shard])) for shard in order if sizes[shard]]
+        order = np.argsort(np.random.default_rng([seed, epoch]).random(len(lengths)), kind="stable")
+    pieces: Sequence[Piece] = _Shards(order, lengths[order])
     for number, (old, batches) in enumerate(before):
         plans = (EpochPlan(pieces, (seed, epoch, number), r, old) for r in range(old.world))
         pieces = [piece for plan in plans for piece in plan.rest(batches)]
     return EpochPlan(pieces, (seed, epoch, len(before)), rank, reading)
 
 
-def _cut(pieces: list[Piece], start: int, stop: int) -> list[Piece]:
-    """Return the samples `start` to `stop` of pieces laid end to end."""
-    found: list[Piece] = []
-    first = 0
-    for shard, samples in pieces:
-        last = first + len(samples)
-        if last > start and first < stop:
-            found.append(Piece(shard, samples[max(start - first, 0) : stop - first]))
-        first = last
-    return found
+class _Shards(Sequence[Piece]):
+    """Whole shards in an order, each made when it is asked for: of ten thousand a rank needs a few."""
+
+    def __init__(self, order: np.ndarray, lengths: np.ndarray) -> None:
+        self._order = order
+        self.ends = np.cumsum([0, *lengths])
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, i: int) -> Piece:  # type: ignore[override]
+        return Piece(int(self._order[i]), range(int(self.ends[i + 1] - self.ends[i])))
+
+
+def _cut(pieces: Sequence[Piece], ends: np.ndarray, start: int, stop: int) -> list[Piece]:
+    """Return the samples `start` to `stop` of pieces laid end to end; piece i lies from ends[i] to ends[i + 1]."""
+    first, last = np.searchsorted(ends, [start, stop], side="right")
+    cut: list[Piece] = []
+    for i in range(max(int(first) - 1, 0), min(int(last), len(pieces))):
+        shard, samples = pieces[i]
+        place = int(ends[i])
+        found = samples[max(start - place, 0) : max(stop - place, 0)]
+        if len(found):
+            cut.append(Piece(shard, found))
+    return cut

@@ -1,0 +1,262 @@
+"""What the stream is worth: cells/s beside the published data set's way, bare decoding and a plain WebDataset pipeline.
+
+All within one run, on the same 224 px crops with eight neighbours; ratios are what counts. Prints a table, where the
+time goes, and what a plan of twenty million cells costs. The set is simulated once, into bench/.
+"""
+
+import argparse
+import io
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+import webdataset
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torchvision.io import ImageReadMode, decode_jpeg
+from torchvision.transforms import v2
+
+from past.data.batches import BatchMaker
+from past.data.index import ShardIndex
+from past.data.loader import Agreement, Feed
+from past.data.plan import Reading, plan_epoch
+from past.data.statistics import gene_statistics
+from past.data.stream import shard_stream
+from past.data.tokens import Tokenizer
+from past.types import RawCell
+
+SIDE, CONTEXT, NEIGHBOURS, TILE = 224, 300, 8, 512
+PUBLISHED, BARE, OURS = "the published data set's way", "bare JPEG decoding", "ours, one process"
+NORMALISE = v2.Compose(
+    [
+        v2.PILToTensor(),
+        v2.Resize(SIDE),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ]
+)
+
+
+def simulated(folder: Path, cells: int) -> ShardIndex:
+    """Return a simulated set of two sections, made unless it is there."""
+    root = folder / f"cells-{cells}"
+    program = [sys.executable, "-c", "from past.cli import main; main()", "shards", "synthetic"]
+    counts = ["--patients", "2", "--cells", str(cells // 2), "--px", str(SIDE), "--neighbours", str(NEIGHBOURS)]
+    subprocess.run([*program, "--out", str(root), *counts], check=True)
+    return ShardIndex.read(root)
+
+
+def many_times(index: ShardIndex, times: int) -> ShardIndex:
+    """Return the set with every shard there `times` times, as links: a long epoch of few bytes on disk."""
+    shards = []
+    for shard in index.shards:
+        for i in range(times):
+            name = f"{Path(shard.name).stem}-{i:03d}.tar"
+            link = Path(index.root, name)
+            link.unlink(missing_ok=True)
+            os.link(Path(index.root, shard.name), link)
+            shards.append(replace(shard, name=name))
+    return replace(index, shards=tuple(shards))
+
+
+class PublishedWay:
+    """A transcription of how the published data set is read: a row of each HDF5 key, a crop from a tiled slide.
+
+    For a random cell: every key's row, one by one; its neighbours' sentences, one by one; its crop from the 1 to 4 JPEG
+    tiles that it touches; resized and normalised in float on the CPU.
+    """
+
+    def __init__(self, path: Path, cells: list[RawCell], tokens: np.ndarray) -> None:
+        rng, n = np.random.default_rng(0), len(cells)
+        columns = int(np.ceil(np.sqrt(n)))
+        slide = np.zeros((SIDE * columns, SIDE * columns, 3), np.uint8)
+        self.corners = [(i // columns * SIDE, i % columns * SIDE) for i in range(n)]
+        for (y, x), cell in zip(self.corners, cells, strict=True):
+            slide[y : y + SIDE, x : x + SIDE] = np.asarray(Image.open(io.BytesIO(cell.image)))
+        with h5py.File(path, "w") as file, (path.with_suffix(".tiles")).open("wb") as tiles:
+            file.create_dataset("gene_tokens", data=tokens, compression="gzip")
+            file.create_dataset("neighbours", data=rng.integers(0, n, (n, NEIGHBOURS)), compression="gzip")
+            for key in ("distances", "positions", "modality", "assay", "species"):
+                file.create_dataset(key, data=rng.random((n, NEIGHBOURS)), compression="gzip")
+            self.tiles: dict[tuple[int, int], tuple[int, int]] = {}
+            for y in range(0, len(slide), TILE):
+                for x in range(0, len(slide), TILE):
+                    body = io.BytesIO()
+                    Image.fromarray(slide[y : y + TILE, x : x + TILE]).save(body, "JPEG", quality=90)
+                    self.tiles[y // TILE, x // TILE] = (tiles.tell(), tiles.write(body.getvalue()))
+        self.file, self.slide = h5py.File(path), path.with_suffix(".tiles").open("rb")
+
+    def crop(self, y: int, x: int) -> Image.Image:
+        """Return the crop whose upper left corner is at (y, x)."""
+        out = Image.new("RGB", (SIDE, SIDE))
+        for row in range(y // TILE, (y + SIDE - 1) // TILE + 1):
+            for column in range(x // TILE, (x + SIDE - 1) // TILE + 1):
+                start, size = self.tiles[row, column]
+                self.slide.seek(start)
+                tile = Image.open(io.BytesIO(self.slide.read(size)))
+                out.paste(tile, (column * TILE - x, row * TILE - y))
+        return out
+
+    def __call__(self, cells: int) -> int:
+        """Read random cells; return how many."""
+        for i in np.random.default_rng(1).integers(0, len(self.corners), cells):
+            row = {key: dataset[i] for key, dataset in self.file.items()}
+            row["around"] = np.stack([self.file["gene_tokens"][j] for j in row["neighbours"]])
+            row["image"] = NORMALISE(self.crop(*self.corners[i]))
+        return cells
+
+
+def plain_webdataset(index: ShardIndex, mean: np.ndarray) -> Iterator[object]:
+    """The pipeline that one writes in twenty lines: decode, tokenise row by row, normalise in float, batch."""
+
+    def sample(parts: dict[str, bytes]) -> tuple[torch.Tensor, np.ndarray]:
+        image = NORMALISE(Image.open(io.BytesIO(parts["jpg"])).convert("RGB"))
+        arrays = np.load(io.BytesIO(parts["npz"]))
+        tokens = np.ones((1 + NEIGHBOURS, CONTEXT), np.int64)
+        offsets = arrays["offsets"]
+        for row in range(len(offsets) - 1):
+            genes = arrays["genes"][offsets[row] : offsets[row + 1]]
+            counts = arrays["counts"][offsets[row] : offsets[row + 1]].astype(float)
+            over = counts * 10_000 / counts.sum() / mean[genes]
+            order = np.argsort(-over, kind="stable")[:CONTEXT]
+            tokens[row, : len(order)] = genes[order] + 30
+        return image, tokens
+
+    urls = [str(Path(index.root, shard.name)) for shard in index.shards]
+    return iter(webdataset.WebDataset(urls, shardshuffle=False).shuffle(1_000).map(sample).batched(64))
+
+
+def rate(cells: int, read: Callable[[], object], rounds: int) -> float:
+    """Return cells/s, the best of `rounds`."""
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.perf_counter()
+        read()
+        best = min(best, time.perf_counter() - began)
+    return cells / best
+
+
+def exhaust(batches: Iterator[object]) -> None:
+    """Read to the end."""
+    for _ in batches:
+        pass
+
+
+def decode_all(encoded: list[torch.Tensor]) -> None:
+    """Decode, and keep nothing."""
+    for image in encoded:
+        decode_jpeg(image, mode=ImageReadMode.RGB)
+
+
+def rates(index: ShardIndex, feed: Feed, folder: Path, rounds: int) -> dict[str, float]:
+    """Return cells/s of every way, in one process."""
+    make, reading = feed.make, feed.reading
+    mean = next(iter(gene_statistics(index).technology_mean.values()))
+    raw = list(shard_stream(index, rank=0, seed=0, reading=reading))
+    cells = [cell for batch in raw for cell in batch.cells]
+    encoded = [torch.frombuffer(bytearray(cell.image), dtype=torch.uint8) for cell in cells]
+    published = PublishedWay(
+        folder / "published.h5", cells, np.concatenate([make.tokenizer(b.cells).tokens[:, 0] for b in raw])
+    )
+    n = len(cells)
+    return {
+        PUBLISHED: rate(100, lambda: published(100), rounds),
+        "plain WebDataset pipeline": rate(n, lambda: exhaust(plain_webdataset(index, mean)), rounds),
+        BARE: rate(n, lambda: decode_all(encoded), rounds),
+        OURS: rate(n, lambda: exhaust(feed.read(0)), rounds),
+        "  of it reading and checking": rate(
+            n, lambda: exhaust(shard_stream(index, rank=0, seed=0, reading=reading)), rounds
+        ),
+        "  of it tokens": rate(n, lambda: exhaust(make.tokenizer(batch.cells) for batch in raw), rounds),
+        "  of it decoding, copying, tokens": rate(n, lambda: exhaust(make(batch, 0) for batch in raw), rounds),
+    }
+
+
+def steady(feed: Feed) -> tuple[float, list[float]]:
+    """Return cells/s of worker processes once they run, and a worker's memory (MB) along the epoch."""
+    batches, memory, cells = feed.read(0), [], 0
+    next(batches)
+    began = time.perf_counter()
+    for number, batch in enumerate(batches):
+        cells += len(batch)
+        if number % 25 == 0 and (workers := multiprocessing.active_children()):
+            memory.append(anonymous(workers[0].pid))
+    return cells / (time.perf_counter() - began), memory
+
+
+def anonymous(process: int | None) -> float:
+    """Return a process's own memory, MB, without files and what it shares."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("RssAnon"))
+
+
+def plan_twenty_million() -> dict[str, float]:
+    """Return the seconds that the plans of 64 ranks, their whole order, and a resume take, and the peak of memory."""
+    sizes, reading = [2_000] * 10_000, Reading(64, 48)
+    began = time.perf_counter()
+    plans = [plan_epoch(sizes, seed=0, epoch=0, rank=rank, reading=reading) for rank in range(64)]
+    planned = time.perf_counter()
+    seen = np.zeros((10_000, 2_000), bool)
+    for plan in plans:
+        for _, group in plan.groups():
+            seen[np.array([piece.shard for piece in group.pieces])[group.piece], group.sample] = True
+    assert seen.all()
+    ordered = time.perf_counter()
+    plan = plan_epoch(sizes, seed=0, epoch=0, rank=5, reading=reading)
+    next(plan.groups(plan.first(int(0.73 * plan.batches))))
+    return {
+        "64 ranks planned, s": planned - began,
+        "every sample's place, all ranks, s": ordered - planned,
+        "a rank's resume at 73 %, s": time.perf_counter() - ordered,
+        "peak of memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("bench/stream"))
+    parser.add_argument("--cells", type=int, default=2_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    plan = plan_twenty_million()
+    index = simulated(options.folder, options.cells)
+    means = gene_statistics(index).technology_mean
+    make = BatchMaker(Tokenizer(index.genes, index.genes, means, CONTEXT, NEIGHBOURS), SIDE)
+    feed = Feed(index, make, Reading(), rank=0, seed=0, workers=0, agreement=Agreement())
+    found = rates(index, feed, options.folder, options.rounds)
+    long = replace(feed, index=many_times(index, 10))
+    one, memory = steady(replace(long, workers=1))
+    two, _ = steady(replace(long, workers=2))
+    found |= {"ours, one worker": one, "ours, two workers": two}
+
+    table = Table("way", "cells/s", "µs a cell", title=f"{SIDE} px crops with {NEIGHBOURS} neighbours")
+    for name, value in found.items():
+        table.add_row(name, f"{value:,.0f}", f"{1e6 / value:,.0f}")
+    wanted = Table("ratio", "is", "wanted")
+    wanted.add_row("ours / the published way", f"{found[OURS] / found[PUBLISHED]:.0f}", "≥ 40")
+    wanted.add_row("ours / bare decoding", f"{found[OURS] / found[BARE]:.2f}", "≥ 0.5")
+    wanted.add_row("two workers / one", f"{two / one:.2f}", "≥ 1.7")
+    quarter = memory[len(memory) // 4]
+    wanted.add_row(
+        "a worker's memory, at the end / after a quarter", f"{memory[-1] / quarter:.2f} of {quarter:.0f} MB", "1"
+    )
+    for name, value in plan.items():
+        wanted.add_row(f"plan of 20 million: {name}", f"{value:.2f}", "")
+    console = Console()
+    console.print(table, wanted)
+
+
+if __name__ == "__main__":
+    main()
