@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
 
-CHUNK = 256  # queries at a time: logits of a few MB, which a processor's cache nearly holds
+CHUNK = 1024  # queries at a time; the CPU's kernel works on larger tiles where there are at least 768 …
+LOGITS = 2**25  # … but no more logits at a time than this (128 MB)
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 
 
@@ -36,7 +37,7 @@ class PackedSlides:
         assert sum(lengths) == len(coords), (sum(lengths), len(coords))
         self.coords = coords if coords.dtype == torch.float64 else coords.float()
         self.lengths = tuple(lengths)
-        self.chunk = chunk or CHUNK
+        self.chunk = chunk
         self.small = sum(n * n for n in lengths) * self.coords.element_size() <= KEPT
         self._kept = self._distances() if self.small else []
 
@@ -48,11 +49,16 @@ class PackedSlides:
         ends = itertools.accumulate(self.lengths)
         return (slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True))
 
-    def blocks(self) -> Iterator[tuple[slice, slice, torch.Tensor]]:
-        """Yield (queries, keys, distances (c, N)): a chunk of a slide's spots against all of that slide's spots."""
+    def blocks(self, heads: int) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+        """Yield (queries, keys, distances (c, N)): a chunk of a slide's spots against all of that slide's spots.
+
+        Args:
+            heads: how many heads' logits the caller holds at a time.
+        """
         for slide, keys in enumerate(self.spans()):
-            for start in range(keys.start, keys.stop, self.chunk):
-                queries = slice(start, min(start + self.chunk, keys.stop))
+            chunk = self.chunk or min(CHUNK, max(64, LOGITS // (heads * self.lengths[slide])))
+            for start in range(keys.start, keys.stop, chunk):
+                queries = slice(start, min(start + chunk, keys.stop))
                 if self._kept:
                     distances = self._kept[slide][queries.start - keys.start : queries.stop - keys.start]
                 else:
@@ -84,16 +90,16 @@ class _DistanceAttention(torch.autograd.Function):
         ctx.kept = []
         out = torch.empty_like(q)
         generator = torch.Generator(q.device).manual_seed(seed)
-        for rows, keys, distances in slides.blocks():
+        for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
+            for h in range(len(q)):  # a head at a time leaves room for more queries
+                query, key, value = q[None, None, h, rows], k[None, None, h, keys], v[None, None, h, keys]
+                out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=weight[h] * distances)[0, 0]
+        for rows, keys, distances in slides.blocks(len(q)) if dropout > 0 else ():
             bias = weight[:, None, None] * distances
-            if dropout == 0:
-                query, key, value = q[None, :, rows], k[None, :, keys], v[None, :, keys]
-                out[:, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])[0]
-            else:
-                p, keep, factor = drawn = _weights(q[:, rows], k[:, keys], bias, dropout, generator)
-                out[:, rows] = (p * keep) @ v[:, keys] * factor
-                if slides.small:
-                    ctx.kept.append(drawn)
+            p, keep, factor = drawn = _weights(q[:, rows], k[:, keys], bias, dropout, generator)
+            out[:, rows] = (p * keep) @ v[:, keys] * factor
+            if slides.small:
+                ctx.kept.append(drawn)
         return out
 
     @staticmethod
@@ -103,7 +109,7 @@ class _DistanceAttention(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight)
         generator = torch.Generator(q.device).manual_seed(ctx.seed)
         scale = 1 / math.sqrt(q.shape[-1])
-        for number, (rows, keys, distances) in enumerate(ctx.slides.blocks()):
+        for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(len(q))):
             query, key = q[:, rows], k[:, keys]
             if ctx.kept:
                 p, keep, factor = ctx.kept[number]
