@@ -1,20 +1,23 @@
-"""Crops of a fixed physical size out of a section's image."""
+"""Crops of a fixed physical size out of a section's image.
+
+A crop at another scale than the image's is cut from the image resampled to that scale, as at its own scale it is cut
+from the image: whole pixels are copied, the centre rounded to a pixel's edge. So where crops overlap, and in a section
+of cells each pixel lies in twenty of them, resampling is done once for all.
+"""
 
 import math
 
 import numpy as np
 from PIL import Image
 
-from past.data.pictures import Picture
+from past.data.pictures import Picture, TiledPicture
 
 _SUPPORT = 3  # the Lanczos kernel's reach, in pixels of the coarser side
+_TILE = 256  # px of a resampled image that are made at once
 
 
 def cut_crop(image: Picture, x: float, y: float, px: int, scale: float = 1.0) -> np.ndarray:
     """Cut the square of `px` × `px` pixels around a centre, black outside the image.
-
-    At scale 1 the image's own pixels are copied (the centre rounded to a pixel's edge); otherwise the square's exact,
-    sub-pixel box is resampled with an antialiased Lanczos kernel, which reads what lies just outside the box too.
 
     Args:
         image: RGB.
@@ -26,14 +29,44 @@ def cut_crop(image: Picture, x: float, y: float, px: int, scale: float = 1.0) ->
     Returns:
         (px, px, 3) uint8.
     """
+    left, top = (math.floor(place / scale - px / 2 + 0.5) for place in (x, y))
+    return np.array(_region(image, scale, (left, top, left + px, top + px)))
+
+
+def resampled(image: Picture, scale: float) -> Picture:
+    """Return the image at another scale, its pixels made when they are asked for: the same as `cut_crop` makes.
+
+    Args:
+        image: RGB.
+        scale: pixels of `image` per pixel of the result.
+    """
     if scale == 1.0:
-        left, top = math.floor(x - px / 2 + 0.5), math.floor(y - px / 2 + 0.5)
-        return np.array(image.crop((left, top, left + px, top + px)))
-    side = px * scale
-    margin = math.ceil(_SUPPORT * max(scale, 1.0))
-    left, top = math.floor(x - side / 2) - margin, math.floor(y - side / 2) - margin
-    window = math.ceil(side) + 2 * margin + 1
-    near = image.crop((left, top, left + window, top + window))  # black outside
-    box_left, box_top = x - side / 2 - left, y - side / 2 - top
-    box = (box_left, box_top, box_left + side, box_top + side)
-    return np.array(near.resize((px, px), Image.Resampling.LANCZOS, box=box))
+        return image
+
+    def make(row: int, column: int) -> np.ndarray:
+        left, top = column * _TILE, row * _TILE
+        return np.asarray(_region(image, scale, (left, top, left + _TILE, top + _TILE)))
+
+    return TiledPicture(_size(image, scale), (_TILE, _TILE), make)
+
+
+def _size(image: Picture, scale: float) -> tuple[int, int]:
+    """Return width and height of the image at `scale`."""
+    return math.ceil(image.size[0] / scale), math.ceil(image.size[1] / scale)
+
+
+def _region(image: Picture, scale: float, box: tuple[int, int, int, int]) -> Image.Image:
+    """Return a box of the image at `scale`, resampled with an antialiased Lanczos kernel, black outside the image."""
+    if scale == 1.0:
+        return image.crop(box)
+    region = Image.new("RGB", (box[2] - box[0], box[3] - box[1]))
+    x0, y0 = max(box[0], 0), max(box[1], 0)
+    x1, y1 = (min(side, end) for side, end in zip(_size(image, scale), box[2:], strict=True))
+    if x0 < x1 and y0 < y1:
+        margin = math.ceil(_SUPPORT * max(scale, 1.0))  # the kernel reads what lies just outside the box too
+        left, top = math.floor(x0 * scale) - margin, math.floor(y0 * scale) - margin
+        near = image.crop((left, top, math.ceil(x1 * scale) + margin, math.ceil(y1 * scale) + margin))
+        within = (x0 * scale - left, y0 * scale - top, x1 * scale - left, y1 * scale - top)
+        made = near.resize((x1 - x0, y1 - y0), Image.Resampling.LANCZOS, box=within)
+        region.paste(made, (x0 - box[0], y0 - box[1]))
+    return region

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-CACHE_BYTES = 384 * 2**20  # of decoded tiles: three rows of 512 px tiles of a slide 80,000 px wide
+CACHE_BYTES = 256 * 2**20  # of decoded tiles
 _BAND_PIXELS = 2**24  # decoded at once where a whole image is made smaller
 
 
@@ -97,9 +97,11 @@ class TiledPicture:
 def reading_order(picture: Picture, centres: np.ndarray) -> np.ndarray:
     """Return the order in which crops around centres (n, 2) read each tile once: row of tiles by row, to and fro.
 
-    An image that lies in memory keeps the order as it is.
+    In strips so wide that four rows of their tiles stay in the cache; an image in memory keeps the order as it is.
     """
     if not isinstance(picture, TiledPicture):
         return np.arange(len(centres))
-    band = np.floor(centres[:, 1] / max(picture.tile[1], 256)).astype(int)
-    return np.lexsort((centres[:, 1], np.where(band % 2, -centres[:, 0], centres[:, 0]), band))
+    high = max(picture.tile[1], 256)
+    strip = np.floor(centres[:, 0] / max(picture.tile[0], CACHE_BYTES // (4 * high * 3)))
+    row = np.floor(centres[:, 1] / high)
+    return np.lexsort((centres[:, 1], np.where(row % 2, -centres[:, 0], centres[:, 0]), row, strip))

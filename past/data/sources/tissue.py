@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from past.data.crops import cut_crop
+from past.data.crops import cut_crop, resampled
 from past.data.neighbours import nearest
 from past.data.pictures import Picture
 from past.data.sources.images import check_inside, check_on_tissue
@@ -60,13 +60,14 @@ class TissueSection:
         scale = 1.0 if mpp is None else mpp / self.mpp
         bounds = np.asarray(self.counts.indptr)
         lengths = np.diff(bounds)
+        image = resampled(self.image, scale)
         for i in range(start, len(self)):
             rows = np.concatenate(([i], near[i]))
             spans = [slice(bounds[row], bounds[row + 1]) for row in rows]
-            x, y = self.centres[i]
+            x, y = self.centres[i] / scale
             yield CellRecord(
                 name=self.names[i],
-                crop=cut_crop(self.image, x, y, px, scale),
+                crop=cut_crop(image, x, y, px),
                 mpp=mpp or self.mpp,
                 genes=np.concatenate([self.counts.indices[span] for span in spans]),
                 counts=np.concatenate([self.counts.data[span] for span in spans]),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from past.data.crops import cut_crop
+from past.data.crops import cut_crop, resampled
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def test_native_crops_are_never_a_pixel_off_in_size(image, px):
 @pytest.mark.parametrize("scale", [0.3, 0.72, 1.5, 3.7])
 @pytest.mark.parametrize(("x", "y"), [(80.0, 60.0), (71.37, 63.9)])
 def test_a_scaled_crop_equals_resampling_the_whole_image(image, scale, x, y):
-    half = 16 * scale / 2
-    box = (x - half, y - half, x + half, y + half)
+    left, top = round(x / scale) - 8, round(y / scale) - 8
+    box = (left * scale, top * scale, (left + 16) * scale, (top + 16) * scale)
     direct = np.asarray(image.resize((16, 16), Image.Resampling.LANCZOS, box=box)).astype(int)
     assert np.abs(cut_crop(image, x, y, 16, scale) - direct).max() <= 1  # of the kernel's own rounding
 
@@ -50,3 +50,10 @@ def test_physical_size_holds_at_any_resolution():
     other = cut_crop(coarse, 50, 50, 100, 0.5)
     for crop in (one, other):
         assert abs((crop > 127).mean() - 0.25) < 0.01
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.83, 3.7])
+def test_a_crop_alone_and_one_of_many_are_the_same(image, scale):
+    whole = resampled(image, scale)
+    for x, y in np.random.default_rng(2).uniform((0, 0), image.size, (50, 2)):
+        np.testing.assert_array_equal(cut_crop(image, x, y, 16, scale), cut_crop(whole, x / scale, y / scale, 16))
