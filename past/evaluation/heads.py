@@ -30,13 +30,11 @@ class RandomForestHead:
 
     def predict(self, fold: Reduced) -> np.ndarray:
         """See Head."""
-        return np.stack(
-            [
-                RandomForestRegressor(70, random_state=42, n_jobs=-1).fit(fold.train, gene).predict(fold.test)
-                for gene in fold.expression.T
-            ],
-            axis=1,
-        )
+        forests = [
+            RandomForestRegressor(70, random_state=42, n_jobs=-1).fit(fold.train, gene) for gene in fold.expression.T
+        ]
+        # Threads would add up the trees in any order, and so move the last digits.
+        return np.stack([forest.set_params(n_jobs=1).predict(fold.test) for forest in forests], axis=1)
 
 
 class XGBoostHead:
@@ -90,7 +88,7 @@ class MLPHead:
 
     def predict(self, fold: Reduced) -> np.ndarray:
         """See Head."""
-        model = MLPRegressor(hidden_layer_sizes=(256,), early_stopping=True, random_state=self.seed)
+        model = MLPRegressor(hidden_layer_sizes=(256,), early_stopping=True, max_iter=1000, random_state=self.seed)
         scale = fold.train.std()
         fitted = model.fit(fold.train / scale, fold.expression)
         return np.asarray(fitted.predict(fold.test / scale), dtype=np.float64).reshape(len(fold.test), -1)

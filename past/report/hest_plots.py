@@ -96,8 +96,8 @@ def section_maps(sections: Sequence[tuple[str, pd.DataFrame, tuple[str, str]]]) 
     for row, (title, spots, pair) in zip(axes, sections, strict=True):
         for i, (gene, word) in enumerate(zip(pair, ("best", "worst"), strict=True)):
             for axis, kind in zip(row[2 * i : 2 * i + 2], ("truth", "predicted"), strict=True):
-                size = min(40.0, 12_000 / len(spots))
-                axis.scatter(spots["x"], spots["y"], c=spots[f"{kind}:{gene}"], s=size, cmap="viridis", lw=0, clip_on=False)
+                values, size = spots[f"{kind}:{gene}"], min(40.0, 12_000 / len(spots))
+                axis.scatter(spots["x"], spots["y"], size, values, cmap="viridis", lw=0, clip_on=False)
                 axis.set_aspect("equal")
                 axis.invert_yaxis()
                 axis.set_xticks([])

@@ -1,0 +1,76 @@
+"""Siblings of benchmark patients, joined across study titles."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from past.errors import DataError
+from past.evaluation.hest_task import TASKS, read_task, require_apart, task_names
+from past.evaluation.leakage import read_patient_table
+
+HEADER = ["id", "dataset_title", "patient", "organ", "study_link"]
+
+
+def write_table(path: Path, *rows: list[str]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+    return path
+
+
+def test_reference_splits_parse_and_train_and_test_share_no_patient(real_data: Path) -> None:
+    root = real_data / "hest_bench"
+    tasks = [read_task(root / name) for name in task_names(root)]
+    assert [task.name for task in tasks] == list(TASKS)
+    assert [len(task.folds) for task in tasks] == [4, 2, 3, 2, 2, 2, 6, 2, 2, 4]
+    folds = [fold for task in tasks for fold in task.folds]
+    assert (sum(len(fold.train) for fold in folds), sum(len(fold.test) for fold in folds)) == (187, 72)
+    assert all(len(task.genes) == 50 for task in tasks)
+    table = read_patient_table(root / "HEST_v1_1_0.csv")
+    for task in tasks:
+        for fold in task.folds:
+            require_apart(fold, table.patients, task.name)
+
+
+def test_reference_siblings_are_named(real_data: Path) -> None:
+    root = real_data / "hest_bench"
+    benchmark = [sample.name for name in task_names(root) for sample in read_task(root / name).samples]
+    found = read_patient_table(root / "HEST_v1_1_0.csv").siblings(benchmark)
+    certain = {sibling.sample: sibling.of for sibling in found if sibling.certain}
+    assert certain == {
+        "NCBI784": "NCBI785",
+        "TENX97": "TENX95",
+        "TENX98": "TENX99",
+        **{f"TENX{number}": "TENX149" for number in range(152, 157)},
+    }
+    assert [sibling.sample for sibling in found if not sibling.certain] == ["NCBI776", "TENX114"]
+
+
+def test_each_clause_of_the_rule_joins(tmp_path: Path) -> None:
+    table = read_patient_table(
+        write_table(
+            tmp_path / "hest.csv",
+            ["A1", "Study one [Xenium]", "Patient 1", "Lung", ""],
+            ["A2", "Study one [Visium]", "patient1", "Lung", ""],
+            ["A3", "Study one", "patient 2", "Lung", "https://link"],
+            ["A4", "Another title", "Patient 2", "Lung", "https://link"],
+            ["A5", "Study one", "", "Lung", ""],
+            ["TENX1", "With panel", "patient 1", "Breast", ""],
+            ["TENX2", "With add-on", "patient 1", "Breast", ""],
+            ["TENX3", "With add-on", "patient 1", "Lung", ""],
+        )
+    )
+    assert table.of_one_patient("A1") == {"A1", "A2"}
+    assert table.of_one_patient("A3") == {"A3", "A4"}
+    assert table.of_one_patient("TENX1") == {"TENX1", "TENX2", "TENX3"}  # TENX2 and TENX3 share a title and a label
+    assert table.of_one_patient("elsewhere") == {"elsewhere"}
+    siblings = {sibling.sample: sibling.certain for sibling in table.siblings(["A1"])}
+    assert siblings == {"A2": True, "A5": False}
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such table"):
+        read_patient_table(tmp_path / "none.csv")
+    (tmp_path / "other.csv").write_text("id,organ\nA,Lung\n")
+    with pytest.raises(DataError, match="no column dataset_title, patient, study_link"):
+        read_patient_table(tmp_path / "other.csv")
