@@ -14,6 +14,7 @@ from past.data.pictures import Picture, TiledPicture
 
 _SUPPORT = 3  # the Lanczos kernel's reach, in pixels of the coarser side
 _TILE = 256  # px of a resampled image that are made at once
+_STEP = 2.0**-12  # scales are multiples of it, so that PIL's 32-bit boxes are exact and no pixel depends on its tile
 
 
 def cut_crop(image: Picture, x: float, y: float, px: int, scale: float = 1.0) -> np.ndarray:
@@ -29,8 +30,14 @@ def cut_crop(image: Picture, x: float, y: float, px: int, scale: float = 1.0) ->
     Returns:
         (px, px, 3) uint8.
     """
+    scale = exact_scale(scale)
     left, top = (math.floor(place / scale - px / 2 + 0.5) for place in (x, y))
     return np.array(_region(image, scale, (left, top, left + px, top + px)))
+
+
+def exact_scale(scale: float) -> float:
+    """Return the scale that is used for one that is wanted: less than 0.00013 pixels of the image off in a pixel."""
+    return max(round(scale / _STEP), 1) * _STEP
 
 
 def resampled(image: Picture, scale: float) -> Picture:
@@ -38,7 +45,7 @@ def resampled(image: Picture, scale: float) -> Picture:
 
     Args:
         image: RGB.
-        scale: pixels of `image` per pixel of the result.
+        scale: pixels of `image` per pixel of the result, an `exact_scale`.
     """
     if scale == 1.0:
         return image

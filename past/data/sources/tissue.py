@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from past.data.crops import cut_crop, resampled
+from past.data.crops import cut_crop, exact_scale, resampled
 from past.data.neighbours import nearest
 from past.data.pictures import Picture
 from past.data.sources.images import check_inside, check_on_tissue
@@ -57,7 +57,7 @@ class TissueSection:
         """
         positions = self.centres * self.mpp
         near = nearest(positions, neighbours)
-        scale = 1.0 if mpp is None else mpp / self.mpp
+        scale = 1.0 if mpp is None else exact_scale(mpp / self.mpp)
         bounds = np.asarray(self.counts.indptr)
         lengths = np.diff(bounds)
         image = resampled(self.image, scale)
