@@ -88,7 +88,8 @@ class _DistanceAttention(torch.autograd.Function):
         ctx.save_for_backward(q, k, v, weight)
         ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
         ctx.kept = []
-        out = torch.empty_like(q)
+        heads, spots, width = q.shape
+        out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
         for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
             for h in range(len(q)):  # a head at a time leaves room for more queries

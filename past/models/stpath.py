@@ -37,11 +37,13 @@ class SpatialAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         """Return (S, dim) from (S, dim)."""
+        return self.dropout(self.out(self._mix(x, slides)))
+
+    def _mix(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         qkv = _by_rows(lambda rows: self.qkv(self.norm(rows)), x)
         q, k, v = qkv.view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
         dropout = self.attention_dropout if self.training else 0.0
-        mixed = distance_attention(q, k, v, self.edge.weight[:, 2], slides, dropout)
-        return self.dropout(self.out(mixed.transpose(0, 1).flatten(1)))
+        return distance_attention(q, k, v, self.edge.weight[:, 2], slides, dropout).transpose(0, 1).flatten(1)
 
 
 class Block(nn.Module):
