@@ -59,7 +59,12 @@ class SpatialDataSource(FileSource):
             counts=read_counts(kept, self.name),
             features=feature_names(kept),
             names=list(map(str, adata.obs_names)),
-            facts={"image": image_name, "annotated": annotated, "controls_dropped": adata.n_vars - kept.n_vars},
+            facts={
+                "files": [self.path.name],
+                "image": image_name,
+                "annotated": annotated,
+                "controls_dropped": adata.n_vars - kept.n_vars,
+            },
         )
 
     def _open(self, *parts: str) -> Any:
