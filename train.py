@@ -43,6 +43,8 @@ def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
         plugins=[AtomicCheckpointIO()],
     )
     checkpoint = newest_good_checkpoint(run.checkpoints) if config["ckpt"] == "auto" else config["ckpt"]
+    if checkpoint is None and model.has_parts_to_fit:
+        model.fit_parts(data.sample())
     if checkpoint is not None:
         data.tokenizer.require_same(read_checkpoint(checkpoint)["past"]["tokenizer"], str(checkpoint))
     if trainer.is_global_zero:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from past.data.images import decode
+from past.data.stain import StainTables
 from past.data.stream import Faults, OnError, RawBatch
 from past.data.tokens import Tokenizer
 from past.data.transforms import Augmentation
@@ -25,6 +26,7 @@ class BatchMaker:
         seed: of the run, for the augmentation.
         augmentation: what may change; of it, the counts here, the pixels on the device (see `Augmentation`).
         on_error: what a crop that does not decode does: "raise", or "skip" it and count it.
+        stain: per section, what becomes of each value of each channel (see `stain_tables`); None: nothing.
     """
 
     tokenizer: Tokenizer
@@ -32,6 +34,7 @@ class BatchMaker:
     seed: int = 0
     augmentation: Augmentation = PLAIN
     on_error: OnError = "raise"
+    stain: StainTables | None = None
 
     def __call__(self, raw: RawBatch, epoch: int) -> tuple[CellBatch, Faults]:
         """Return the batch, and what its samples' faults were, those of `raw` included.
@@ -53,6 +56,11 @@ class BatchMaker:
                 raw.faults.add(cell.shard, named)
         if not good:
             raise DataError(f"batch {raw.number}: none of its samples can be read; the first: {raw.faults.first}")
+        if self.stain is not None:
+            for crop, cell in zip(pixels, good, strict=False):
+                table = self.stain[str(cell.meta["section"])]
+                for channel in range(3):
+                    crop[..., channel] = table[channel][crop[..., channel]]
         cells = self.augmentation.thin(good, self.seed, epoch)
         sentences = self.tokenizer(cells)
         batch = CellBatch(

@@ -15,8 +15,9 @@ from past.data.loader import Agreement, Feed, Loader, TrainingLoader
 from past.data.plan import Reading
 from past.data.remote import open_set
 from past.data.splits import Split, split_patients
-from past.data.statistics import GeneStatistics, gene_statistics
-from past.data.stream import OnError, plan_of
+from past.data.stain import StainTables, stain_tables
+from past.data.statistics import GeneStatistics, gene_statistics, sample_cells
+from past.data.stream import Faults, OnError, RawBatch, plan_of
 from past.data.tokens import Tokenizer
 from past.data.transforms import Augmentation
 from past.errors import ConfigError
@@ -41,6 +42,7 @@ class CellDataModule(pl.LightningDataModule):
         vocabulary: "shards" (their gene list), "variable:N" (the N most variable of the training patients), or a file
             (see `read_genes`).
         technology_mean: a .npy with a mean for each gene of the vocabulary; None: computed from the training patients.
+        normalise_stain: bring every section's optical density to one mean and spread (see `stain_tables`).
         augmentation: what may change about a training sample; None: nothing.
         seed: of order, split and augmentation.
         open_shards: pieces of shards that a rank reads at the same time.
@@ -63,6 +65,7 @@ class CellDataModule(pl.LightningDataModule):
         radius: float | None = None,
         vocabulary: str = "shards",
         technology_mean: str | None = None,
+        normalise_stain: bool = False,
         augmentation: Augmentation | None = None,
         seed: int = 42,
         open_shards: int = 16,
@@ -79,6 +82,7 @@ class CellDataModule(pl.LightningDataModule):
         self.split: Split = split_patients(self.index, val, train, seed)
         self._context, self._neighbours, self._radius = context, neighbours, radius
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
+        self._normalise_stain = normalise_stain
         self._augmentation = augmentation or PLAIN
         self._seed, self._workers = seed, num_workers
         self._on_error: OnError = on_error
@@ -107,6 +111,25 @@ class CellDataModule(pl.LightningDataModule):
             vocabulary = read_genes(Path(self._vocabulary))
         means = self._means(vocabulary)
         return Tokenizer(genes, vocabulary, means, self._context, self._neighbours, self._radius)
+
+    @cached_property
+    def stain(self) -> StainTables | None:
+        """What becomes of each section's pixels; None: nothing."""
+        if not self._normalise_stain:
+            return None
+        both = tuple(sorted({*self.split.train.shards, *self.split.val.shards}, key=lambda shard: shard.name))
+        return stain_tables(replace(self.index, shards=both), open_shard=self._open_shard)
+
+    def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
+        """Return a plain sample of the training cells, the same on all ranks: what fixed parts of a model are fitted on."""
+        found = list(sample_cells(self.split.train, cells, self._open_shard))
+        make = self._maker(PLAIN)
+        starts = range(0, len(found), batch)
+        return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
+
+    def _maker(self, augmentation: Augmentation) -> BatchMaker:
+        side = int(self.index.settings["px"])  # type: ignore[call-overload]
+        return BatchMaker(self.tokenizer, side, self._seed, augmentation, self._on_error, self.stain)
 
     def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
         computed = self.statistics.technology_mean
@@ -152,10 +175,9 @@ class CellDataModule(pl.LightningDataModule):
 
     def _feed(self, index: ShardIndex, augmentation: Augmentation, shuffle: bool = True) -> Feed:
         rank, reading = self._place(shuffle)
-        side = int(self.index.settings["px"])  # type: ignore[call-overload]
         return Feed(
             index=index,
-            make=BatchMaker(self.tokenizer, side, self._seed, augmentation, self._on_error),
+            make=self._maker(augmentation),
             reading=reading,
             rank=rank,
             seed=self._seed,

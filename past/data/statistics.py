@@ -56,7 +56,7 @@ def gene_statistics(index: ShardIndex, cells: int = CELLS, open_shard: OpenShard
     total: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     expressing: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     log_sum, log_square, read = np.zeros(n_genes), np.zeros(n_genes), 0
-    for cell in _sample(index, cells, open_shard or LocalShards(index.root)):
+    for cell in sample_cells(index, cells, open_shard):
         technology = canonical(str(cell.meta["technology"]), TECHNOLOGY, "technology")
         genes, counts = cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]].astype(np.float64)
         scaled = counts * (TARGET_SUM / max(counts.sum(), 1.0))
@@ -72,7 +72,13 @@ def gene_statistics(index: ShardIndex, cells: int = CELLS, open_shard: OpenShard
     return GeneStatistics(means, np.maximum(log_square / read - (log_sum / read) ** 2, 0), read)
 
 
-def _sample(index: ShardIndex, cells: int, open_shard: OpenShard) -> Iterator[RawCell]:
+def sample_cells(index: ShardIndex, cells: int, open_shard: OpenShard | None = None) -> Iterator[RawCell]:
+    """Yield at most about `cells` cells, spread evenly over at most 64 shards, always the same ones of an index.
+
+    Raises:
+        DataError: a sample is broken.
+    """
+    open_shard = open_shard or LocalShards(index.root)
     stocked = [shard for shard in index.shards if shard.samples]
     picked = [stocked[i * len(stocked) // SHARDS] for i in range(SHARDS)] if len(stocked) > SHARDS else stocked
     share = min(1.0, cells / max(sum(shard.samples for shard in picked), 1))

@@ -13,9 +13,9 @@ from past.data.images import decode
 from past.data.index import ShardIndex
 from past.data.plan import Reading
 from past.data.stream import shard_stream
-from past.models.colour import ColourStatistics
+from past.models.colour import order_statistics
 
-GENES, COMPONENTS, ALPHA, SCALE = 1000, 20, 10.0, 1e4
+QUANTILES, GENES, COMPONENTS, ALPHA, SCALE = 32, 1000, 20, 10.0, 1e4
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class _Cells:
 def linear_matcher(train: ShardIndex, val: ShardIndex, limit: int = 20_000) -> Linear:
     """Fit on the training cells, apply to the validation cells.
 
-    Colour statistics on a 4 × 4 grid (96 numbers), standardised within each section → ridge → the first 20 principal
-    components of the 1,000 most variable genes of the training cells; vectors are normalised for comparison.
+    32 order statistics of each colour channel (96 numbers), standardised within each section → ridge → the first 20
+    principal components of the 1,000 most variable genes of the training cells, centred within each section and
+    whitened; vectors are compared by their angle. It sees a whole section at a time: no other row of the table may.
 
     Args:
         train: cells that the map is fitted on, at most `limit`, evenly over the shards.
@@ -50,13 +51,10 @@ def linear_matcher(train: ShardIndex, val: ShardIndex, limit: int = 20_000) -> L
     square = fitted.expression.multiply(fitted.expression).mean(axis=0)
     variance = np.asarray(square - np.square(fitted.expression.mean(axis=0))).ravel()
     genes = np.sort(np.argsort(-variance, kind="stable")[:GENES])
-    dense = fitted.expression[:, genes].toarray()
-    components = min(COMPONENTS, *dense.shape)
-    pca = PCA(components, svd_solver="full").fit(dense)
-    ridge = Ridge(alpha=ALPHA).fit(fitted.colours, pca.transform(dense))
-    predicted = np.atleast_2d(ridge.predict(applied.colours))
-    measured = pca.transform(applied.expression[:, genes].toarray())
-    return Linear(applied.keys, _unit(predicted), _unit(measured))
+    known, asked = (_centred(cells.expression[:, genes].toarray(), cells.sections) for cells in (fitted, applied))
+    pca = PCA(min(COMPONENTS, *known.shape), svd_solver="full", whiten=True).fit(known)
+    ridge = Ridge(alpha=ALPHA).fit(fitted.colours, pca.transform(known))
+    return Linear(applied.keys, _unit(np.atleast_2d(ridge.predict(applied.colours))), _unit(pca.transform(asked)))
 
 
 def _unit(vectors: np.ndarray) -> torch.Tensor:
@@ -66,7 +64,6 @@ def _unit(vectors: np.ndarray) -> torch.Tensor:
 def _read(index: ShardIndex, limit: int | None) -> _Cells:
     """Read colours and expression of all cells, or of every s-th so that at most `limit` remain."""
     stride = 1 if limit is None else -(-index.samples // limit)
-    statistics = ColourStatistics(grid=4)
     keys, sections, colours, rows = [], [], [], []
     reading = Reading(batch_size=256, shuffle=False)
     seen = 0
@@ -75,7 +72,8 @@ def _read(index: ShardIndex, limit: int | None) -> _Cells:
         seen += len(batch.cells)
         if not cells:
             continue
-        colours.append(statistics(torch.stack([decode(cell.image) for cell in cells])).numpy())
+        crops = torch.stack([decode(cell.image) for cell in cells]).flatten(2).float() / 255
+        colours.append(order_statistics(crops, QUANTILES).flatten(1).numpy())
         keys += [cell.key for cell in cells]
         sections += [str(cell.meta["section"]) for cell in cells]
         rows += [(cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]]) for cell in cells]
@@ -88,11 +86,18 @@ def _read(index: ShardIndex, limit: int | None) -> _Cells:
     return _Cells(keys, names, _standardise(np.concatenate(colours), names), expression)
 
 
-def _standardise(values: np.ndarray, sections: np.ndarray) -> np.ndarray:
-    """Return values with mean 0 and deviation 1 within each section: takes out most of the stain between sections."""
+def _centred(values: np.ndarray, sections: np.ndarray) -> np.ndarray:
+    """Return values with mean 0 within each section."""
     result = values.astype(np.float64)
     for section in np.unique(sections):
-        rows = sections == section
-        deviation = result[rows].std(axis=0)
-        result[rows] = (result[rows] - result[rows].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        result[sections == section] -= result[sections == section].mean(axis=0)
+    return result
+
+
+def _standardise(values: np.ndarray, sections: np.ndarray) -> np.ndarray:
+    """Return values with mean 0 and deviation 1 within each section: takes out most of the stain between sections."""
+    result = _centred(values, sections)
+    for section in np.unique(sections):
+        deviation = result[sections == section].std(axis=0)
+        result[sections == section] /= np.where(deviation > 0, deviation, 1)
     return result

@@ -1,47 +1,46 @@
-"""Colour statistics on a grid: the plainest image features, and an image encoder made of them."""
+"""Colour in numbers: the plainest image features, and an image encoder made of them."""
 
-from typing import Literal
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from past.errors import ConfigError
 from past.models.image_encoder import as_unit_range
 from past.models.layers import Part
 
-DARKEST = 1 / 255
+# (pixels a block, what of each block, order statistics kept) of the 224 px at which crops are described
+SCALES = ((4, "mean", 32), (16, "mean", 16), (4, "deviation", 16), (16, "deviation", 16))
+SIDE = 224
 
 
-class ColourStatistics(Part):
-    """Mean and standard deviation of each colour channel in each field of an n × n grid; nothing is learned.
+def order_statistics(x: torch.Tensor, k: int) -> torch.Tensor:
+    """Return k evenly spaced order statistics, minimum to maximum, over the last axis of (…, n): (…, k)."""
+    n = x.shape[-1]
+    places = torch.linspace(0, n - 1, k, device=x.device).round().long()
+    return x.sort(dim=-1).values[..., places]
 
-    Args:
-        grid: n; 4 gives 96 features.
-        space: "rgb" in [0, 1], or "optical_density" = -log₁₀(rgb), in which stain adds up (Beer-Lambert).
 
-    Raises:
-        ConfigError: `space` is neither.
+def optical_density(crops: torch.Tensor) -> torch.Tensor:
+    """Return -log₁₀((v + 1) / 256) of crops with values v up to 255: stain adds up in it (Beer-Lambert)."""
+    return -torch.log10((as_unit_range(crops) * 255 + 1) / 256)
+
+
+def colour_distribution(crops: torch.Tensor) -> torch.Tensor:
+    """Describe (B, 3, H, W) crops by how optical density is distributed: (B, 240), indifferent to turns and flips.
+
+    Order statistics, channel by channel, of the means and the deviations of blocks of 4 and of 16 px.
     """
-
-    def __init__(self, grid: int = 4, space: Literal["rgb", "optical_density"] = "rgb") -> None:
-        super().__init__()
-        if space not in ("rgb", "optical_density"):
-            raise ConfigError(f"space={space!r} is not known: use 'rgb' or 'optical_density'")
-        self.grid = grid
-        self.space = space
-        self.width = 6 * grid * grid
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return (B, 6·n·n) float32: n × n means of R, G, B, then n × n deviations, from (B, 3, H, W) crops."""
-        x = as_unit_range(crops).float()
-        if self.space == "optical_density":
-            x = -x.clamp(min=DARKEST).log10()
-        mean = F.adaptive_avg_pool2d(x, self.grid)
-        # Centred first: E[x²] - E[x]² loses the digits of a nearly even field.
-        shift = x.mean(dim=(2, 3), keepdim=True)
-        variance = F.adaptive_avg_pool2d((x - shift) ** 2, self.grid) - (mean - shift) ** 2
-        return torch.cat([mean, variance.clamp(min=0).sqrt()], dim=1).flatten(1)
+    density = optical_density(crops)
+    if density.shape[-2:] != (SIDE, SIDE):
+        density = F.interpolate(density, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+    fine = F.avg_pool2d(density, 4)
+    maps = {
+        (4, "mean"): fine,
+        (16, "mean"): F.avg_pool2d(fine, 4),
+        (4, "deviation"): (F.avg_pool2d(density**2, 4) - fine**2).clamp(min=0).sqrt(),
+        (16, "deviation"): (F.avg_pool2d(fine**2, 4) - F.avg_pool2d(fine, 4) ** 2).clamp(min=0).sqrt(),
+    }
+    return torch.cat([order_statistics(maps[px, what].flatten(2), k).flatten(1) for px, what, k in SCALES], dim=1)
 
 
 class ColourGrid(Part):
@@ -65,41 +64,27 @@ class ColourGrid(Part):
 
 
 class ColourEncoder(Part):
-    """Colour statistics and a two-layer perceptron: an image encoder that learns from a few hundred spots on a CPU.
+    """The distribution of colour, standardised over the training crops: learns from a few hundred spots on a CPU.
 
-    Args:
-        width: of the result.
-        grid: as in ColourStatistics.
-        space: as in ColourStatistics.
-        hidden: hidden width of the perceptron.
-        dropout: within the perceptron.
+    Nothing in it is learned: `fit` once, and let the projection head learn.
     """
 
-    feature_mean: torch.Tensor
-    feature_scale: torch.Tensor
+    centre: torch.Tensor
+    scale: torch.Tensor
+    LIMIT = 8.0  # deviations beyond which a number says no more
 
-    def __init__(
-        self,
-        *,
-        width: int = 128,
-        grid: int = 4,
-        space: Literal["rgb", "optical_density"] = "rgb",
-        hidden: int = 256,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.width = width
-        self.statistics = ColourStatistics(grid, space)
-        features = self.statistics.width
-        self.mlp = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
-        self.register_buffer("feature_mean", torch.zeros(features))
-        self.register_buffer("feature_scale", torch.ones(features))
+        self.width = 3 * sum(k for _, _, k in SCALES)
+        self.register_buffer("centre", torch.zeros(self.width))
+        self.register_buffer("scale", torch.ones(self.width))
 
-    def standardise(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
-        """Read every statistic as (x - mean) / scale from now on; both (statistics.width,), `scale` > 0."""
-        self.feature_mean.copy_(mean)
-        self.feature_scale.copy_(scale)
+    def fit(self, crops: Iterable[torch.Tensor]) -> None:
+        """Standardise by these crops from now on: batches of (B, 3, H, W), a sample of the training crops."""
+        numbers = torch.cat([colour_distribution(batch) for batch in crops])
+        self.centre.copy_(numbers.mean(dim=0))
+        self.scale.copy_(numbers.std(dim=0).clamp(min=1e-6))
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Return (B, width) features of (B, 3, H, W) crops, uint8 or float in [0, 1]."""
-        return self.mlp((self.statistics(crops) - self.feature_mean) / self.feature_scale)
+        return ((colour_distribution(crops) - self.centre) / self.scale).clamp(-self.LIMIT, self.LIMIT)

@@ -43,14 +43,14 @@ def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:
     """Split trainable parameters by (image encoder or not) × (decayed or not); each group is named.
 
     Args:
-        model: holds its image tower as `image_encoder`.
+        model: holds its image tower under the name `image_encoder`.
         optim: the settings.
     """
     groups: dict[str, dict[str, object]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        tower = "image_encoder" if name.startswith("image_encoder.") else "rest"
+        tower = "image_encoder" if "image_encoder." in name else "rest"
         decays = optim.decay_all or parameter.ndim >= 2
         group = groups.setdefault(
             tower if decays else f"{tower}_no_decay",

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,9 @@ from torch import nn
 from past.distributed import gather_rows
 from past.errors import ConfigError
 from past.losses import contrastive
+from past.losses.contrastive import own_rows
+from past.models.colour import ColourEncoder
+from past.models.expression_encoder import ExpressionEncoder
 from past.models.niche_encoder import NicheEncoder
 from past.models.past import CellTower, ImageTower, PASTModel
 from past.ranking import recalls
@@ -20,6 +23,7 @@ from past.training.optim import Optim, adamw
 from past.training.steps import total_updates
 from past.types import CellBatch
 
+SIGLIP_BIAS = -10.0  # at the start: nearly all pairs are negative (Zhai et al. 2023)
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "soft_target": contrastive.soft_target,
     "info_nce": contrastive.info_nce,
@@ -34,14 +38,21 @@ class Contrast:
     Attributes:
         kind: soft_target (published), info_nce (CLIP) or siglip.
         temperature: start of the learned temperature.
+        across_ranks: contrast over the global batch; False: each rank its own pairs only, as published.
     """
 
     kind: str = "soft_target"
     temperature: float = 0.07
+    across_ranks: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in LOSSES:
             raise ConfigError(f"model.loss.kind={self.kind}: use one of {', '.join(LOSSES)}")
+
+    @property
+    def gather(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What brings the pairs together that are contrasted."""
+        return gather_rows if self.across_ranks else own_rows
 
 
 class PASTModule(pl.LightningModule):
@@ -87,12 +98,27 @@ class PASTModule(pl.LightningModule):
             dropout=dropout,
             niche_features=niche_features,
         )
+        # learned only where it is used: DDP refuses a parameter without a gradient
+        self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS)) if self.loss.kind == "siglip" else None
         self._carried: dict[str, Any] = {}
         self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
     def carry(self, **values: Mapping[str, Any]) -> None:
         """Put plain values into every checkpoint beside the weights (configuration, tokenizer)."""
         self._carried |= values
+
+    def fit_parts(self, sample: Sequence[CellBatch]) -> None:
+        """Fit what a tower has that is computed from the training cells and not learned; before the first update."""
+        if isinstance(self.model.image_encoder, ColourEncoder):
+            self.model.image_encoder.fit(batch.crops for batch in sample)
+        if isinstance(self.model.cell_encoder, ExpressionEncoder):
+            self.model.cell_encoder.fit((batch.tokens[:, 0], batch.values[:, 0]) for batch in sample)
+
+    @property
+    def has_parts_to_fit(self) -> bool:
+        """Whether `fit_parts` would do anything."""
+        towers = (self.model.image_encoder, self.model.cell_encoder)
+        return any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the model without this program's configuration."""
@@ -101,7 +127,8 @@ class PASTModule(pl.LightningModule):
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""
         out = self.model(batch)
-        loss = LOSSES[self.loss.kind](out.cells, out.images, out.temperature, gather=gather_rows)
+        extra = {} if self.bias is None else {"bias": self.bias}
+        loss = LOSSES[self.loss.kind](out.cells, out.images, out.temperature, gather=self.loss.gather, **extra)
         whole = len(batch) * self.trainer.world_size
         self.log("train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=whole)
         self.log("train/ln_batch", math.log(whole), prog_bar=True, batch_size=whole, rank_zero_only=True)
@@ -123,5 +150,5 @@ class PASTModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW over parameter groups, stepped per update."""
-        optimizer, schedule = adamw(self.model, self.optim, total_updates(self.trainer))
+        optimizer, schedule = adamw(self, self.optim, total_updates(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
