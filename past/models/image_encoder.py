@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
@@ -10,14 +10,20 @@ import torch.nn.functional as F
 from huggingface_hub.errors import HfHubHTTPError
 from timm import layers as timm_layers
 from torch import nn
+from torchvision.transforms.functional import center_crop
 
 from past.errors import CheckpointError, ConfigError
+from past.models.conv_stem import ConvStem
 from past.models.layers import Part
+from past.models.released_weights import find_weights, to_timm_names
 from past.models.weights import load_strictly, read_weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HUB = "hub"
+POOLS = ("model", "class_and_mean", "stage3")
+INTERPOLATIONS = ("bilinear", "bicubic")
+LAYERS = {"ConvStem": ConvStem}
 
 
 def as_unit_range(crops: torch.Tensor) -> torch.Tensor:
@@ -33,10 +39,17 @@ class ImageEncoder(Part):
 
     Args:
         name: any timm name, `hf-hub:owner/name` included.
-        weights: None: random; "hub": timm's own, downloaded; else a local file (.safetensors, .bin, .pth).
+        weights: None: random; "hub": timm's own, downloaded; else a local file (.safetensors, .bin, .pth), its names
+            timm's, transformers' or CTransPath's.
+        hub: repository of the Hugging Face hub, for a file of that name where `weights` is not there.
         size: crops are resized to this many pixels; None: a transformer's own image size, else as they come.
+        interpolation: of the resizing, "bilinear" or "bicubic".
+        crop: side of the centre that is kept after resizing; None: all.
         mean: of the RGB channels in [0, 1].
         std: of the RGB channels.
+        pool: "model": timm's own, usually the class token; "class_and_mean": the class token beside the mean of the
+            patches' (twice the width); "stage3": the mean of a ResNet's third stage.
+        precision: "fp32" or "fp16", in which frozen features are made; training has its trainer's.
         options: further keywords of `timm.create_model`; `*_layer` may name a class of `timm.layers`.
 
     Raises:
@@ -52,19 +65,28 @@ class ImageEncoder(Part):
         name: str,
         *,
         weights: str | Path | None = None,
+        hub: str | None = None,
         size: int | None = None,
+        interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+        crop: int | None = None,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        pool: Literal["model", "class_and_mean", "stage3"] = "model",
+        precision: Literal["fp32", "fp16"] = "fp32",
         options: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__()
+        for key, value, known in (("pool", pool, POOLS), ("interpolation", interpolation, INTERPOLATIONS)):
+            if value not in known:
+                raise ConfigError(f"image_encoder.{key}={value}: use one of {', '.join(known)}")
         self.model = _create(name, weights == HUB, options or {})
         if weights not in (None, HUB):
-            _load_backbone(self.model, Path(weights))
-        self.config["weights"] = None  # a saved model brings its own
+            _load_backbone(self.model, find_weights(Path(weights), hub))
+        self.config |= {"weights": None, "hub": None}  # a saved model brings its own
         own_size = getattr(getattr(self.model, "patch_embed", None), "img_size", None)
         self.size = size or (own_size[0] if own_size else None)
-        self.width = _width(self.model)
+        self.interpolation, self.crop, self.pool, self.precision = interpolation, crop, pool, precision
+        self.width = _width(self.model, pool)
         # Not in the state dict: they are settings, kept with the model's config.
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -73,13 +95,26 @@ class ImageEncoder(Part):
         """Return (B, width) features of (B, 3, H, W) crops, uint8 or float in [0, 1]."""
         x = as_unit_range(crops)
         if self.size is not None and x.shape[-2:] != (self.size, self.size):
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True)
-        return self.model((x - self.mean) / self.std)
+            x = F.interpolate(x, size=(self.size, self.size), mode=self.interpolation, antialias=True).clamp(0, 1)
+        if self.crop is not None:
+            x = center_crop(x, [self.crop, self.crop])
+        return self._pooled((x - self.mean) / self.std)
+
+    def _pooled(self, x: torch.Tensor) -> torch.Tensor:
+        if self.pool == "class_and_mean":
+            tokens = self.model.forward_features(x)  # type: ignore[operator]
+            return torch.cat([tokens[:, 0], tokens[:, self.model.num_prefix_tokens :].mean(dim=1)], dim=1)  # type: ignore[misc]
+        if self.pool == "stage3":
+            stages = self.model.forward_intermediates(x, indices=[3], intermediates_only=True)  # type: ignore[operator]
+            return stages[0].mean(dim=(2, 3))
+        return self.model(x)
 
 
 def _create(name: str, pretrained: bool, options: Mapping[str, object]) -> nn.Module:
     keywords: dict[str, Any] = {
-        key: getattr(timm_layers, value, value) if key.endswith("_layer") and isinstance(value, str) else value
+        key: LAYERS.get(value) or getattr(timm_layers, value, value)
+        if key.endswith("_layer") and isinstance(value, str)
+        else value
         for key, value in options.items()
     }
     try:
@@ -94,12 +129,14 @@ def _create(name: str, pretrained: bool, options: Mapping[str, object]) -> nn.Mo
         raise ConfigError(f"image_encoder.name={name} with {dict(options)}: timm refuses it ({error})") from error
 
 
-def _width(model: Any) -> int:
-    return getattr(model, "head_hidden_size", model.num_features)
+def _width(model: Any, pool: str) -> int:
+    if pool == "stage3":
+        return model.feature_info[3]["num_chs"]
+    return getattr(model, "head_hidden_size", model.num_features) * (2 if pool == "class_and_mean" else 1)
 
 
 def _load_backbone(model: nn.Module, path: Path) -> None:
     heads = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
     classifiers = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    state = {name: value for name, value in read_weights(path).items() if not name.startswith(classifiers)}
-    load_strictly(model, state, path)
+    state = to_timm_names(read_weights(path, keys=("model",)))
+    load_strictly(model, {name: value for name, value in state.items() if not name.startswith(classifiers)}, path)
