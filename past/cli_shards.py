@@ -45,6 +45,9 @@ class Cut:
         _option("Write only this section: its name, or its number counted from 0 (array jobs); repeatable."),
     ] = None
     workers: Annotated[int, _option("Processes; each holds one section in memory.")] = 1
+    allow_benchmark: Annotated[
+        bool, _option("Let in sections of HEST-Bench's patients; the index records it.", "--allow-benchmark")
+    ] = False
     preview: Annotated[
         bool, _option("Write no shards: draw each section into OUT/previews, and warn.", "--preview")
     ] = False
@@ -298,12 +301,18 @@ def _write_files(kind: str, sources: "Sequence[FileSource]", said: Said, cut: Cu
 def _write(kind: str, sources: "Sequence[SectionSource]", genes: Sequence[str], cut: Cut) -> None:
     from past.data.shard_set import ShardSettings
     from past.data.writers import write_set
+    from past.evaluation.leakage import refuse_benchmark
 
-    settings = ShardSettings(kind, cut.px, _mpp(cut.mpp), cut.neighbours, cut.image_format, cut.cells_per_shard)
+    benchmark = "allowed" if cut.allow_benchmark else "refused"
+    settings = ShardSettings(
+        kind, cut.px, _mpp(cut.mpp), cut.neighbours, cut.image_format, cut.cells_per_shard, benchmark
+    )
     chosen = _only(cut.only, [source.name for source in sources])
     if cut.preview:
         _preview(cut.out, [source for source in sources if not chosen or source.name in chosen], settings, genes)
         return
+    if not cut.allow_benchmark:
+        refuse_benchmark([source.name for source in sources])
     with _sections_bar(len(chosen or sources)) as report:
         index = write_set(cut.out, sources, settings, genes, only=chosen, workers=cut.workers, report=report)
     if index is None:

@@ -21,6 +21,7 @@ from past.files import write_atomically
 from past.genes import gene_hash
 from past.models.cell_encoder import CellEncoder
 from past.models.colour import ColourEncoder, ColourGrid
+from past.models.conch import CONCHEncoder
 from past.models.expression_encoder import ExpressionEncoder
 from past.models.fusion import Add, Concat, CrossAttention, Film, Gated, WeightedAdd
 from past.models.image_encoder import ImageEncoder
@@ -33,7 +34,7 @@ from past.models.weights import load_strictly, read_torch, read_weights
 VERSION = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
-_IMAGE_PARTS = (ImageEncoder, ColourEncoder, ColourGrid)
+_IMAGE_PARTS = (ImageEncoder, CONCHEncoder, ColourEncoder, ColourGrid)
 _CELL_PARTS = (CellEncoder, ExpressionEncoder, NicheEncoder)
 _FUSIONS = (Add, WeightedAdd, Gated, Film, Concat, CrossAttention)
 PARTS: dict[str, type[Part]] = {

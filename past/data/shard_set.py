@@ -33,6 +33,7 @@ class ShardSettings:
         neighbours: nearest cells stored with each cell.
         image_format: `jpg`, `webp` or `png`.
         cells_per_shard: samples of a full shard.
+        benchmark: whether sections of HEST-Bench's patients were let in: "refused" or "allowed".
     """
 
     source: str
@@ -41,6 +42,7 @@ class ShardSettings:
     neighbours: int = 8
     image_format: str = "jpg"
     cells_per_shard: int = 2_000
+    benchmark: str = "refused"
 
     def __post_init__(self) -> None:
         if self.px < 1 or self.neighbours < 0 or self.cells_per_shard < 1 or (self.mpp is not None and self.mpp <= 0):

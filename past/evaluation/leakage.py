@@ -16,9 +16,44 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from past.errors import DataError
+from past.errors import ConfigError, DataError
 
+# The benchmark's samples, and what the rule below finds beside them in HEST-1k 1.1.0 (tested against its table).
+BENCHMARK = (
+    "INT1-24 MEND139-154 MEND156-162 NCBI642-643 NCBI681-684 NCBI783 NCBI785 TENX95 TENX99 TENX111 TENX115-118 "
+    "TENX126 TENX140-141 TENX147-149 ZEN36 ZEN40 ZEN48-49"
+)
+SIBLINGS = {
+    "NCBI784": "NCBI785",
+    "TENX97": "TENX95",
+    "TENX98": "TENX99",
+    **{f"TENX{number}": "TENX149" for number in range(152, 157)},
+}
+POSSIBLE_SIBLINGS = {"NCBI776": "NCBI785", "TENX114": "TENX111"}
 COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")
+
+
+def benchmark_samples() -> frozenset[str]:
+    """Return the names of the benchmark's 72 samples."""
+    names = set()
+    for word in BENCHMARK.split():
+        match = re.fullmatch(r"(\D+)(\d+)(?:-(\d+))?", word)
+        assert match
+        names |= {f"{match[1]}{number}" for number in range(int(match[2]), int(match[3] or match[2]) + 1)}
+    return frozenset(names)
+
+
+def refuse_benchmark(sections: Iterable[str]) -> None:
+    """Raise ConfigError where a section is, by its HEST-1k name, of a benchmark patient, or may be."""
+    known = {name: f"{name} (in the benchmark)" for name in benchmark_samples()}
+    known |= {name: f"{name} (the patient of {of})" for name, of in SIBLINGS.items()}
+    known |= {name: f"{name} (perhaps the patient of {of})" for name, of in POSSIBLE_SIBLINGS.items()}
+    found = [known[name] for name in sections if name in known]
+    if found:
+        raise ConfigError(
+            f"{len(found)} of the sections are of HEST-Bench's patients: {', '.join(found)}: a model trained on them "
+            "cannot be judged there; leave them out, or say --allow-benchmark, which the index records"
+        )
 
 
 @dataclass(frozen=True)

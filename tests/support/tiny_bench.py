@@ -1,4 +1,4 @@
-"""A benchmark of three samples of two patients in HEST-Bench's layout, with a signal: redness predicts the first gene."""
+"""A benchmark of three samples of two patients in HEST-Bench's layout, with redness telling the first gene."""
 
 import json
 from pathlib import Path

@@ -36,7 +36,7 @@ def test_components_are_scikit_learns_own(dtype: type) -> None:
 
 def test_too_few_spots_or_features_are_named() -> None:
     few, many = np.zeros((4, 20), np.float32), np.zeros((40, 3), np.float32)
-    with pytest.raises(DataError, match="IDC fold 0: task.components=5, but only 4 training spots: use ≤ 4"):
+    with pytest.raises(DataError, match=r"IDC fold 0: task.components=5, but only 4 training spots: use ≤ 4"):
         principal_components(few, few, 5, "IDC fold 0")
     with pytest.raises(DataError, match="only 3 features of the encoder: use ≤ 3, or compare"):
         principal_components(many, many, 5, "IDC fold 0")

@@ -1,13 +1,23 @@
 """Siblings of benchmark patients, joined across study titles."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from past.errors import DataError
+from past.cli import app
+from past.data.index import ShardIndex
+from past.errors import ConfigError, DataError
 from past.evaluation.hest_task import TASKS, read_task, require_apart, task_names
-from past.evaluation.leakage import read_patient_table
+from past.evaluation.leakage import (
+    POSSIBLE_SIBLINGS,
+    SIBLINGS,
+    benchmark_samples,
+    read_patient_table,
+    refuse_benchmark,
+)
 
 HEADER = ["id", "dataset_title", "patient", "organ", "study_link"]
 
@@ -44,6 +54,27 @@ def test_reference_siblings_are_named(real_data: Path) -> None:
         **{f"TENX{number}": "TENX149" for number in range(152, 157)},
     }
     assert [sibling.sample for sibling in found if not sibling.certain] == ["NCBI776", "TENX114"]
+
+
+def test_reference_lists_that_the_guard_knows_are_the_tables(real_data: Path) -> None:
+    root = real_data / "hest_bench"
+    benchmark = {sample.name for name in task_names(root) for sample in read_task(root / name).samples}
+    assert benchmark_samples() == benchmark
+    found = read_patient_table(root / "HEST_v1_1_0.csv").siblings(benchmark)
+    assert {sibling.sample for sibling in found if sibling.certain} == set(SIBLINGS)
+    assert {sibling.sample for sibling in found if not sibling.certain} == set(POSSIBLE_SIBLINGS)
+
+
+def test_shards_refuse_benchmark_patients_unless_told_otherwise(real_data: Path, tmp_path: Path) -> None:
+    shutil.copy(real_data / "als" / "L6CN51_E1_2.h5ad", tmp_path / "TENX98.h5ad")
+    shutil.copy(real_data / "als" / "L6CN51_E1_2.jpg", tmp_path)
+    command = ["shards", "anndata", str(tmp_path / "TENX98.h5ad"), "--out", str(tmp_path / "shards")]
+    with pytest.raises(ConfigError, match=r"TENX98 \(the patient of TENX99\).*say --allow-benchmark"):
+        CliRunner().invoke(app, command, catch_exceptions=False, standalone_mode=False)
+    assert not (tmp_path / "shards").exists()
+    assert CliRunner().invoke(app, [*command, "--allow-benchmark"]).exit_code == 0
+    assert ShardIndex.read(tmp_path / "shards").settings["benchmark"] == "allowed"
+    refuse_benchmark(["C2", "TENX1", "INT25"])
 
 
 def test_each_clause_of_the_rule_joins(tmp_path: Path) -> None:

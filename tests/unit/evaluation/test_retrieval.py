@@ -38,7 +38,9 @@ def test_rows_for_every_section_patient_and_all_with_every_matcher() -> None:
     assert row(table, "all", "PAST")["recall@1/mean"] == 1.0
     assert row(table, "A1", "random")["recall@5/mean"] == pytest.approx(5 / 40, abs=0.1)
     assert row(table, "A1", "PAST")["recall@5/chance"] == pytest.approx(5 / 40)
-    assert row(table, "all", "PAST")["recall@5/chance"] == pytest.approx((40 * 5 / 40 + 60 * 5 / 60 + 20 * 5 / 20) / 120)
+    assert row(table, "all", "PAST")["recall@5/chance"] == pytest.approx(
+        (40 * 5 / 40 + 60 * 5 / 60 + 20 * 5 / 20) / 120
+    )
     assert row(table, "all", "PAST")["median_rank/image_to_cell"] == 1.0
     assert row(table, "B1", "PAST")["recall@10/ceiling"] == 1.0  # five of a kind
     assert row(table, "A1", "PAST")["recall@1/ceiling"] == pytest.approx(1 / 10)
