@@ -26,9 +26,10 @@ from rich.table import Table
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
+from past.data.agreement import Agreement
 from past.data.batches import BatchMaker
 from past.data.index import ShardIndex
-from past.data.loader import Agreement, Feed
+from past.data.loader import Feed
 from past.data.plan import Reading, plan_epoch
 from past.data.statistics import gene_statistics
 from past.data.stream import shard_stream

@@ -9,9 +9,10 @@ from pathlib import Path
 import lightning.pytorch as pl
 import numpy as np
 
+from past.data.agreement import Agreement
 from past.data.batches import PLAIN, BatchMaker
 from past.data.index import ShardIndex
-from past.data.loader import Agreement, Feed, Loader, TrainingLoader
+from past.data.loader import Feed, Loader, TrainingLoader
 from past.data.plan import Reading
 from past.data.remote import open_set
 from past.data.splits import Split, split_patients
@@ -121,7 +122,7 @@ class CellDataModule(pl.LightningDataModule):
         return stain_tables(replace(self.index, shards=both), open_shard=self._open_shard)
 
     def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
-        """Return a plain sample of the training cells, the same on all ranks: what fixed parts of a model are fitted on."""
+        """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
         found = list(sample_cells(self.split.train, cells, self._open_shard))
         make = self._maker(PLAIN)
         starts = range(0, len(found), batch)
@@ -199,11 +200,6 @@ class CellDataModule(pl.LightningDataModule):
     def val_dataloader(self) -> Loader:
         """Return a loader of all validation cells, each once over the ranks, in the index's order."""
         return Loader(self._feed(self.split.val, PLAIN, shuffle=False))
-
-    @property
-    def seconds_waited(self) -> float:
-        """Time that training has spent waiting for batches on this rank."""
-        return self._training.seconds_waited if self._training is not None else 0.0
 
     def on_after_batch_transfer(self, batch: CellBatch, dataloader_idx: int) -> CellBatch:
         """Augment training batches, on the device."""

@@ -2,57 +2,21 @@
 
 import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import cast
 
-import torch
-import torch.distributed as dist
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from past.data.agreement import Agreement
 from past.data.batches import BatchMaker
 from past.data.index import ShardIndex
 from past.data.plan import EpochPlan, Phase, Reading
 from past.data.stream import Faults, OpenShard, plan_of, shard_stream
-from past.distributed import is_distributed
 from past.errors import DataError
 from past.types import CellBatch
 
 log = logging.getLogger(__name__)
-
-
-class Agreement:
-    """Keeps the ranks together: before any of them uses a batch, each knows how all the others fare.
-
-    Made on all ranks at once (it opens a process group of its own, over gloo, so that it crosses nobody's traffic).
-    """
-
-    def __init__(self) -> None:
-        self._group: dist.ProcessGroup | None = None
-        if is_distributed():
-            self._group = cast("dist.ProcessGroup", dist.new_group(backend="gloo"))
-
-    def check(self, failure: str | None, skipped: int) -> int:
-        """Return how many samples all ranks together have skipped.
-
-        Raises:
-            DataError: some rank failed; on every rank, with that rank's message.
-        """
-        if self._group is None:
-            if failure is not None:
-                raise DataError(failure)
-            return skipped
-        own = torch.tensor([failure is not None, skipped])
-        states = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-        dist.all_gather(states, own, group=self._group)
-        if any(state[0] for state in states):
-            messages: list[str | None] = [None] * len(states)
-            dist.all_gather_object(messages, failure, group=self._group)
-            rank, message = next((i, message) for i, message in enumerate(messages) if message is not None)
-            raise DataError(f"rank {rank}: {message}")
-        return sum(int(state[1]) for state in states)
 
 
 @dataclass
@@ -99,10 +63,8 @@ class Feed:
         """Plan an epoch, or what `before` left of it."""
         return plan_of(self.index, rank=self.rank, seed=self.seed, epoch=epoch, reading=self.reading, before=before)
 
-    def read(
-        self, epoch: int, position: int = 0, before: tuple[Phase, ...] = (), waited: Callable[[float], object] = float
-    ) -> Iterator[CellBatch]:
-        """Yield the rank's batches of an epoch from `position` on; `waited` is told the seconds that each took to come.
+    def read(self, epoch: int, position: int = 0, before: tuple[Phase, ...] = ()) -> Iterator[CellBatch]:
+        """Yield the rank's batches of an epoch from `position` on.
 
         Raises:
             DataError: a sample cannot be read, or too many; on all ranks, before any uses the batch.
@@ -112,9 +74,7 @@ class Feed:
         plan = self.plan(epoch, before)
         skipped: Counter[str] = Counter()
         for number in range(position, plan.batches):
-            began = time.perf_counter()
             batch = self._agree(deliveries, skipped, plan.total)
-            waited(time.perf_counter() - began)
             if skipped and number == plan.batches - 1:
                 log.warning("epoch %d: rank %d skipped %s", epoch, self.rank, _shown(skipped))
             yield batch
@@ -122,10 +82,9 @@ class Feed:
     def _agree(self, deliveries: Iterator[_Delivery], skipped: Counter[str], total: int) -> CellBatch:
         try:
             delivery = next(deliveries)
-        except BaseException as error:
+        except Exception as error:
             # A worker that was killed, or a fault of this program: the other ranks must not wait for this one.
-            if not isinstance(error, DataError):
-                self._tell_others(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            self.agreement.tell(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             raise
         for shard in delivery.faults.skipped - skipped:
             log.warning("%s: skipped a sample: %s", shard, delivery.faults.first)
@@ -139,37 +98,30 @@ class Feed:
         assert delivery.batch is not None
         return delivery.batch
 
-    def _tell_others(self, failure: str) -> None:
-        if is_distributed():
-            self.agreement.check(failure, 0)
-
 
 class _Worker(IterableDataset[_Delivery]):
     """What a worker process runs."""
 
     def __init__(self, feed: Feed, epoch: int, position: int, before: tuple[Phase, ...]) -> None:
-        # the process group stays with the parent
-        self._index, self._make, self._reading, self._seed = feed.index, feed.make, feed.reading, feed.seed
-        self._rank, self._epoch, self._position, self._before = feed.rank, epoch, position, before
-        self._open_shard = feed.open_shard
+        self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
 
     def __iter__(self) -> Iterator[_Delivery]:
-        info = get_worker_info()
+        feed, info = self._feed, get_worker_info()
         try:
             for raw in shard_stream(
-                self._index,
-                rank=self._rank,
-                seed=self._seed,
-                reading=self._reading,
+                feed.index,
+                rank=feed.rank,
+                seed=feed.seed,
+                reading=feed.reading,
                 epoch=self._epoch,
                 position=self._position,
                 before=self._before,
                 worker=0 if info is None else info.id,
                 workers=1 if info is None else info.num_workers,
-                on_error=self._make.on_error,
-                open_shard=self._open_shard,
+                on_error=feed.make.on_error,
+                open_shard=feed.open_shard,
             ):
-                yield _Delivery(*self._make(raw, self._epoch))
+                yield _Delivery(*feed.make(raw, self._epoch))
         except DataError as error:
             yield _Delivery(None, failure=str(error))
 
@@ -199,17 +151,15 @@ class TrainingLoader:
 
     Attributes:
         epoch: the epoch that is being read, from 0.
-        seconds_waited: time spent waiting for batches, since the start.
     """
 
-    def __init__(self, feed: Feed, in_flight: Callable[[], int] = int) -> None:
+    def __init__(self, feed: Feed, in_flight: Callable[[], int] = lambda: 0) -> None:
         self._feed = feed
         self._in_flight = in_flight
         self.epoch = 0
         self._position = 0  # batches handed out, in this phase of the epoch
         self._before: tuple[Phase, ...] = ()
         self._begun = False  # whether the next iteration is a new epoch
-        self.seconds_waited = 0.0
 
     def __len__(self) -> int:
         """Batches of this rank in the current epoch, those before a change of ranks included."""
@@ -221,12 +171,9 @@ class TrainingLoader:
         if self._begun or over:
             self.epoch, self._position, self._before = self.epoch + 1, 0, ()
         self._begun = True
-        for batch in self._feed.read(self.epoch, self._position, self._before, self._wait):
+        for batch in self._feed.read(self.epoch, self._position, self._before):
             self._position += 1
             yield batch
-
-    def _wait(self, seconds: float) -> None:
-        self.seconds_waited += seconds
 
     def state_dict(self) -> dict[str, object]:
         """Return the place in the epoch as plain values; the same on all ranks."""

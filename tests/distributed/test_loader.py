@@ -12,9 +12,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from shards import GENES, SIDE, keys_of, write_set
 
+from past.data.agreement import Agreement
 from past.data.batches import BatchMaker
 from past.data.index import ShardIndex
-from past.data.loader import Agreement, Feed, TrainingLoader
+from past.data.loader import Feed, TrainingLoader
 from past.data.plan import Reading
 from past.data.stream import OnError
 from past.data.tokens import Tokenizer
