@@ -172,7 +172,7 @@ class FileSource(ABC):
                 "files": [path.name for path in self.files()],
                 **reading.facts,
                 "cells_dropped": len(total) - len(kept),
-                "cells_outside": int(off.sum()),
+                **({"cells_outside": int(off.sum())} if self.given.drop_outside else {}),
                 "genes_dropped": len(unmapped),
                 "genes_unmapped": unmapped,
             },
