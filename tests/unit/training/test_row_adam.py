@@ -37,9 +37,14 @@ def steps(count: int, seed: int = 0) -> list[tuple[torch.Tensor, float, float]]:
 def train(model: Model, optimizer: torch.optim.Optimizer, plan: list[tuple[torch.Tensor, float, float]]) -> None:
     for rows, size, rate in plan:
         optimizer.param_groups[0]["lr"] = rate
-        optimizer.zero_grad()
-        (model(rows).sum() * size).backward()
-        optimizer.step()
+
+        def closure(rows: torch.Tensor = rows, size: float = size) -> float:
+            optimizer.zero_grad()
+            loss = model(rows).sum() * size
+            loss.backward()
+            return loss.item()
+
+        assert isinstance(optimizer.step(closure), float)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
