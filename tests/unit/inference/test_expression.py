@@ -9,7 +9,7 @@ from past.checkpoints.published_stpath import import_stpath
 from past.checkpoints.saved import Saved, save_model
 from past.errors import CheckpointError, ConfigError, DataError
 from past.inference.expression import Predictor, load_stpath
-from past.models.colour import ColourStatistics
+from past.models.colour import ColourGrid
 
 Slide = tuple[np.ndarray, np.ndarray]
 
@@ -172,8 +172,8 @@ def test_bad_input_is_named(predictor: Predictor, slide: Slide, case: str) -> No
 def test_weights_of_another_kind_are_refused(released: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="give genes="):
         load_stpath(released / "stfm.pth")
-    other = Saved(ColourStatistics(), source="colour")
-    with pytest.raises(CheckpointError, match="holds a ColourStatistics, not STPath"):
+    other = Saved(ColourGrid(), source="colour")
+    with pytest.raises(CheckpointError, match="holds a ColourGrid, not STPath"):
         Predictor(other, released / "stfm.pth")
     (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(CheckpointError, match=r"evil\.pth"):
