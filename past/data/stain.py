@@ -46,4 +46,4 @@ def stain_table(histogram: np.ndarray) -> np.ndarray:
     mean = (share * _DENSITY).sum(axis=1, keepdims=True)
     spread = np.sqrt((share * (_DENSITY - mean) ** 2).sum(axis=1, keepdims=True))
     density = (_DENSITY - mean) / np.maximum(spread, 1e-6) * SPREAD + MEAN
-    return np.clip(np.round(256 * 10**-density - 1), 0, 255).astype(np.uint8)
+    return np.round(256 * 10 ** -density.clip(0, _DENSITY[0]) - 1).astype(np.uint8)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 import torch.nn.functional as F
 
+from past.errors import ConfigError
 from past.models.layers import Part
 from past.vocabularies import PADDING
 
@@ -31,12 +32,21 @@ class ExpressionEncoder(Part):
         self.register_buffer("components", torch.zeros(vocabulary_size, width))
 
     def fit(self, cells: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
-        """Compute the components from (B, L) tokens and values, a sample of n training cells; n > `width`."""
+        """Compute the components from (B, L) tokens and values, a sample of n training cells.
+
+        Raises:
+            ConfigError: n is not above `width`: n cells have n - 1 components.
+        """
         rows = []
         for tokens, values in cells:
             row = torch.zeros(len(tokens), len(self.components), dtype=torch.float64)
             rows.append(row.scatter_add_(1, tokens, values.double()))
         dense = torch.cat(rows)
+        if len(dense) <= self.width:
+            raise ConfigError(
+                f"cell_encoder.width={self.width}: more components than there are of {len(dense)} training cells; "
+                f"use a width below {len(dense)}"
+            )
         mean = dense.mean(dim=0)
         centred = dense - mean
         # Eigenvectors of n × n inner products: cheap for any number of genes. Signs fixed, to be the same everywhere.

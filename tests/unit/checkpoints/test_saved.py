@@ -20,8 +20,8 @@ GENES = ["A", "B", "C"]
 
 def small_model() -> PASTModel:
     return PASTModel(
-        ColourEncoder(width=8, hidden=8),
-        ExpressionEncoder(33, width=12, hidden=8),
+        ColourEncoder(),
+        ExpressionEncoder(33, width=12),
         NicheEncoder(12, hidden=4, width=12),
         Film(12),
         dim=6,
@@ -41,7 +41,8 @@ def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 
 def test_a_saved_model_comes_back_whole(tmp_path: Path) -> None:
     model = small_model()
-    model.cell_encoder.standardise(torch.rand(33), 1 + torch.rand(33))  # type: ignore[attr-defined]
+    model.cell_encoder.components.copy_(torch.rand(33, 12))  # type: ignore[union-attr]
+    model.image_encoder.fit([torch.rand(4, 3, 16, 16)])  # type: ignore[attr-defined]
     save_model(tmp_path / "m", Saved(model, {"vocabulary_hash": gene_hash(GENES)}, {"mpp": 0.5}))
     back = load_model(tmp_path / "m")
     assert isinstance(back.model, PASTModel)
@@ -74,6 +75,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_training_checkpoint_is_read_as_well(tmp_path: Path) -> None:
     model = small_model()
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    state["bias"] = torch.tensor(-10.0)  # SigLIP's is the training's own
     carried = {"model": model.config, "tokenizer": {"vocabulary_hash": "x"}}
     torch.save({"state_dict": state, "past": carried}, tmp_path / "last.ckpt")
     back = load_model(tmp_path / "last.ckpt")

@@ -34,16 +34,28 @@ def batch() -> CellBatch:
     )
 
 
+def fitted_colour() -> ColourEncoder:
+    encoder = ColourEncoder()
+    encoder.fit([batch().crops])
+    return encoder
+
+
+def fitted_expression() -> ExpressionEncoder:
+    encoder, cells = ExpressionEncoder(ROWS, width=WIDTH), batch()
+    encoder.fit([(cells.tokens.flatten(0, 1), cells.values.flatten(0, 1))])
+    return encoder
+
+
 def model(cells: str = "transformer", image: str = "timm", niche: bool = True, **changes: Any) -> PASTModel:
     torch.manual_seed(0)
     options = {"img_size": 32, "patch_size": 16, "embed_dim": 24, "depth": 1, "num_heads": 2}
     images = {
         "timm": lambda: ImageEncoder("vit_tiny_patch16_224", options=options),
-        "colour": lambda: ColourEncoder(width=12, hidden=8),
+        "colour": fitted_colour,
     }
     encoders = {
         "transformer": lambda: CellEncoder(ROWS, context=12, width=WIDTH, layers=1, heads=2, feedforward=20),
-        "expression": lambda: ExpressionEncoder(ROWS, width=WIDTH, hidden=20),
+        "expression": fitted_expression,
     }
     around = (NicheEncoder(WIDTH, hidden=8, width=WIDTH), CrossAttention(WIDTH)) if niche else ()
     return PASTModel(images[image](), encoders[cells](), *around, dim=10, **changes)
@@ -115,7 +127,7 @@ def test_token_ids_as_nodes_ignore_the_embeddings() -> None:
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
-    image, cell = ColourEncoder(width=8), ExpressionEncoder(ROWS, width=WIDTH)
+    image, cell = ColourEncoder(), ExpressionEncoder(ROWS, width=WIDTH)
     with pytest.raises(ConfigError, match="belong together"):
         PASTModel(image, cell, NicheEncoder(WIDTH, width=WIDTH))
     with pytest.raises(ConfigError, match=r"niche_encoder\.width=8 .* 16"):
