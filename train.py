@@ -19,11 +19,16 @@ door.register()
 log = logging.getLogger("past")
 
 
-def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
-    """Compose → build → fit; returns the trainer, finished."""
-    composed.run_id = agree_on_run_id(composed.run_id)
+def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
+    """Compose → build → fit; returns the trainer, finished.
+
+    Args:
+        composed: the configuration.
+        job: number of this run in a sweep (-m); None: no sweep.
+    """
+    composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
-    door.refuse_sweep_on_many_devices(config["trainer"], multirun)
+    door.refuse_sweep_on_many_devices(config["trainer"], job is not None)
     run = Run(config["output_root"], config["name"], config["run_id"])
     pl.seed_everything(config["seed"], workers=True, verbose=False)
 
@@ -38,8 +43,9 @@ def train(composed: DictConfig, multirun: bool = False) -> pl.Trainer:
         config["trainer"],
         "trainer",
         default_root_dir=str(run.directory),
-        callbacks=[door.build(node, f"callbacks.{key}") for key, node in config["callbacks"].items()],
-        logger=[door.build(node, f"logger.{key}") for key, node in config["logger"].items()],
+        callbacks=door.build_all(config["callbacks"], "callbacks"),
+        enable_progress_bar=config["callbacks"].get("progress") is not None,
+        logger=door.build_all(config["logger"], "logger"),
         plugins=[AtomicCheckpointIO()],
     )
     checkpoint = newest_good_checkpoint(run.checkpoints) if config["ckpt"] == "auto" else config["ckpt"]
@@ -59,7 +65,9 @@ def main(composed: DictConfig) -> None:
     """Run `train` and say what was wrong in one sentence."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        train(composed, multirun=HydraConfig.get().mode == hydra.types.RunMode.MULTIRUN)
+        hydra_config = HydraConfig.get()
+        sweeps = hydra_config.mode == hydra.types.RunMode.MULTIRUN
+        train(composed, job=int(hydra_config.job.num) if sweeps else None)
     except PastError as error:
         sys.exit(f"error: {error}")
 

@@ -111,6 +111,11 @@ def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
         raise
 
 
+def build_all(nodes: Mapping[str, Any], path: str) -> list[Any]:
+    """Build every node of a group such as `callbacks`; one that is null is left out (`callbacks.progress=null`)."""
+    return [build(node, f"{path}.{key}") for key, node in nodes.items() if node is not None]
+
+
 def check(node: Any, path: str) -> None:
     """Check every `_target_` below `node` against the signature of what it names; see `build`."""
     if isinstance(node, list):

@@ -57,28 +57,34 @@ def newest_run(output_root: str | Path, name: str) -> Run:
     return Run(output_root, name, max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime).name)
 
 
-def agree_on_run_id(asked: str | None) -> str:
+def agree_on_run_id(asked: str | None, job: int | None = None) -> str:
     """Return the run id that all ranks share: the asked one, SLURM's job, or the first rank's choice.
 
     Under torchrun the ranks agree through its store, which outlives `--max-restarts`, so that a restart finds
     the same directory. Processes that this one starts inherit the id.
 
+    Args:
+        asked: what the configuration says.
+        job: number of this run in a sweep, whose runs share a process: the id ends in it, and is not inherited.
+
     Raises:
         ConfigError: two ranks were given different ids.
     """
-    job = os.environ.get("SLURM_JOB_ID") if "SLURM_PROCID" in os.environ else None
-    own = asked or job or f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    allocated = os.environ.get("SLURM_JOB_ID") if "SLURM_PROCID" in os.environ else None
+    own = asked or allocated or f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and dist.is_torchelastic_launched():
-        agreed = _first_choice(own)
+        agreed = _first_choice(own, f"past_run_id_{job}")
         if asked and agreed != asked:
             raise ConfigError(f"this rank was given run_id={asked}, another rank {agreed}: export one {RUN_ID} to all")
         own = agreed
+    if job is not None:
+        return f"{own}-{job}"
     os.environ[RUN_ID] = own
     return own
 
 
-def _first_choice(own: str) -> str:
+def _first_choice(own: str, key: str) -> str:
     """Return what the first process wrote into torchrun's store."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = dist.TCPStore(host, port, is_master=False)
-    return store.compare_set("past_run_id", "", own).decode()
+    return store.compare_set(key, "", own).decode()
