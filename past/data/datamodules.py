@@ -95,7 +95,7 @@ class CellDataModule(pl.LightningDataModule):
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
-        return gene_statistics(self.split.train, open_shard=self._open_shard)
+        return gene_statistics(self.split.train, open_shard=self._open_shard, on_error=self._on_error)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -123,7 +123,7 @@ class CellDataModule(pl.LightningDataModule):
 
     def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
         """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
-        found = list(sample_cells(self.split.train, cells, self._open_shard))
+        found = list(sample_cells(self.split.train, cells, self._open_shard, self._on_error))
         make = self._maker(PLAIN)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]

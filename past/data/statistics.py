@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from past.data.index import ShardIndex
-from past.data.stream import LocalShards, OpenShard
-from past.data.tar import ShardReader
+from past.data.stream import Forward, LocalShards, OnError, OpenShard
 from past.data.tokens import TARGET_SUM
 from past.errors import DataError
 from past.types import RawCell
@@ -46,17 +46,19 @@ class GeneStatistics:
         return np.sort(np.argsort(-self.variance, kind="stable")[:genes])
 
 
-def gene_statistics(index: ShardIndex, cells: int = CELLS, open_shard: OpenShard | None = None) -> GeneStatistics:
-    """Read at most about `cells` cells, spread evenly over at most 64 shards, always the same ones of an index.
+def gene_statistics(
+    index: ShardIndex, cells: int = CELLS, open_shard: OpenShard | None = None, on_error: OnError = "raise"
+) -> GeneStatistics:
+    """Compute them from at most about `cells` cells; see `sample_cells`.
 
     Raises:
-        DataError: nothing to read, or a sample is broken.
+        DataError: nothing to read, or a sample is broken (`on_error="raise"`).
     """
     n_genes = len(index.genes)
     total: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     expressing: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     log_sum, log_square, read = np.zeros(n_genes), np.zeros(n_genes), 0
-    for cell in sample_cells(index, cells, open_shard):
+    for cell in sample_cells(index, cells, open_shard, on_error):
         technology = canonical(str(cell.meta["technology"]), TECHNOLOGY, "technology")
         genes, counts = cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]].astype(np.float64)
         scaled = counts * (TARGET_SUM / max(counts.sum(), 1.0))
@@ -72,25 +74,25 @@ def gene_statistics(index: ShardIndex, cells: int = CELLS, open_shard: OpenShard
     return GeneStatistics(means, np.maximum(log_square / read - (log_sum / read) ** 2, 0), read)
 
 
-def sample_cells(index: ShardIndex, cells: int, open_shard: OpenShard | None = None) -> Iterator[RawCell]:
+def sample_cells(
+    index: ShardIndex, cells: int, open_shard: OpenShard | None = None, on_error: OnError = "raise"
+) -> Iterator[RawCell]:
     """Yield at most about `cells` cells, spread evenly over at most 64 shards, always the same ones of an index.
 
     Raises:
-        DataError: a sample is broken.
+        DataError: a sample is broken (`on_error="raise"`; with "skip" it is passed over).
     """
     open_shard = open_shard or LocalShards(index.root)
     stocked = [shard for shard in index.shards if shard.samples]
     picked = [stocked[i * len(stocked) // SHARDS] for i in range(SHARDS)] if len(stocked) > SHARDS else stocked
     share = min(1.0, cells / max(sum(shard.samples for shard in picked), 1))
     for shard in picked:
-        wanted = max(1, round(shard.samples * share))
-        with open_shard(shard) as file:
-            reader = ShardReader(file, shard.name, len(index.genes))
-            for i in range(wanted):
-                reader.skip(i * shard.samples // wanted - reader.samples)
-                cell = reader.read()
-                if cell is None:
-                    raise DataError(
-                        f"{shard.name}: ends after {reader.samples} samples; its index counts {shard.samples}"
-                    )
-                yield cell
+        number = max(1, round(shard.samples * share))
+        wanted = np.arange(number) * shard.samples // number
+        with closing(Forward(open_shard, shard, len(index.genes), wanted)) as forward:
+            for place in wanted.tolist():
+                cell = forward.take(place)
+                if isinstance(cell, RawCell):
+                    yield cell
+                elif on_error == "raise":
+                    raise cell

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
 
 from past.data.index import Shard, ShardIndex
-from past.data.plan import EpochPlan, Group, Phase, Reading, plan_epoch
+from past.data.plan import EpochPlan, Phase, Reading, plan_epoch
 from past.data.tar import ShardReader
 from past.errors import DataError
 from past.types import RawCell
@@ -113,15 +113,22 @@ def shard_stream(
     for first, group in plan.groups(plan.first(position)) if left else ():
         batches = plan.batch_of(np.arange(first, first + len(group.piece)))
         mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
-        with _SideBySide(index, open_shard, group, mine) as pieces:
-            for place in mine:
-                cell = pieces.take(int(group.piece[place]), int(group.sample[place]))
+        piece, sample = group.piece[mine], group.sample[mine]
+        with ExitStack() as files:
+            forward = [
+                Forward(open_shard, index.shards[p.shard], len(index.genes), sample[piece == i])
+                for i, p in enumerate(group.pieces)
+            ]
+            for reader in forward:
+                files.callback(reader.close)
+            for p, i in zip(piece.tolist(), sample.tolist(), strict=True):
+                cell = forward[p].take(i)
                 if isinstance(cell, RawCell):
                     batch.cells.append(cell)
                 elif on_error == "raise":
                     raise cell
                 else:
-                    batch.faults.add(index.shards[group.pieces[group.piece[place]].shard].name, cell)
+                    batch.faults.add(index.shards[group.pieces[p].shard].name, cell)
                 left -= 1
                 if left == 0:
                     yield batch
@@ -130,50 +137,29 @@ def shard_stream(
                     left = plan.size(number) if number < plan.batches else 0
 
 
-class _SideBySide:
-    """Reads a group's pieces, each forward, and holds what was passed on the way and is to be given later."""
+class Forward:
+    """Reads the wanted samples of one shard, ascending, as far as it must; holds what is to be given later.
 
-    def __init__(self, index: ShardIndex, open_shard: OpenShard, group: Group, mine: np.ndarray) -> None:
-        piece, sample = group.piece[mine], group.sample[mine]
-        self._pieces = [
-            _Forward(
-                partial(open_shard, index.shards[p.shard]),
-                index.shards[p.shard],
-                len(index.genes),
-                np.sort(sample[piece == i]).tolist(),
-            )
-            for i, p in enumerate(group.pieces)
-        ]
+    Args:
+        open_shard: opens the shard, when its first sample is asked for.
+        shard: the shard.
+        genes: length of the set's gene list.
+        wanted: (n,) places of the samples that will be asked for, in any order, once each.
+    """
 
-    def __enter__(self) -> "_SideBySide":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for piece in self._pieces:
-            piece.close()
-
-    def take(self, piece: int, sample: int) -> RawCell | DataError:
-        return self._pieces[piece].take(sample)
-
-
-class _Forward:
-    """Reads the wanted samples of one shard, in ascending order, as far as it must."""
-
-    def __init__(self, open_it: Callable[[], BinaryIO], shard: Shard, genes: int, wanted: list[int]) -> None:
-        self._open, self._shard, self._genes = open_it, shard, genes
-        self._wanted = iter(wanted)
-        self._last = wanted[-1] if wanted else -1
+    def __init__(self, open_shard: OpenShard, shard: Shard, genes: int, wanted: np.ndarray) -> None:
+        self._open, self._shard, self._genes = open_shard, shard, genes
+        self._wanted = iter(np.sort(wanted).tolist())
         self._held: dict[int, RawCell | DataError] = {}
         self._file: BinaryIO | None = None
         self._reader: ShardReader | None = None
         self._fault: DataError | None = None  # of the shard itself: nothing more can be had from it
 
     def take(self, sample: int) -> RawCell | DataError:
+        """Return a sample, or why it cannot be had."""
         while sample not in self._held:
             number = next(self._wanted)
             self._held[number] = self._read(number)
-            if number == self._last:
-                self.close()
         return self._held.pop(sample)
 
     def _read(self, number: int) -> RawCell | DataError:
@@ -181,7 +167,7 @@ class _Forward:
             return self._fault
         try:
             if self._reader is None:
-                self._file = self._open()
+                self._file = self._open(self._shard)
                 self._reader = ShardReader(self._file, self._shard.name, self._genes)
             self._reader.skip(number - self._reader.samples)
             cell = self._reader.read()
@@ -201,6 +187,7 @@ class _Forward:
         return cell
 
     def close(self) -> None:
+        """Close the shard, if it is open."""
         if self._file is not None:
             self._file.close()
             self._file = None

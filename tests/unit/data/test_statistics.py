@@ -45,3 +45,11 @@ def test_what_cannot_be_given_is_named(tmp_path: Path) -> None:
         gene_statistics(index).most_variable(31)
     with pytest.raises(DataError, match="the training split is empty"):
         gene_statistics(index.select(patients=[]))
+
+
+def test_broken_samples_are_named_or_passed_over(tmp_path: Path) -> None:
+    index = write_set(tmp_path, [5, 4])
+    (tmp_path / index.shards[1].name).unlink()
+    with pytest.raises(DataError, match=r"S1-000000.tar: cannot be opened"):
+        gene_statistics(index)
+    assert gene_statistics(index, on_error="skip").cells == 5
