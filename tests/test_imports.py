@@ -23,7 +23,7 @@ BASE = {
     "runs",
     "stpath_vocabularies",
 }
-DOORS = {"__init__", "config", "cli", "cli_bench", "cli_shards"}
+DOORS = {"__init__", "config", "cli", *(path.stem for path in PACKAGE.glob("cli_*.py"))}
 LAW = {
     "data": {"data"},
     "models": {"models"},

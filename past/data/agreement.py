@@ -35,7 +35,7 @@ class Agreement:
         """Return how many samples all ranks together have skipped.
 
         Raises:
-            DataError: some rank failed; on every rank, with that rank's message.
+            DataError: some rank failed, on every rank with that rank's message; or one is gone without a word.
         """
         if self._group is None:
             if failure is not None:
@@ -43,10 +43,15 @@ class Agreement:
             return skipped
         own = torch.tensor([failure is not None, skipped])
         states = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-        dist.all_gather(states, own, group=self._group)
+        try:
+            dist.all_gather(states, own, group=self._group)
+        except RuntimeError as error:
+            raise DataError(f"another rank is gone ({str(error)[-120:]}): its own log says why") from error
         if any(state[0] for state in states):
             messages: list[str | None] = [None] * len(states)
             dist.all_gather_object(messages, failure, group=self._group)
+            with contextlib.suppress(RuntimeError):  # nobody leaves before all have read
+                dist.barrier(group=self._group)
             rank, message = next((i, message) for i, message in enumerate(messages) if message is not None)
             raise DataError(f"rank {rank}: {message}")
         return sum(int(state[1]) for state in states)

@@ -68,6 +68,15 @@ def lose_a_worker(root: str, rank: int, world: int) -> list[str]:
         return ["stopped", str(error)]
 
 
+def die_at_the_second_batch(root: str, rank: int, world: int) -> list[str]:
+    batches = iter(loader(root, rank, world, workers=0))
+    next(batches)
+    if rank == 1:
+        Path(root, "rank 1 died").touch()
+        os._exit(0)
+    return [key for batch in batches for key in batch.keys]
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_ranks_share_every_cell(tmp_path: Path, world: int) -> None:
     index = write_set(tmp_path / "set", [9, 3, 8, 15])
@@ -103,3 +112,13 @@ def test_a_rank_that_loses_a_worker_stops_the_others(tmp_path: Path) -> None:
     got = run(lose_a_worker, tmp_path / "set", tmp_path / "out")
     assert [rank[0] for rank in got] == ["stopped", "stopped"]
     assert got[0][1].startswith("rank 1: RuntimeError: DataLoader worker (pid")
+
+
+def test_a_rank_that_dies_is_not_waited_for(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", [200, 200])
+    out = tmp_path / "out"
+    out.mkdir()
+    arguments = (2, str(tmp_path / "set"), str(out), die_at_the_second_batch)
+    mp.start_processes(rank_main, arguments, nprocs=2, start_method="fork")
+    assert (tmp_path / "set" / "rank 1 died").exists()
+    assert "another rank is gone" in (out / "rank0.txt").read_text()
