@@ -25,10 +25,10 @@ class KeepLast(Callback):
         self._path = Path(directory) / "last.ckpt"
         self._every = every
         self._asked = False
-        self._before: Any = None
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over SIGINT."""
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take over SIGINT; Lightning noted the handlers before this hook and puts them back however training ends."""
+        self._asked = False
 
         def ask(signum: int, frame: FrameType | None) -> None:
             if self._asked:
@@ -37,7 +37,7 @@ class KeepLast(Callback):
             if trainer.is_global_zero:
                 rich_print("\n[bold]Ctrl-C: finishing this update and saving; once more to stop at once.[/bold]")
 
-        self._before = signal.signal(signal.SIGINT, ask)
+        signal.signal(signal.SIGINT, ask)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Save where it is due, and stop all ranks together if any was asked to."""
@@ -51,7 +51,3 @@ class KeepLast(Callback):
         if stop:
             trainer.should_stop = True
             trainer.limit_val_batches = 0
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give SIGINT back."""
-        signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,47 @@
+"""A PAST that trains in seconds: colour and expression components, no niche, no dropout."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from planted import GENES, Slice, write_planted
+
+from past.data.datamodules import CellDataModule
+from past.models.colour import ColourGrid
+from past.models.expression_encoder import ExpressionEncoder
+from past.models.past import ImageTower
+from past.training.checkpoint_io import AtomicCheckpointIO
+from past.training.optim import Optim
+from past.training.past_module import Contrast, PASTModule
+from past.vocabularies import RESERVED
+
+
+def planted_data(root: Path, **options: Any) -> CellDataModule:
+    """Two patients to train on, a third to validate; the shards are written where there are none."""
+    if not root.exists():
+        write_planted(root, [Slice("S0", "A"), Slice("S1", "B"), Slice("S2", "C", cells=20)])
+    settings = {"batch_size": 20, "val": ["C"], "num_workers": 0, "context": 24, "neighbours": 0}
+    return CellDataModule(str(root), **{**settings, **options})
+
+
+def tiny_module(kind: str = "info_nce", image_encoder: ImageTower | None = None) -> PASTModule:
+    """The same weights each time; the image tower is a grid of mean colours unless another is given."""
+    torch.manual_seed(0)
+    return PASTModule(
+        image_encoder or ColourGrid(2),
+        ExpressionEncoder(RESERVED + len(GENES), width=8),
+        dim=16,
+        dropout=0.0,
+        loss=Contrast(kind, temperature=0.2),
+        optim=Optim(lr=1e-2),
+    )
+
+
+def tiny_trainer(root: Path, **options: Any) -> pl.Trainer:
+    """On the CPU, silent, with our checkpoints."""
+    settings: dict[str, Any] = {"logger": False, "max_epochs": 2, "enable_checkpointing": False}
+    return pl.Trainer(
+        accelerator="cpu", devices=1, plugins=[AtomicCheckpointIO()], default_root_dir=root,
+        num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, **settings | options,
+    )  # fmt: skip

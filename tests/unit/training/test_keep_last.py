@@ -1,0 +1,90 @@
+"""last.ckpt and Ctrl-C: the run that goes on is the run that was never stopped."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from tiny_past import planted_data, tiny_module, tiny_trainer
+
+from past.training.checkpoint_io import read_checkpoint
+from past.training.keep_last import KeepLast
+from past.training.past_module import PASTModule
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class CtrlC(pl.Callback):
+    """Presses Ctrl-C in the batch of update `at`, `times` times."""
+
+    def __init__(self, at: int, times: int = 1) -> None:
+        self.at, self.times = at, times
+        self.validations = 0
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == self.at:
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validations += 1
+
+
+class Broken(pl.Callback):
+    def on_train_batch_start(self, *_: Any) -> None:
+        raise RuntimeError("broken on purpose")
+
+
+def fit(root: Path, run: str, *callbacks: pl.Callback, every: int = 500, resume: Path | None = None) -> PASTModule:
+    """Two epochs of 4 updates."""
+    data, module = planted_data(root / "set"), tiny_module()
+    if resume is None:
+        module.fit_parts(data.sample())
+    trainer = tiny_trainer(root, callbacks=[KeepLast(str(root / run), every), *callbacks])
+    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    return module
+
+
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_after_ctrl_c_the_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, at: int) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    whole, press = fit(tmp_path, "whole"), CtrlC(at)
+    fit(tmp_path, "stopped", press)
+    assert signal.getsignal(signal.SIGINT) is before
+    last = tmp_path / "stopped/last.ckpt"
+    assert read_checkpoint(last)["global_step"] == at + 1  # the update in hand is done
+    assert press.validations == at // 4  # that of the epoch that was cut short is left out
+    resumed = fit(tmp_path, "stopped", resume=last)
+    assert read_checkpoint(last)["global_step"] == 8
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_it_is_saved_every_so_many_updates_and_at_the_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    save = pl.Trainer.save_checkpoint
+
+    def spy(trainer: pl.Trainer, path: Path, **options: Any) -> None:
+        steps.append(trainer.global_step)
+        save(trainer, path, **options)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", spy)
+    fit(tmp_path, "run", every=3)
+    assert steps == [3, 4, 6, 8]
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        fit(tmp_path, "run", CtrlC(2, times=2))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not (tmp_path / "run/last.ckpt").exists()
+
+
+def test_a_training_that_fails_gives_ctrl_c_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fit(tmp_path, "run", Broken())
+    assert signal.getsignal(signal.SIGINT) is before
