@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 
 import hydra
 import lightning.pytorch as pl
@@ -11,6 +12,7 @@ from omegaconf import DictConfig
 import past_pathology
 from past import config as door
 from past.errors import PastError
+from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 
@@ -48,11 +50,14 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
         logger=door.build_all(config["logger"], "logger"),
         plugins=[AtomicCheckpointIO()],
     )
-    checkpoint = newest_good_checkpoint(run.checkpoints) if config["ckpt"] == "auto" else config["ckpt"]
+    asked = config["ckpt"]
+    checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
     if checkpoint is None and model.has_parts_to_fit:
         model.fit_parts(data.sample())
     if checkpoint is not None:
-        data.tokenizer.require_same(read_checkpoint(checkpoint)["past"]["tokenizer"], str(checkpoint))
+        saved = read_checkpoint(checkpoint)
+        data.tokenizer.require_same(saved["past"]["tokenizer"], str(checkpoint))
+        load_strictly(model, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
     if trainer.is_global_zero:
         door.save(config, run.config)
         log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")

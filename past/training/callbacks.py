@@ -1,9 +1,10 @@
-"""What watches a training: throughput and the gradient's norm."""
+"""What goes along with a training: throughput, the gradient's norm, and the seed of each batch's dropout."""
 
 import time
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
@@ -56,3 +57,22 @@ class GradientNorm(Callback):
         """Measure after the gradients are averaged over ranks."""
         gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
         pl_module.log("grad_norm", torch.nn.utils.get_total_norm(gradients))
+
+
+class SeedBatches(Callback):
+    """Seeds each batch by (seed, rank, update, place in the update), so that dropout is the same after a resume.
+
+    Args:
+        seed: the run's.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._update, self._place = -1, 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Seed the generators of all devices."""
+        self._place = self._place + 1 if trainer.global_step == self._update else 0
+        self._update = trainer.global_step
+        entropy = [self._seed, trainer.global_rank, self._update, self._place]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))

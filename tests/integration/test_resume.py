@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import Stopped, composed, metrics_of, tiny, train_tiny
+from tiny_training import Stopped, metrics_of, train_tiny
 
-import train as entry
 from past.errors import CheckpointError
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")
+TIMED = ("cells_per_second", "wait_share")
 EVERY = "callbacks.last.every=1"
 CRASH = "+callbacks.crash._target_=tiny_training.CrashAt"
 INTERRUPT = "+callbacks.crash._target_=tiny_training.InterruptAt"
@@ -33,11 +33,9 @@ def assert_the_same(run: Path, whole: Path, logged: bool = True) -> None:
     for name, value in ours.items():
         assert torch.equal(value, theirs[name]), name
     if logged:
-        unlike = ("cells_per_second", "wait_share")
-        rows = [
-            [{k: v for k, v in row.items() if k not in unlike} for row in metrics_of(path)] for path in (run, whole)
-        ]
-        assert rows[0] == rows[1]
+        for own, right in zip(metrics_of(run), metrics_of(whole), strict=True):
+            said = {name: value for name, value in own.items() if value and name not in TIMED}
+            assert said.items() <= right.items()  # a validation that was stopped is not made up for
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +67,8 @@ def test_a_run_goes_on_when_max_steps_is_raised(tissue: Path, tmp_path: Path) ->
     flat = ("model.optim.warmup=0", "model.optim.min_lr=5.0e-4")
     for steps in (3, 5, 8):
         assert train_tiny(tissue, tmp_path, "raised", *flat, f"trainer.max_steps={steps}").global_step == steps
-    train_tiny(tissue, tmp_path, "at once", *flat, "trainer.max_steps=8")
-    assert_the_same(tmp_path / "tiny" / "raised", tmp_path / "tiny" / "at once", logged=False)
+    train_tiny(tissue, tmp_path, "at-once", *flat, "trainer.max_steps=8")
+    assert_the_same(tmp_path / "tiny" / "raised", tmp_path / "tiny" / "at-once", logged=False)
 
 
 def test_a_broken_last_checkpoint_gives_way_to_the_best(
@@ -99,7 +97,5 @@ def test_a_checkpoint_of_another_vocabulary_is_refused(tissue: Path, tmp_path: P
 
 
 def test_a_checkpoint_of_another_shape_is_refused(tissue: Path, tmp_path: Path, whole: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"model\.dim|image_head"):
-        entry.train(
-            composed("train", *tiny(tissue, tmp_path, "wide", "model.dim=12", f"ckpt={whole}/1/checkpoints/last.ckpt"))
-        )
+    with pytest.raises(CheckpointError, match=r"image_head\.project\.weight"):
+        train_tiny(tissue, tmp_path, "wide", "model.dim=12", f"ckpt={whole}/1/checkpoints/last.ckpt")

@@ -44,13 +44,14 @@ class CrashAt(Callback):
 
 
 class InterruptAt(Callback):
-    """Sends this process what Ctrl-C sends, in the batch that begins after `step` updates."""
+    """Sends this process what Ctrl-C sends, once, in the batch that begins after `step` updates."""
 
     def __init__(self, step: int) -> None:
-        self._step = step
+        self._step: int | None = step
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
         if trainer.global_step == self._step:
+            self._step = None
             os.kill(os.getpid(), signal.SIGINT)
 
 

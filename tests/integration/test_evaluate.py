@@ -1,0 +1,81 @@
+"""From a run to its table: `evaluate.py task=retrieval` and the page."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_training import composed, train_tiny
+from typer.testing import CliRunner
+
+import evaluate as entry
+from past.cli import app
+from past.errors import PastError
+
+pytestmark = pytest.mark.usefixtures("training_environment")
+
+
+def evaluate(root: Path, *overrides: str) -> Path:
+    return entry.evaluate(composed("evaluate", "task=retrieval", f"output_root={root}", "name=tiny", *overrides))
+
+
+@pytest.fixture(scope="module")
+def runs(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("judged")
+    train_tiny(tissue, root, "one", "trainer.max_epochs=1")
+    return root
+
+
+def test_retrieval_writes_its_files_and_the_page_shows_them(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = evaluate(runs)
+    assert results == runs / "tiny" / "one" / "results"
+    assert f"results in {results}" in capsys.readouterr().out
+    found = json.loads((results / "retrieval.json").read_text())
+    assert found["checkpoint"] == str(runs / "tiny" / "one" / "checkpoints" / "best.ckpt")
+    assert set(found["versions"]) == set(entry.MOVES_NUMBERS)
+    assert {(row["scope"], row["matcher"]) for row in found["rows"]} == {
+        (scope, matcher) for scope in ("section", "patient", "all") for matcher in ("PAST", "linear")
+    }
+    for row in found["rows"]:
+        assert row["cells"] == 40
+        assert row["recall@5/chance"] == pytest.approx(5 / 40)
+        assert row["recall@5/chance"] < row["recall@5/ceiling"] <= 1
+    with (results / "retrieval.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [float(row["recall@5/mean"]) for row in table] == [row["recall@5/mean"] for row in found["rows"]]
+    with np.load(results / "retrieval_examples.npz", allow_pickle=False) as examples:
+        assert examples["crops"].shape == (6, 32, 32, 3)
+        assert examples["nearest"].shape == (6, 5)
+    assert CliRunner().invoke(app, ["report", str(runs / "tiny" / "one")], catch_exceptions=False).exit_code == 0
+    page = (runs / "tiny" / "one" / "report.html").read_text()
+    assert all(part in page for part in ("Training", "Retrieval", "What a crop finds", "Configuration"))
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_what_is_asked_of_the_data_is_heard(runs: Path, tissue: Path, tmp_path: Path) -> None:
+    patient = json.loads((tissue / "index.json").read_text())["shards"][0]["patients"][0]
+    results = evaluate(runs, "ckpt=last", f"results_dir={tmp_path}", f"data.val=[{patient}]", "data.batch_size=7")
+    assert results == tmp_path
+    found = json.loads((results / "retrieval.json").read_text())
+    assert {row["patient"] for row in found["rows"]} == {patient}
+    assert found["checkpoint"].endswith("last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["name=other"], "no run in .*other"),
+        (["run_id=none"], "none/checkpoints/best.ckpt"),
+        (["ckpt=a/b.ckpt"], "a/b.ckpt"),
+        (["data.root=nowhere"], "nowhere"),
+        (["data.val=[P99]"], "P99"),
+        (["+sed=5"], "unknown key sed"),
+        (["+task.kss=[1]"], "unknown key task.kss"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_one_sentence(runs: Path, words: list[str], named: str) -> None:
+    with pytest.raises(PastError, match=named) as refusal:
+        evaluate(runs, *words)
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,74 @@
+"""The commands as people type them: other processes, two ranks, Ctrl-C, Weights & Biases without a network."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import ROOT, metrics_of, tiny, train_tiny
+
+from past.training.checkpoint_io import read_checkpoint
+
+pytestmark = pytest.mark.slow
+NOT_PASSED_ON = ("PAST_RUN_ID", "WANDB_MODE", "SLURM_PROCID", "WORLD_SIZE")
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """A shell's in which nothing was set; our support modules can be imported."""
+    passed = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    return passed | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests" / "support")}
+
+
+def test_an_override_of_one_line_with_wandb_offline(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    words = "experiment=demo model.dim=128 data.batch_size=32 trainer.max_steps=5 logger=wandb".split()
+    command = [sys.executable, ROOT / "train.py", *words, f"data.root={tissue}", f"output_root={tmp_path}"]
+    subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    (run,) = (tmp_path / "demo").iterdir()
+    assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] == 5
+    assert list(run.glob("wandb/offline-run-*/*.wandb"))
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]  # nothing beside the run
+
+
+def test_two_ranks_make_one_run(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    words = "experiment=demo trainer=ddp trainer.accelerator=cpu trainer.precision=32-true trainer.max_epochs=2".split()
+    save = ["+callbacks.weights._target_=tiny_training.SaveWeights", f"+callbacks.weights.directory={weights}"]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0", ROOT / "train.py",
+        *words, *save, "data.batch_size=16", f"data.root={tissue}", f"output_root={tmp_path / 'runs'}",
+    ]  # fmt: skip
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+    (run,) = (tmp_path / "runs" / "demo").iterdir()
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    first, second = (torch.load(weights / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    saved = read_checkpoint(run / "checkpoints" / "last.ckpt")
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        assert torch.equal(value, saved["state_dict"][name]), name
+    assert saved["global_step"] == 6  # 80 cells in global batches of up to 32, twice
+    assert all(2.6 < float(row["train/ln_batch"]) < 3.5 for row in metrics_of(run) if row["train/ln_batch"])
+
+
+@pytest.mark.usefixtures("training_environment")
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    endless = ["trainer.max_epochs=10000", "data.num_workers=1", "+callbacks.tell._target_=tiny_training.Tell"]
+    command = [sys.executable, ROOT / "train.py", *tiny(tissue, tmp_path, "stopped", *endless)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert any("first update" in line for line in process.stdout)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the loader's workers too
+        said = process.stderr.read()
+        assert process.wait(timeout=120) == 0, said
+    assert "Traceback" not in said
+    run = tmp_path / "tiny" / "stopped"
+    step = read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"]
+    assert step >= 1
+    assert train_tiny(tissue, tmp_path, "stopped", f"trainer.max_steps={step + 3}").global_step == step + 3

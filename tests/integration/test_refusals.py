@@ -1,0 +1,66 @@
+"""What cannot work is refused before anything is written: one sentence, exit code 1, no traceback."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from shards import write_set
+from tiny_training import ROOT, tiny
+
+pytestmark = pytest.mark.usefixtures("training_environment")
+
+
+def refusal(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `python train.py words…` says before it ends in failure."""
+    flags_first = sorted(words, key=lambda word: not word.startswith("-"))
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *flags_first])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    said = capsys.readouterr().err
+    if isinstance(end.value.code, str):  # the interpreter prints it and exits with 1
+        return said + end.value.code
+    assert end.value.code == 1
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["sed=5"], ["sed"]),
+        (["+sed=5"], ["sed"]),
+        (["model.dimm=3"], ["dimm"]),
+        (["+model.dimm=3"], ["unknown key model.dimm", "dim"]),
+        (["+callbacks.best.mod=max"], ["callbacks.best.mod"]),
+        (["model.loss.kind=clip"], ["model.loss.kind=clip", "info_nce"]),
+        (["data=nothing"], ["data/nothing"]),
+        (["data.root=???"], ["data.root"]),
+        (["data.root=nowhere/shards"], ["nowhere/shards"]),
+        (["data.val=[P99]"], ["P99", "P01"]),
+        (["name=a/b"], ["name='a/b'"]),
+        (["ckpt=nowhere/last.ckpt"], ["nowhere/last.ckpt"]),
+        (["trainer.max_epochs=-1"], ["trainer.max_epochs"]),
+        (["-m", "seed=1,2", "trainer.devices=2"], ["trainer.devices=2", "torchrun"]),
+        (["-m", "seed=1,2", "trainer.devices=auto"], ["trainer.devices=auto", "torchrun"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_one_sentence(
+    words: list[str],
+    named: list[str],
+    tissue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = refusal([*tiny(tissue, tmp_path, "refused"), *words], monkeypatch, capsys)
+    assert all(word in said for word in named), said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("**/*.ckpt"))
+
+
+def test_too_few_patients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set(tmp_path / "shards", [4, 4], patients=1)
+    said = refusal(tiny(tmp_path / "shards", tmp_path, "refused"), monkeypatch, capsys)
+    assert said.splitlines()[-1].startswith("error: 1 patient cannot be split")
+    assert not (tmp_path / "tiny").exists()
