@@ -34,14 +34,12 @@ class FrozenFeatures:
     mean_colour_removed: bool = False
 
     def predict(self, fold: FoldData) -> np.ndarray:
-        """Return (m, g); the features of one sample at a time are held beside the stacked ones."""
-        test = self._stack(fold, fold.test)
-        train = self._stack(fold, fold.train)
-        reduced_train, reduced_test = principal_components(train, test, self.components, fold.title)
-        del train, test
+        """Return (m, g); training and test features are not held at the same time."""
+        train, to_components = principal_components(self._stack(fold, fold.train), self.components, fold.title)
+        test = to_components(self._stack(fold, fold.test))
         groups = number_groups([spots.patient for spots in fold.train for _ in range(len(spots))])
         expression = np.concatenate([spots.expression for spots in fold.train])
-        return self.head.predict(Reduced(reduced_train, expression, groups, reduced_test))
+        return self.head.predict(Reduced(train, expression, groups, test))
 
     def _stack(self, fold: FoldData, samples: Sequence[Spots]) -> np.ndarray:
         return stack((self._features(fold.task, spots) for spots in samples), sum(map(len, samples)))

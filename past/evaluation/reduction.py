@@ -1,6 +1,6 @@
 """What every head reads: standardised features on their first principal components, as the HEST library makes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,16 +42,15 @@ def stack(parts: Iterable[np.ndarray], rows: int) -> np.ndarray:
 
 
 def principal_components(
-    train: np.ndarray, test: np.ndarray, components: int, source: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the components of training and test spots, float32, (n, k) and (m, k).
+    train: np.ndarray, components: int, source: str
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return the components of the training spots, (n, k) float32, and what brings other spots to theirs.
 
-    StandardScaler, then PCA(random_state=1), both fitted on the training spots, which are overwritten: the numbers
-    are scikit-learn's own, and so move with its version (its solver is chosen by the shape).
+    StandardScaler, then PCA(random_state=1), both fitted on the training spots: the numbers are scikit-learn's own,
+    and so move with its version (its solver is chosen by the shape).
 
     Args:
-        train: (n, d) features; lost.
-        test: (m, d) features; lost.
+        train: (n, d) features; overwritten, and so are those that are brought to components.
         components: k.
         source: names the fold in messages.
 
@@ -69,7 +68,7 @@ def principal_components(
         scaler.partial_fit(train[start : start + ROWS])
     pca = PCA(components, random_state=SEED, copy=False)
     reduced = pca.fit_transform(scaler.transform(train)).astype(np.float32)
-    return reduced, pca.transform(scaler.transform(test)).astype(np.float32)
+    return reduced, lambda features: pca.transform(scaler.transform(features)).astype(np.float32)
 
 
 def number_groups(names: Sequence[str]) -> np.ndarray:

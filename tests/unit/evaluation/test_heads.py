@@ -29,17 +29,17 @@ def test_components_are_scikit_learns_own(dtype: type) -> None:
     scaler, pca = StandardScaler(), PCA(5, random_state=1)
     expected = pca.fit_transform(scaler.fit_transform(train))
     expected_test = pca.transform(scaler.transform(test))
-    found, found_test = principal_components(train.copy(), test.copy(), 5, "here")
+    found, to_components = principal_components(train.copy(), 5, "here")
     assert np.array_equal(found, expected.astype(np.float32))
-    assert np.array_equal(found_test, expected_test.astype(np.float32))
+    assert np.array_equal(to_components(test.copy()), expected_test.astype(np.float32))
 
 
 def test_too_few_spots_or_features_are_named() -> None:
     few, many = np.zeros((4, 20), np.float32), np.zeros((40, 3), np.float32)
     with pytest.raises(DataError, match=r"IDC fold 0: task.components=5, but only 4 training spots: use ≤ 4"):
-        principal_components(few, few, 5, "IDC fold 0")
+        principal_components(few, 5, "IDC fold 0")
     with pytest.raises(DataError, match="only 3 features of the encoder: use ≤ 3, or compare"):
-        principal_components(many, many, 5, "IDC fold 0")
+        principal_components(many, 5, "IDC fold 0")
 
 
 def test_ridge_is_scikit_learns_lsqr() -> None:
