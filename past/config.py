@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import hydra.utils
+import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from past.errors import ConfigError
 from past.files import write_atomically
@@ -52,8 +53,15 @@ class Evaluate:
     encoders: dict[str, Node] = field(default_factory=dict)
 
 
+def precision(accelerator: str) -> str:
+    """Return bf16 where the hardware has it, else float32; `${precision:${trainer.accelerator}}` in the configuration."""
+    on_gpu = accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return "bf16-mixed" if on_gpu else "32-true"
+
+
 def register() -> None:
     """Make the schemas known to Hydra under the names that train.yaml and evaluate.yaml begin with."""
+    OmegaConf.register_new_resolver("precision", precision, replace=True)
     store = ConfigStore.instance()
     store.store(name="train_schema", node=Train)
     store.store(name="evaluate_schema", node=Evaluate)
@@ -83,6 +91,8 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
         raise ConfigError(f"unknown key {', '.join(unknown)}: the root keys are {', '.join(sorted(known))}")
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key} is not given: add {error.full_key}=VALUE") from error
     except OmegaConfBaseException as error:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
@@ -100,7 +110,7 @@ def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
     Raises:
         ConfigError: a key that the target does not take, or a required one that is absent; it names the full key.
     """
-    check({**node, **filled}, path)
+    check({**node, **filled}, path, complete=True)
     try:
         # Partial, because Hydra copies what it is given: a filled argument may be a model.
         return hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")(**filled)
@@ -116,15 +126,21 @@ def build_all(nodes: Mapping[str, Any], path: str) -> list[Any]:
     return [build(node, f"{path}.{key}") for key, node in nodes.items() if node is not None]
 
 
-def check(node: Any, path: str) -> None:
-    """Check every `_target_` below `node` against the signature of what it names; see `build`."""
+def check(node: Any, path: str, complete: bool = False) -> None:
+    """Check every `_target_` below `node` against the signature of what it names; see `build`.
+
+    Args:
+        node: plain configuration.
+        path: where it stands.
+        complete: nothing is filled in later, so what has no default must be there.
+    """
     if isinstance(node, list):
         for i, item in enumerate(node):
-            check(item, f"{path}.{i}")
+            check(item, f"{path}.{i}", complete)
     if not isinstance(node, Mapping):
         return
     for key, value in node.items():
-        check(value, f"{path}.{key}")
+        check(value, f"{path}.{key}", complete)
     if "_target_" not in node:
         return
     try:
@@ -135,9 +151,14 @@ def check(node: Any, path: str) -> None:
     parameters = inspect.signature(target).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
+    name = node["_target_"].rsplit(".", 1)[-1]
     for key in sorted(arguments - set(parameters)):
-        takes = ", ".join(name for name in parameters if name not in ("self", "args"))
-        raise ConfigError(f"unknown key {path}.{key}: {node['_target_'].rsplit('.', 1)[-1]} takes {takes}")
+        takes = ", ".join(parameter for parameter in parameters if parameter not in ("self", "args"))
+        raise ConfigError(f"unknown key {path}.{key}: {name} takes {takes}")
+    for key, parameter in parameters.items() if complete else ():
+        needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        if needed and key not in arguments:
+            raise ConfigError(f"{path}.{key} is not given, and {name} needs it: add {path}.{key}=VALUE")
 
 
 def save(config: Mapping[str, Any], path: Path) -> None:

@@ -1,0 +1,129 @@
+"""The door: unknown and missing keys are named, parts are built, the resolved configuration is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from past import config as door
+from past.errors import ConfigError
+from past.models.colour import ColourGrid
+from past.models.expression_encoder import ExpressionEncoder
+from past.training.past_module import PASTModule
+
+GRID = {"_target_": "past.models.colour.ColourGrid", "grid": 2}
+EXPRESSION = {"_target_": "past.models.expression_encoder.ExpressionEncoder", "vocabulary_size": 40, "width": 3}
+CONTRAST = {"_target_": "past.training.past_module.Contrast", "kind": "siglip"}
+MODULE = {"_target_": "past.training.past_module.PASTModule", "image_encoder": GRID, "cell_encoder": EXPRESSION}
+
+
+def resolved(**changes: Any) -> dict[str, Any]:
+    return door.resolve(OmegaConf.create({"name": "a", "seed": 7, **changes}), door.Train)
+
+
+def test_interpolations_are_done_and_values_are_plain() -> None:
+    config = resolved(encoder={"grid": 3}, model={"image_encoder": "${encoder}", "betas": [0.9, 0.95]})
+    assert config["model"] == {"image_encoder": {"grid": 3}, "betas": [0.9, 0.95]}
+    assert type(config["model"]["betas"]) is list
+    assert type(config["model"]["image_encoder"]) is dict
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sed": 5}, r"unknown key sed: the root keys are .*seed"),
+        ({"data": {"root": "???"}}, r"^data\.root is not given: add data\.root=VALUE$"),
+        ({"model": {"dim": "${nothing.here}"}}, "nothing.here"),
+    ],
+)
+def test_root_keys_and_values_that_cannot_be_are_named_in_one_line(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        resolved(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_object_is_built_from_its_parts() -> None:
+    module = door.build({**MODULE, "dim": 5}, "model", loss=door.build(CONTRAST, "model.loss"))
+    assert isinstance(module, PASTModule)
+    assert isinstance(module.model.image_encoder, ColourGrid)
+    assert isinstance(module.model.cell_encoder, ExpressionEncoder)
+    assert module.loss.kind == "siglip"
+    assert module.model.config["dim"] == 5
+
+
+def test_what_is_filled_is_passed_as_it_is() -> None:
+    grid = ColourGrid(2)
+    node = {key: value for key, value in MODULE.items() if key != "image_encoder"}
+    assert door.build(node, "model", image_encoder=grid).model.image_encoder is grid
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence"),
+    [
+        ({**MODULE, "dims": 5}, r"unknown key model\.dims: PASTModule takes .*dim, "),
+        ({**MODULE, "image_encoder": {**GRID, "size": 1}}, r"unknown key model\.image_encoder\.size: .*takes grid$"),
+        ({**MODULE, "several": [GRID, {**GRID, "size": 1}]}, r"unknown key model\.several\.1\.size"),
+        ({**MODULE, "loss": {**CONTRAST, "kind": "clip"}}, r"model\.loss\.kind=clip"),  # the part's own sentence
+        ({"_target_": "past.nowhere.Thing"}, r"model\._target_=past\.nowhere\.Thing: cannot be imported"),
+        ({"_target_": MODULE["_target_"], "image_encoder": GRID}, r"model\.cell_encoder is not given, and PASTModule"),
+        (
+            {**MODULE, "cell_encoder": {"_target_": EXPRESSION["_target_"]}},
+            r"model\.cell_encoder\.vocabulary_size is not given",
+        ),
+    ],
+)
+def test_keys_that_a_part_cannot_take_or_lacks_are_named_in_full(node: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        door.build(node, "model")
+
+
+def test_checking_alone_leaves_room_for_what_is_filled_later() -> None:
+    door.check({"_target_": EXPRESSION["_target_"]}, "cell_encoder")
+    door.check({"_target_": "lightning.pytorch.Trainer", "max_epochs": 1}, "trainer")
+    with pytest.raises(ConfigError, match=r"unknown key trainer\.epochs: Trainer takes accelerator, "):
+        door.check({"_target_": "lightning.pytorch.Trainer", "epochs": 1}, "trainer")
+
+
+def test_a_group_is_built_whole_and_null_leaves_one_out() -> None:
+    built = door.build_all({"a": GRID, "b": None, "c": {**GRID, "grid": 3}}, "callbacks")
+    assert [part.grid for part in built] == [2, 3]
+    with pytest.raises(ConfigError, match=r"callbacks\.a\.size"):
+        door.build_all({"a": {**GRID, "size": 1}}, "callbacks")
+
+
+def test_a_kept_configuration_comes_back(tmp_path: Path) -> None:
+    config = resolved(model={"lr": 1e-6, "niche": None, "betas": [0.9], "µ": "on", "organ": "1e3"})
+    door.save({"name": "an earlier one"}, tmp_path / "run/config.yaml")
+    door.save(config, tmp_path / "run/config.yaml")
+    assert door.load(tmp_path / "run/config.yaml") == config
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "multirun", "launcher", "refused"),
+    [
+        (2, True, None, True),
+        ("auto", True, None, True),
+        (-1, True, None, True),
+        ([0, 1], True, None, True),
+        (1, True, None, False),
+        ("1", True, None, False),
+        ([0], True, None, False),
+        (2, False, None, False),
+        (2, True, "WORLD_SIZE", False),
+        (2, True, "SLURM_PROCID", False),
+    ],
+)
+def test_a_sweep_is_refused_where_lightning_would_start_processes(
+    devices: Any, multirun: bool, launcher: str | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WORLD_SIZE", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    if launcher is not None:
+        monkeypatch.setenv(launcher, "2")
+    if refused:
+        with pytest.raises(ConfigError, match=r"-m with trainer\.devices=.*torchrun or sbatch"):
+            door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
+    else:
+        door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
