@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from past.cli_bench import bench
+from past.cli_report import report
 from past.cli_shards import shards, tell
 from past.cli_sizing import sizing
 from past.errors import DataError, PastError
@@ -26,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading mole
 app.add_typer(shards, name="shards")
 app.add_typer(bench, name="bench-from")
 app.command()(sizing)
+app.command()(report)
 imports = typer.Typer(no_args_is_help=True, help="Read checkpoints that others released into our own form.")
 app.add_typer(imports, name="import")
 exports = typer.Typer(no_args_is_help=True, help="Write our own models in the form that others released.")
