@@ -38,6 +38,7 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     config["model"]["cell_encoder"]["vocabulary_size"] = data.tokenizer.vocabulary_size
     model = door.build(config["model"], "model")
     crops = {key: data.index.settings[key] for key in ("mpp", "px")}
+    crops["normalise_stain"] = bool(config["data"].get("normalise_stain"))
     learned = data.split.train
     trained_on = {"sections": sorted({shard.section for shard in learned.shards}), "patients": learned.patients}
     model.carry(config=config, tokenizer=data.tokenizer.state(), crops=crops, trained_on=trained_on)

@@ -11,8 +11,8 @@ from past.evaluation.heads import Head
 from past.evaluation.reduction import Reduced, number_groups, principal_components, stack
 from past.inference.feature_cache import FeatureCache
 from past.inference.frozen_encoder import FrozenEncoder
-from past.inference.mean_colour import without_mean_colour
 from past.inference.stored_features import StoredFeatures
+from past.inference.tile_colour import with_normal_stain, without_mean_colour
 
 
 class Predictor(Protocol):
@@ -48,4 +48,6 @@ class FrozenFeatures:
         if isinstance(self.encoder, StoredFeatures):
             return self.encoder.features(task, spots.name, spots.patches)
         change = without_mean_colour(spots.patches) if self.mean_colour_removed else None
+        if self.encoder.normal_stain:
+            change = with_normal_stain(spots.patches, change)
         return self.cache.features(self.encoder, spots.patches, f"{task} {spots.name}", change)

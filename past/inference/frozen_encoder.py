@@ -30,15 +30,23 @@ class FrozenEncoder:
         model: (B, 3, H, W) uint8 → (B, width), its own transform within; its `config` says how it was built.
         precision: "fp32", or "fp16": under float16 autocast, the features float16 (as the HEST library keeps them).
         device: "cpu", "cuda", …; None: a GPU where there is one.
+        normal_stain: it was trained on sections brought to one stain, and wants tiles so.
     """
 
-    def __init__(self, model: nn.Module, precision: Precision = "fp32", device: str | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        precision: Precision = "fp32",
+        device: str | None = None,
+        normal_stain: bool = False,
+    ) -> None:
         if precision not in ("fp32", "fp16"):
             raise ConfigError(f"precision={precision!r} is not known: use 'fp32' or 'fp16'")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.eval().requires_grad_(False).to(self.device)
         self.precision: Precision = precision
         self.dtype = np.dtype(np.float16 if precision == "fp16" else np.float32)
+        self.normal_stain = normal_stain
         self.weights = weights_hash(model)
 
     @property

@@ -1,4 +1,4 @@
-"""A trained PAST's image tower as a frozen encoder; one for all folds, or one for each."""
+"""A trained PAST as a frozen encoder; one for all folds, or one for each."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -28,12 +28,44 @@ class JointSpace(nn.Module):
         return self.model.encode_image(crops)
 
 
+class PASTCheckpoint:
+    """A checkpoint, read when a fold needs it.
+
+    Args:
+        path: a `.ckpt` of train.py, or a directory of `past import`; `{fold}` in it stands for the fold's number, for
+            models trained without that fold's test patients.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._read = lru_cache(maxsize=1)(_read)
+
+    def for_fold(self, fold: int) -> tuple[PASTModel, Saved]:
+        """Return a fold's model, in evaluation mode, and what came with it.
+
+        Raises:
+            CheckpointError: no such checkpoint, or not PAST's.
+        """
+        return self._read(self.path.replace(FOLD, str(fold)))
+
+    def trained_on(self, fold: int) -> frozenset[str] | None:
+        """Return the sections and patients that the fold's model was trained on; None: the checkpoint does not say."""
+        known = self.for_fold(fold)[1].trained_on
+        return frozenset(name for names in known.values() for name in names) if known else None
+
+
+def _read(path: str) -> tuple[PASTModel, Saved]:
+    saved = load_model(path)
+    if not isinstance(saved.model, PASTModel):
+        raise CheckpointError(f"{path}: holds a {type(saved.model).__name__}, not a PAST; give a PAST's checkpoint")
+    return saved.model, saved
+
+
 class PASTTower:
     """The image tower of a checkpoint.
 
     Args:
-        checkpoint: a `.ckpt` of train.py, or a directory of `past import`; `{fold}` in it stands for the fold's number,
-            for models trained without that fold's test patients.
+        checkpoint: as in PASTCheckpoint.
         output: "image_encoder": what the encoder gives, before PAST's head; "joint": the embedding on the unit sphere.
         precision: as in FrozenEncoder.
         device: as in FrozenEncoder.
@@ -48,28 +80,19 @@ class PASTTower:
     ) -> None:
         if output not in ("image_encoder", "joint"):
             raise ConfigError(f"encoder.output={output!r} is not known: use 'image_encoder' or 'joint'")
-        self.checkpoint = str(checkpoint)
-        self.output = output
-        self.precision: Precision = precision
-        self.device = device
-        self._open = lru_cache(maxsize=1)(self._read)
+        self.checkpoint = PASTCheckpoint(checkpoint)
+        self._output, self._precision, self._device = output, precision, device
+        self._frozen = lru_cache(maxsize=1)(self._freeze)
 
     def for_fold(self, fold: int) -> FrozenEncoder:
-        """Return the tower for a fold.
-
-        Raises:
-            CheckpointError: no such checkpoint, or not PAST's.
-        """
-        return self._open(self.checkpoint.replace(FOLD, str(fold)))[0]
+        """Return the tower for a fold; see PASTCheckpoint.for_fold."""
+        return self._frozen(*self.checkpoint.for_fold(fold))
 
     def trained_on(self, fold: int) -> frozenset[str] | None:
-        """Return the sections and patients that the fold's model was trained on; None: the checkpoint does not say."""
-        known = self._open(self.checkpoint.replace(FOLD, str(fold)))[1].trained_on
-        return frozenset(name for names in known.values() for name in names) if known else None
+        """See PASTCheckpoint.trained_on."""
+        return self.checkpoint.trained_on(fold)
 
-    def _read(self, path: str) -> tuple[FrozenEncoder, Saved]:
-        saved = load_model(path)
-        if not isinstance(saved.model, PASTModel):
-            raise CheckpointError(f"{path}: holds a {type(saved.model).__name__}, not a PAST; give a PAST's checkpoint")
-        tower = JointSpace(saved.model) if self.output == "joint" else saved.model.image_encoder
-        return FrozenEncoder(tower, self.precision, self.device), saved  # type: ignore[arg-type]
+    def _freeze(self, model: PASTModel, saved: Saved) -> FrozenEncoder:
+        tower = JointSpace(model) if self._output == "joint" else model.image_encoder
+        normal = bool(saved.crops.get("normalise_stain"))
+        return FrozenEncoder(tower, self._precision, self._device, normal_stain=normal)  # type: ignore[arg-type]
