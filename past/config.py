@@ -10,6 +10,7 @@ from typing import Any
 import hydra.utils
 import torch
 from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -54,7 +55,7 @@ class Evaluate:
 
 
 def precision(accelerator: str) -> str:
-    """Return bf16 where the hardware has it, else float32; `${precision:${trainer.accelerator}}` in the configuration."""
+    """Return bf16 where the hardware has it, else float32; `${precision:${trainer.accelerator}}` in YAML."""
     on_gpu = accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return "bf16-mixed" if on_gpu else "32-true"
 
@@ -114,7 +115,7 @@ def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
     try:
         # Partial, because Hydra copies what it is given: a filled argument may be a model.
         return hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")(**filled)
-    except hydra.errors.InstantiationException as error:
+    except InstantiationException as error:
         cause = error.__cause__
         if cause is not None and type(cause).__module__ == "past.errors":
             raise cause from None
