@@ -1,6 +1,7 @@
 """Every file in conf/ composes; what it names exists and takes the keys it is given; every key is read."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from past import config as door
 from past.errors import ConfigError
@@ -23,8 +24,12 @@ door.register()
 
 
 def composed(entry: str, *overrides: str) -> DictConfig:
+    """Compose, with a word in the place of every value that only a user can give."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(entry, [*overrides, "run_id=test"])
+        config = compose(entry, [*overrides, "run_id=test"])
+    for key in OmegaConf.missing_keys(config):
+        OmegaConf.update(config, key, "given")
+    return config
 
 
 def nodes(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -42,17 +47,52 @@ def entry_of(file: Path) -> tuple[str, type]:
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_every_file_composes_and_names_what_exists(file: Path) -> None:
     entry, schema = entry_of(file)
-    config = door.resolve(composed(entry, f"{file.parts[0]}={file.stem}"), schema)
+    if "${task." in (CONF / file).read_text():  # of a benchmark's frozen encoders
+        bench = ("task=hest_bench", "task.root=given")
+        config = door.resolve(composed("evaluate", *bench, f"{file.parts[0]}={file.stem}"), door.Evaluate)
+    else:
+        config = door.resolve(composed(entry, f"{file.parts[0]}={file.stem}"), schema)
     found = list(nodes(config))
     assert found
     for key in config:
         door.check(config[key], key)
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.parts[0] in ("experiment", "encoder", "model")], ids=str)
+BUILT = [f for f in FILES if f.parts[0] in ("experiment", "model", "cell_encoder")]
+
+
+@pytest.mark.parametrize("file", [*BUILT, Path("encoder/timm.yaml"), Path("encoder/colour.yaml")], ids=str)
 def test_every_model_builds(file: Path) -> None:
-    config = door.resolve(composed("train", f"{file.parts[0]}={file.stem}", "encoder.weights=null"), door.Train)
+    """The other encoders: see test_encoders.py."""
+    composition = composed("train", f"{file.parts[0]}={file.stem}")
+    if "weights" in composition.encoder:
+        composition.encoder.weights = None
+    config = door.resolve(composition, door.Train)
     config["model"]["cell_encoder"]["vocabulary_size"] = 64
     with torch.device("meta"):
         module = door.build(config["model"], "model")
     assert sum(parameter.numel() for parameter in module.parameters()) > 0
+
+
+@pytest.mark.parametrize(("entry", "schema"), [("train", door.Train), ("evaluate", door.Evaluate)])
+def test_every_root_key_is_read(entry: str, schema: type) -> None:
+    """By the entry point as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
+    tree = ast.parse((ROOT / f"{entry}.py").read_text())
+    read = {
+        node.slice.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.ctx.__class__ is ast.Load
+    }
+    read |= {name for text in texts() for name in re.findall(r"\$\{(\w+)[.}]", text)}
+    assert {key.name for key in fields(schema)} <= read
+
+
+def texts() -> Iterator[str]:
+    """What the files of conf/ say."""
+    for path in CONF.rglob("*.yaml"):
+        yield path.read_text()
+
+
+def test_an_unknown_root_key_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key sed: the root keys are .*seed"):
+        door.resolve(composed("train", "+sed=5", "data.root=shards"), door.Train)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,14 @@ def environment() -> dict[str, str]:
     return passed | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests" / "support")}
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def test_an_override_of_one_line_with_wandb_offline(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    words = "experiment=demo model.dim=128 data.batch_size=32 trainer.max_steps=5 logger=wandb".split()
+    words = ["experiment=demo", "model.dim=128", "data.batch_size=32", "trainer.max_steps=5", "logger=wandb"]
     command = [sys.executable, ROOT / "train.py", *words, f"data.root={tissue}", f"output_root={tmp_path}"]
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True, timeout=300)
     (run,) = (tmp_path / "demo").iterdir()
@@ -36,11 +43,18 @@ def test_an_override_of_one_line_with_wandb_offline(tissue: Path, tmp_path: Path
 def test_two_ranks_make_one_run(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()
-    words = "experiment=demo trainer=ddp trainer.accelerator=cpu trainer.precision=32-true trainer.max_epochs=2".split()
+    words = [
+        "experiment=demo",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.max_epochs=2",
+        "trainer.log_every_n_steps=1",
+    ]
     save = ["+callbacks.weights._target_=tiny_training.SaveWeights", f"+callbacks.weights.directory={weights}"]
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=0", ROOT / "train.py",
-        *words, *save, "data.batch_size=16", f"data.root={tissue}", f"output_root={tmp_path / 'runs'}",
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}",
+        ROOT / "train.py", *words, *save,
+        "data.batch_size=16", f"data.root={tissue}", f"output_root={tmp_path / 'runs'}",
     ]  # fmt: skip
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
     (run,) = (tmp_path / "runs" / "demo").iterdir()

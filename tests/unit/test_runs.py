@@ -24,6 +24,12 @@ def test_two_runs_choose_different_ids() -> None:
     assert agree_on_run_id(None) != agree_on_run_id(None)
 
 
+def test_the_runs_of_a_sweep_have_their_own_ids_and_leave_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUN_ID)
+    assert [agree_on_run_id("mine", job) for job in (0, 1)] == ["mine-0", "mine-1"]
+    assert RUN_ID not in os.environ
+
+
 def test_a_slurm_job_is_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_PROCID", "3")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
