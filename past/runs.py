@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
 
 from past.errors import ConfigError
 
@@ -86,5 +87,5 @@ def agree_on_run_id(asked: str | None, job: int | None = None) -> str:
 def _first_choice(own: str, key: str) -> str:
     """Return what the first process wrote into torchrun's store."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(host, port, is_master=False)
+    store = TCPStore(host, port, is_master=False)
     return store.compare_set(key, "", own).decode()

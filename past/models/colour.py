@@ -83,7 +83,7 @@ class ColourEncoder(Part):
         """Standardise by these crops from now on: batches of (B, 3, H, W), a sample of the training crops."""
         numbers = torch.cat([colour_distribution(batch) for batch in crops])
         self.centre.copy_(numbers.mean(dim=0))
-        self.scale.copy_(numbers.std(dim=0).clamp(min=1e-6))
+        self.scale.copy_(numbers.std(dim=0).clamp(min=1e-3))  # half a grey level
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Return (B, width) features of (B, 3, H, W) crops, uint8 or float in [0, 1]."""

@@ -21,8 +21,10 @@ def only(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 
 def correlation(spots: pd.DataFrame, gene: str) -> float:
-    """Return Pearson r of a gene's truth and prediction; NaN where one is constant."""
-    pair = spots[[f"truth:{gene}", f"predicted:{gene}"]].to_numpy(np.float64)
+    """Return Pearson r of a gene's truth and prediction over the spots that were predicted; NaN where one is constant."""
+    pair = spots[[f"truth:{gene}", f"predicted:{gene}"]].dropna().to_numpy(np.float64)
+    if len(pair) < 2:
+        return float("nan")
     return float(np.corrcoef(pair.T)[0, 1]) if (np.ptp(pair, axis=0) > 0).all() else float("nan")
 
 

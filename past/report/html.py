@@ -68,7 +68,11 @@ def _retrieval(results: Path) -> list[Block]:
     shown = rows[["scope", "name", "patient", "matcher", "cells", *(c for c in rows if "@" in c and "mean" in c)]]
     text = "Recall@k of a pair within its section, the mean of both directions; beside chance, and a linear map."
     return [
-        Block("Retrieval", text=text, table=shown.to_html(index=False, float_format="{:.3f}".format, border=0)),
+        Block(
+            "Retrieval",
+            text=text,
+            table=shown.astype({"cells": int}).to_html(index=False, float_format="{:.3f}".format, border=0),
+        ),
         Block("Recall by section", image=picture(recall_bars(rows, 5))),
         Block("What a crop finds", image=picture(retrieval_examples(results / "retrieval_examples.npz"))),
     ]

@@ -56,24 +56,22 @@ def recall_bars(rows: pd.DataFrame, k: int) -> Figure:
         rows: `retrieval.csv`.
         k: which recall.
     """
-    sections = rows[rows["scope"] == "section"]
+    sections = rows.loc[rows["scope"] == "section"]
     names = list(dict.fromkeys(sections["name"]))
     matchers = list(dict.fromkeys(sections["matcher"]))
     figure, axis = plt.subplots(figsize=(max(4.0, 1.6 * len(names)), 3))
     width = 0.8 / len(matchers)
     for i, (matcher, colour) in enumerate(zip(matchers, (ACCENT, QUIET, INK), strict=False)):
-        values = sections[sections["matcher"] == matcher].set_index("name").loc[names]
+        values = sections.loc[sections["matcher"] == matcher].set_index("name").loc[names]
         axis.bar(
             np.arange(len(names)) + (i - 0.5) * width, values[f"recall@{k}/mean"], width, color=colour, label=matcher
         )
-    first = sections[sections["matcher"] == matchers[0]].set_index("name").loc[names]
-    for column, style, label in (
-        (f"recall@{k}/chance", ":", "chance"),
-        (f"recall@{k}/ceiling", "--", "cell type known"),
-    ):
-        if first[column].notna().all():
-            for i, value in enumerate(first[column]):
-                axis.hlines(value, i - 0.45, i + 0.45, color=INK, linestyles=style, label=label if i == 0 else None)
+    first = sections.loc[sections["matcher"] == matchers[0]].set_index("name").loc[names]
+    places = np.arange(len(names))
+    axis.hlines(first[f"recall@{k}/chance"], places - 0.45, places + 0.45, color=INK, linestyles=":", label="chance")
+    if first[f"recall@{k}/ceiling"].notna().all():
+        ceiling = first[f"recall@{k}/ceiling"]
+        axis.hlines(ceiling, places - 0.45, places + 0.45, color=INK, linestyles="--", label="cell type known")
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_title(f"recall@{k}, mean of both directions", loc="left", color=INK)
     axis.spines[["top", "right"]].set_visible(False)

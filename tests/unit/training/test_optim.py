@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -35,7 +37,7 @@ def test_rate_rises_linearly_then_falls_to_its_minimum() -> None:
     seen = [warmup_cosine(update, 100, optim) for update in range(101)]
     assert seen[:10] == pytest.approx([(i + 1) / 11 for i in range(10)])
     assert max(seen) == seen[10] == 1.0
-    assert all(earlier > later for earlier, later in zip(seen[10:], seen[11:], strict=False))
+    assert all(earlier > later for earlier, later in pairwise(seen[10:]))
     assert seen[100] == pytest.approx(0.01)
 
 
