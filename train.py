@@ -7,6 +7,7 @@ from pathlib import Path
 import hydra
 import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import past_pathology
@@ -72,7 +73,7 @@ def main(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         hydra_config = HydraConfig.get()
-        sweeps = hydra_config.mode == hydra.types.RunMode.MULTIRUN
+        sweeps = hydra_config.mode == RunMode.MULTIRUN
         train(composed, job=int(hydra_config.job.num) if sweeps else None)
     except PastError as error:
         sys.exit(f"error: {error}")
