@@ -116,6 +116,14 @@ def _write_section(folder: Path, section: TissueSection, genes: Sequence[str]) -
     obs, var = (pd.DataFrame(index=pd.Index(list(names), dtype=object)) for names in (section.names, genes))
     adata = anndata.AnnData(csr_matrix(section.counts, dtype=np.float32), obs=obs, var=var)
     adata.obsm[Keys.SPATIAL] = section.centres
+    known = section.section
+    adata.uns[Keys.META] = {
+        "patient": known.patient,
+        "tissue": known.organ,
+        "platform": known.technology,
+        "organism": known.species,
+        "um_per_px": section.mpp,
+    }
     path = folder / "adata" / f"{name}.h5ad"
     path.parent.mkdir(parents=True, exist_ok=True)
     adata.write_h5ad(path)

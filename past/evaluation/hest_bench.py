@@ -119,7 +119,7 @@ class HestBench:
 
     def _freeze(self, encoder: Encoder) -> "Frozen":
         if isinstance(encoder, nn.Module):
-            return FrozenEncoder(encoder, getattr(encoder, "precision", "fp32"), self.device)
+            return FrozenEncoder.of(encoder, self.device)
         return encoder
 
     def _run_task(self, run: Run, data: TaskData, judged: "_Judged", table: PatientTable | None, results: Path) -> None:
@@ -135,9 +135,11 @@ class HestBench:
                     run.fail(Failure(data.task.name, fold.number, judged.name, str(error)))
                     continue
                 truth = np.concatenate([spots.expression for spots in found.test])
+                scored = np.isfinite(predicted).all(axis=1)
                 if images == AS_THEY_ARE:
                     write_predictions(results / found.task / judged.name, found, truth, predicted)
                     run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
+                truth, predicted = truth[scored], predicted[scored]
                 draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
                 scores = score_genes(truth, predicted)
                 done.append(FoldResult(fold.number, fold.genes, scores, draws, sum(map(len, found.train)), len(truth)))
@@ -170,7 +172,8 @@ class _Judged:
 
     def exposure(self, fold: FoldData, table: PatientTable | None) -> list[str] | None:
         """Return the sections and patients of the fold's test side that it was trained on; None: not recorded."""
-        trained_on = self.encoder.trained_on(fold.number) if isinstance(self.encoder, PASTTower) else None
+        says = getattr(self.encoder, "trained_on", None)
+        trained_on = says(fold.number) if says else None
         if trained_on is None:
             return None
         test = {name for spots in fold.test for name in (spots.name, spots.patient)}

@@ -81,7 +81,8 @@ def _read(index: ShardIndex, limit: int | None) -> _Cells:
     ids, counts = np.concatenate([g for g, _ in rows]), np.concatenate([c for _, c in rows]).astype(np.float64)
     expression = sp.csr_matrix((counts, ids.astype(np.int64), indptr), shape=(len(rows), len(index.genes)))
     total = np.maximum(np.asarray(expression.sum(axis=1)).ravel(), 1)
-    expression = sp.csr_matrix(sp.diags(SCALE / total) @ expression).log1p()
+    expression = sp.csr_matrix(sp.diags(SCALE / total) @ expression)
+    expression.data = np.log1p(expression.data)
     names = np.array(sections)
     return _Cells(keys, names, _standardise(np.concatenate(colours), names), expression)
 

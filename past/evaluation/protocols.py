@@ -42,12 +42,31 @@ class FrozenFeatures:
         return self.head.predict(Reduced(train, expression, groups, test))
 
     def _stack(self, fold: FoldData, samples: Sequence[Spots]) -> np.ndarray:
-        return stack((self._features(fold.task, spots) for spots in samples), sum(map(len, samples)))
+        parts = (
+            tile_features(self.encoder, self.cache, fold.task, spots, self.mean_colour_removed) for spots in samples
+        )
+        return stack(parts, sum(map(len, samples)))
 
-    def _features(self, task: str, spots: Spots) -> np.ndarray:
-        if isinstance(self.encoder, StoredFeatures):
-            return self.encoder.features(task, spots.name, spots.patches)
-        change = without_mean_colour(spots.patches) if self.mean_colour_removed else None
-        if self.encoder.normal_stain:
-            change = with_normal_stain(spots.patches, change)
-        return self.cache.features(self.encoder, spots.patches, f"{task} {spots.name}", change)
+
+def tile_features(
+    encoder: FrozenEncoder | StoredFeatures,
+    cache: FeatureCache,
+    task: str,
+    spots: Spots,
+    mean_colour_removed: bool = False,
+) -> np.ndarray:
+    """Return (n, width) features of a sample's tiles: stored, cached, or made now.
+
+    Args:
+        encoder: makes them, or holds them.
+        cache: keeps them.
+        task: the task's name.
+        spots: the sample.
+        mean_colour_removed: from the tiles, first.
+    """
+    if isinstance(encoder, StoredFeatures):
+        return encoder.features(task, spots.name, spots.patches)
+    change = without_mean_colour(spots.patches) if mean_colour_removed else None
+    if encoder.normal_stain:
+        change = with_normal_stain(spots.patches, change)
+    return cache.features(encoder, spots.patches, f"{task} {spots.name}", change)

@@ -49,6 +49,11 @@ class FrozenEncoder:
         self.normal_stain = normal_stain
         self.weights = weights_hash(model)
 
+    @staticmethod
+    def of(model: nn.Module, device: str | None = None) -> "FrozenEncoder":
+        """Freeze a model at its own `precision`, fp32 where it names none."""
+        return FrozenEncoder(model, getattr(model, "precision", "fp32"), device)
+
     @property
     def fingerprint(self) -> str:
         """Hash of all that moves the features of a tile: weights, architecture and transform, precision."""

@@ -38,7 +38,11 @@ class PASTCheckpoint:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self._read = lru_cache(maxsize=1)(_read)
+        self.read = lru_cache(maxsize=1)(_read)
+
+    def at(self, fold: int) -> str:
+        """Return the path of a fold's checkpoint."""
+        return self.path.replace(FOLD, str(fold))
 
     def for_fold(self, fold: int) -> tuple[PASTModel, Saved]:
         """Return a fold's model, in evaluation mode, and what came with it.
@@ -46,7 +50,7 @@ class PASTCheckpoint:
         Raises:
             CheckpointError: no such checkpoint, or not PAST's.
         """
-        return self._read(self.path.replace(FOLD, str(fold)))
+        return self.read(self.at(fold))
 
     def trained_on(self, fold: int) -> frozenset[str] | None:
         """Return the sections and patients that the fold's model was trained on; None: the checkpoint does not say."""
@@ -86,13 +90,14 @@ class PASTTower:
 
     def for_fold(self, fold: int) -> FrozenEncoder:
         """Return the tower for a fold; see PASTCheckpoint.for_fold."""
-        return self._frozen(*self.checkpoint.for_fold(fold))
+        return self._frozen(self.checkpoint.at(fold))
 
     def trained_on(self, fold: int) -> frozenset[str] | None:
         """See PASTCheckpoint.trained_on."""
         return self.checkpoint.trained_on(fold)
 
-    def _freeze(self, model: PASTModel, saved: Saved) -> FrozenEncoder:
+    def _freeze(self, path: str) -> FrozenEncoder:
+        model, saved = self.checkpoint.read(path)
         tower = JointSpace(model) if self._output == "joint" else model.image_encoder
         normal = bool(saved.crops.get("normalise_stain"))
         return FrozenEncoder(tower, self._precision, self._device, normal_stain=normal)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ def only(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 
 def correlation(spots: pd.DataFrame, gene: str) -> float:
-    """Return Pearson r of a gene's truth and prediction over the spots that were predicted; NaN where one is constant."""
+    """Return Pearson r of a gene's truth and prediction, over the spots predicted; NaN where one is constant."""
     pair = spots[[f"truth:{gene}", f"predicted:{gene}"]].dropna().to_numpy(np.float64)
     if len(pair) < 2:
         return float("nan")

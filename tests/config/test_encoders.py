@@ -32,7 +32,7 @@ RELEASED = {
     "virchow": (2560, 631.2),
     "virchow2": (2560, 631.2),
 }
-OURS = {"colour", "grid", "past", "stored", "timm"}
+OURS = {"colour", "grid", "past", "past_neighbours", "stored", "stpath", "timm"}
 
 door.register()
 
@@ -63,6 +63,10 @@ def test_presets_are_the_released_architectures(name: str) -> None:
 def test_our_own_presets_compose() -> None:
     assert composed("encoder=past", "encoder.checkpoint=a/b.ckpt")["encoder"]["checkpoint"] == "a/b.ckpt"
     assert composed("encoder=stored", "encoder.folder=features")["encoder"]["folder"] == "features"
+    assert composed("encoder=past_neighbours", "encoder.checkpoint=a")["encoder"]["cache"] == "runs/features"
+    assert (
+        composed("encoder=stpath", "encoder.weights=a")["encoder"]["features"]["hub"] == "prov-gigapath/prov-gigapath"
+    )
     assert door.build(composed("encoder=grid")["encoder"], "encoder").width == 48
 
 
