@@ -22,7 +22,7 @@ demo: $(READY)
 	@echo 'Open $(DEMO)/runs/demo/demo/report.html'
 
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 check: $(READY)
 	$(BIN)/ruff format --check .
