@@ -106,6 +106,25 @@ def score_table(matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int
     return table
 
 
+def for_screen(rows: Sequence[Row]) -> list[Row]:
+    """Return what fits a terminal: every section and all cells, both directions' mean, beside chance and ceiling."""
+    shown: list[Row] = []
+    for row in rows:
+        if row["scope"] == "patient":
+            continue
+        ranks = [row[f"median_rank/{way}"] for way in ("image_to_cell", "cell_to_image")]
+        ks = [name.split("/")[0] for name in row if name.endswith("/mean")]
+        middle = ks[len(ks) // 2]
+        shown.append(
+            {"section": row["name"], "by": row["matcher"], "cells": row["cells"]}
+            | {name.replace("recall", "r"): row[f"{name}/mean"] for name in ks}
+            | {f"chance@{middle.split('@')[1]}": row[f"{middle}/chance"]}
+            | {f"type@{middle.split('@')[1]}": row[f"{middle}/ceiling"]}
+            | {"median rank": " / ".join(f"{rank:.0f}" for rank in ranks)}
+        )
+    return shown
+
+
 def nearest_transcriptomes(found: Embeddings, query: int, k: int = 5) -> np.ndarray:
     """Return the rows of the k transcriptomes nearest to the crop of row `query`, within its section."""
     sections = found.column("section")
@@ -137,7 +156,7 @@ class Retrieval:
             about: what the result file says of its origin (checkpoint, versions).
 
         Returns:
-            The rows, for the screen.
+            What the screen shows of the rows.
         """
         found = embed(model, data.val_dataloader())
         baseline = linear_matcher(data.split.train, data.split.val, limit=self._baseline_cells)
@@ -149,7 +168,7 @@ class Retrieval:
         write_atomically(results / "retrieval.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         write_atomically(results / "retrieval.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
         self._write_examples(found, data, results / "retrieval_examples.npz")
-        return rows
+        return for_screen(rows)
 
     def _write_examples(self, found: Embeddings, data: CellDataModule, path: Path) -> None:
         """Keep a few query crops with what they find, for the figure."""

@@ -87,7 +87,7 @@ def retrieval_examples(examples: Path) -> Figure:
     """
     with np.load(examples, allow_pickle=False) as file:
         crops, truth, nearest, hit = file["crops"], file["truth"], file["nearest"], file["hit"]
-    figure, axes = plt.subplots(1, len(crops), figsize=(2.5 * len(crops), 4.2), squeeze=False)
+    figure, axes = plt.subplots(1, len(crops), figsize=(2.5 * len(crops), 3.4), squeeze=False)
     for axis, crop, own, names, found in zip(axes[0], crops, truth, nearest, hit, strict=True):
         axis.imshow(crop)
         axis.set_axis_off()
