@@ -1,10 +1,12 @@
 """CONCH's image tower (Lu et al. 2024): a ViT whose tokens one learned query pools."""
 
 from pathlib import Path
+from typing import cast
 
 import timm
 import torch
 import torch.nn.functional as F
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from past.models.image_encoder import as_unit_range
@@ -55,7 +57,8 @@ class CONCHEncoder(Part):
         self, weights: str | Path | None = None, hub: str | None = None, size: int = 448, dim: int = 512
     ) -> None:
         super().__init__()
-        self.trunk = timm.create_model("vit_base_patch16_224", img_size=size, num_classes=0, global_pool="")
+        trunk = timm.create_model("vit_base_patch16_224", img_size=size, num_classes=0, global_pool="")
+        self.trunk = cast(VisionTransformer, trunk)
         self.attn_pool_contrast = QueryPool(dim, self.trunk.num_features, heads=8)
         self.ln_contrast = nn.LayerNorm(dim)
         if weights is not None:
