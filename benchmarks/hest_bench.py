@@ -56,16 +56,18 @@ def library(features: list[np.ndarray], counts: list[np.ndarray]) -> np.ndarray:
     return np.array(scores)
 
 
+def our_fold(features: list[np.ndarray], counts: list[np.ndarray], k: int) -> np.ndarray:
+    """Return (genes,) Pearson r of one fold by the task's own road."""
+    rest = features[:k] + features[k + 1 :]
+    train, to_components = principal_components(stack(rest, sum(map(len, rest))), COMPONENTS, f"fold {k}")
+    expression = np.concatenate(counts[:k] + counts[k + 1 :])
+    fold = Reduced(train, expression, np.zeros(len(train), int), to_components(features[k].copy()))
+    return score_genes(counts[k], RidgeHead().predict(fold)).pearson
+
+
 def ours(features: list[np.ndarray], counts: list[np.ndarray]) -> np.ndarray:
-    """Return the same by the task's own road."""
-    scores = []
-    for k in range(FOLDS):
-        rest = features[:k] + features[k + 1 :]
-        train, to_components = principal_components(stack(rest, sum(map(len, rest))), COMPONENTS, f"fold {k}")
-        expression = np.concatenate(counts[:k] + counts[k + 1 :])
-        fold = Reduced(train, expression, np.zeros(len(train), int), to_components(features[k].copy()))
-        scores.append(score_genes(counts[k], RidgeHead().predict(fold)).pearson)
-    return np.array(scores)
+    """Return (folds, genes)."""
+    return np.array([our_fold(features, counts, k) for k in range(FOLDS)])
 
 
 def timed(run: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:

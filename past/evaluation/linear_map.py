@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from past.data.images import decode
 from past.data.index import ShardIndex
 from past.data.plan import Reading
-from past.data.stream import shard_stream
+from past.data.stream import OpenShard, shard_stream
 from past.models.colour import order_statistics
 
 QUANTILES, GENES, COMPONENTS, ALPHA, SCALE = 32, 1000, 20, 10.0, 1e4
@@ -35,7 +35,9 @@ class _Cells:
     expression: sp.csr_matrix  # (n, genes) log1p of counts scaled to 10,000
 
 
-def linear_matcher(train: ShardIndex, val: ShardIndex, limit: int = 20_000) -> Linear:
+def linear_matcher(
+    train: ShardIndex, val: ShardIndex, limit: int = 20_000, open_shard: OpenShard | None = None
+) -> Linear:
     """Fit on the training cells, apply to the validation cells.
 
     32 order statistics of each colour channel (96 numbers), standardised within each section → ridge → the first 20
@@ -46,8 +48,9 @@ def linear_matcher(train: ShardIndex, val: ShardIndex, limit: int = 20_000) -> L
         train: cells that the map is fitted on, at most `limit`, evenly over the shards.
         val: cells that it is applied to.
         limit: see `train`.
+        open_shard: how a shard is opened; None: as a file below the index.
     """
-    fitted, applied = _read(train, limit), _read(val, None)
+    fitted, applied = _read(train, limit, open_shard), _read(val, None, open_shard)
     square = fitted.expression.multiply(fitted.expression).mean(axis=0)
     variance = np.asarray(square - np.square(fitted.expression.mean(axis=0))).ravel()
     genes = np.sort(np.argsort(-variance, kind="stable")[:GENES])
@@ -61,13 +64,13 @@ def _unit(vectors: np.ndarray) -> torch.Tensor:
     return F.normalize(torch.from_numpy(vectors.astype(np.float32)), dim=1)
 
 
-def _read(index: ShardIndex, limit: int | None) -> _Cells:
+def _read(index: ShardIndex, limit: int | None, open_shard: OpenShard | None) -> _Cells:
     """Read colours and expression of all cells, or of every s-th so that at most `limit` remain."""
     stride = 1 if limit is None else -(-index.samples // limit)
     keys, sections, colours, rows = [], [], [], []
     reading = Reading(batch_size=256, shuffle=False)
     seen = 0
-    for batch in shard_stream(index, rank=0, seed=0, reading=reading):
+    for batch in shard_stream(index, rank=0, seed=0, reading=reading, open_shard=open_shard):
         cells = [cell for i, cell in enumerate(batch.cells) if (seen + i) % stride == 0]
         seen += len(batch.cells)
         if not cells:

@@ -8,9 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from past.errors import DataError
-
-ROWS = 4096  # spots at a time through the scaler's statistics: bounds memory
-SEED = 1  # the library's
+from past.evaluation.pca import ROWS, SEED, applies, covariance_pca
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ def principal_components(
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return the components of the training spots, (n, k) float32, and what brings other spots to theirs.
 
-    StandardScaler, then PCA(random_state=1), both fitted on the training spots: the numbers are scikit-learn's own,
-    and so move with its version (its solver is chosen by the shape).
+    scikit-learn's StandardScaler, then PCA(random_state=1), both fitted on the training spots; for many spots the PCA
+    is made from the covariance, and equal within the rounding of scikit-learn's float32.
 
     Args:
         train: (n, d) features; overwritten, and so are those that are brought to components.
@@ -66,8 +64,12 @@ def principal_components(
     scaler = StandardScaler(copy=False)
     for start in range(0, len(train), ROWS):
         scaler.partial_fit(train[start : start + ROWS])
+    train = np.asarray(scaler.transform(train))
+    if applies(len(train), train.shape[1], components):
+        of_train, of_others = covariance_pca(train, components)
+        return of_train(train), lambda features: of_others(np.asarray(scaler.transform(features)))
     pca = PCA(components, random_state=SEED, copy=False)
-    reduced = pca.fit_transform(scaler.transform(train)).astype(np.float32)
+    reduced = pca.fit_transform(train).astype(np.float32)
     return reduced, lambda features: pca.transform(scaler.transform(features)).astype(np.float32)
 
 
