@@ -85,7 +85,7 @@ def main(composed: DictConfig) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         evaluate(composed, HydraConfig.get().runtime.choices.get("encoder"))
-    except PastError as error:
+    except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import hydra
@@ -12,10 +13,12 @@ from omegaconf import DictConfig
 
 import past_pathology
 from past import config as door
-from past.errors import PastError
+from past.checkpoints.saved import load_model, load_part
+from past.errors import ConfigError, PastError
 from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+from past.training.past_module import PASTModule
 
 past_pathology.require_ours()
 door.register()
@@ -56,6 +59,7 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
     if checkpoint is None and model.has_parts_to_fit:
         model.fit_parts(data.sample())
+    start_from(model, config["init"], data.tokenizer.vocabulary)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
         data.tokenizer.require_same(saved["past"]["tokenizer"], str(checkpoint))
@@ -67,6 +71,25 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     return trainer
 
 
+def start_from(module: PASTModule, init: Mapping[str, str | None], vocabulary: Sequence[str]) -> None:
+    """Replace parts of the model by those of models that are already trained.
+
+    Raises:
+        ConfigError: a part of another width than the model was configured for.
+        CheckpointError: another vocabulary, or no such part.
+    """
+    for name, path in init.items():
+        if path is None:
+            continue
+        if name == "cell_encoder":
+            load_model(path).require_vocabulary(vocabulary)
+        part, own = load_part(path, name), getattr(module.model, name)
+        if part.width != own.width:
+            raise ConfigError(f"init.{name}={path} has width {part.width}, the model {own.width}: set {name} to match")
+        setattr(module.model, name, part)
+        module.model.config[name] = part.config
+
+
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(composed: DictConfig) -> None:
     """Run `train` and say what was wrong in one sentence."""
@@ -75,7 +98,7 @@ def main(composed: DictConfig) -> None:
         hydra_config = HydraConfig.get()
         sweeps = hydra_config.mode == RunMode.MULTIRUN
         train(composed, job=int(hydra_config.job.num) if sweeps else None)
-    except PastError as error:
+    except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

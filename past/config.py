@@ -29,6 +29,7 @@ class Train:
     run_id: str | None = None
     seed: int = 42
     ckpt: str | None = "auto"
+    init: Node = field(default_factory=dict)
     encoder: Node = field(default_factory=dict)
     cell_encoder: Node = field(default_factory=dict)
     data: Node = field(default_factory=dict)

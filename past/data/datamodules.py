@@ -79,7 +79,7 @@ class CellDataModule(pl.LightningDataModule):
         super().__init__()
         if on_error not in ("raise", "skip"):
             raise ConfigError(f"data.on_error={on_error}: use raise or skip")
-        self.index, self._open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
+        self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
         self.split: Split = split_patients(self.index, val, train, seed)
         self._context, self._neighbours, self._radius = context, neighbours, radius
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
@@ -95,7 +95,7 @@ class CellDataModule(pl.LightningDataModule):
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
-        return gene_statistics(self.split.train, open_shard=self._open_shard, on_error=self._on_error)
+        return gene_statistics(self.split.train, open_shard=self.open_shard, on_error=self._on_error)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -119,11 +119,11 @@ class CellDataModule(pl.LightningDataModule):
         if not self._normalise_stain:
             return None
         both = tuple(sorted({*self.split.train.shards, *self.split.val.shards}, key=lambda shard: shard.name))
-        return stain_tables(replace(self.index, shards=both), open_shard=self._open_shard)
+        return stain_tables(replace(self.index, shards=both), open_shard=self.open_shard)
 
     def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
         """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
-        found = list(sample_cells(self.split.train, cells, self._open_shard, self._on_error))
+        found = list(sample_cells(self.split.train, cells, self.open_shard, self._on_error))
         make = self._maker(PLAIN)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
@@ -135,7 +135,10 @@ class CellDataModule(pl.LightningDataModule):
     def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
         computed = self.statistics.technology_mean
         if self._technology_mean is not None:
-            given: np.ndarray = np.load(self._technology_mean, allow_pickle=False)
+            try:
+                given: np.ndarray = np.load(self._technology_mean, allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise ConfigError(f"data.technology_mean={self._technology_mean}: no .npy of numbers ({error})") from error
             return dict.fromkeys(computed, given)
         source = gene_map(vocabulary, self.index.genes)
         return {name: np.where(source >= 0, mean[source], 0) for name, mean in computed.items()}
@@ -186,7 +189,7 @@ class CellDataModule(pl.LightningDataModule):
             agreement=self._agreement,
             max_skipped=self._max_skipped,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            open_shard=self._open_shard,
+            open_shard=self.open_shard,
         )
 
     def train_dataloader(self) -> TrainingLoader:

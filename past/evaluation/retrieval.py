@@ -159,7 +159,9 @@ class Retrieval:
             What the screen shows of the rows.
         """
         found = embed(model, data.val_dataloader())
-        baseline = linear_matcher(data.split.train, data.split.val, limit=self._baseline_cells, open_shard=data.open_shard)
+        baseline = linear_matcher(
+            data.split.train, data.split.val, limit=self._baseline_cells, open_shard=data.open_shard
+        )
         if baseline.keys != found.keys:
             raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")
         matchers = [Matcher("PAST", found.images, found.cells), Matcher("linear", baseline.images, baseline.cells)]

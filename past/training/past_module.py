@@ -131,7 +131,9 @@ class PASTModule(pl.LightningModule):
         loss = LOSSES[self.loss.kind](out.cells, out.images, out.temperature, gather=self.loss.gather, **extra)
         whole = len(batch) * self.trainer.world_size
         self.log("train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=whole)
-        self.log("train/ln_batch", math.log(whole), prog_bar=True, batch_size=whole, rank_zero_only=True)
+        if self.bias is None:  # SigLIP's chance is another
+            contrasted = whole if self.loss.across_ranks else len(batch)
+            self.log("train/ln_batch", math.log(contrasted), prog_bar=True, batch_size=whole, rank_zero_only=True)
         self.log("train/temperature", out.temperature, batch_size=whole, rank_zero_only=True)
         return loss
 
