@@ -40,7 +40,8 @@ def test_the_index_counts_what_was_written(whole):
     assert index.patients == ("P1", "P2")
     assert index.genes == GENES
     assert index.settings == {
-        "source": "toy", "px": 16, "mpp": 0.5, "neighbours": 3, "image_format": "png", "cells_per_shard": 4
+        "source": "toy", "px": 16, "mpp": 0.5, "neighbours": 3, "image_format": "png", "cells_per_shard": 4,
+        "benchmark": "refused",
     }  # fmt: skip
     assert index.sections["B"] == {
         "patient": "P1", "organ": "breast", "technology": "Xenium", "species": "Homo sapiens", "cells": 7, "seen": True,
