@@ -30,7 +30,7 @@ def test_a_runs_directory_holds_what_is_promised(tissue: Path, tmp_path: Path) -
     saved = read_checkpoint(run / "checkpoints" / "best.ckpt")
     assert saved["global_step"] == int(best["step"]) + 1
     assert saved["past"]["config"] == load(run / "config.yaml")
-    assert saved["past"]["crops"] == {"mpp": 0.5, "px": 32}
+    assert saved["past"]["crops"] == {"mpp": 0.5, "px": 32, "normalise_stain": False}
     assert load_model(run / "checkpoints" / "last.ckpt").tokenizer == saved["past"]["tokenizer"]
 
 

@@ -122,7 +122,10 @@ def test_the_colour_encoder_standardises_by_the_crops_it_is_fitted_on() -> None:
     encoder.fit(training.split(5))
     found = encoder(training)
     torch.testing.assert_close(found.mean(0), torch.zeros(encoder.width), atol=1e-3, rtol=0)
-    torch.testing.assert_close(found.std(0), torch.ones(encoder.width), atol=1e-3, rtol=0)
+    varied = encoder.scale > 1e-3  # a statistic that hardly varies in training is kept quiet
+    assert varied.sum() > 200
+    torch.testing.assert_close(found.std(0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0)
+    assert found.std(0)[~varied].max() < 1
     assert list(encoder.parameters()) == []
     assert encoder(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).abs().max() <= ColourEncoder.LIMIT
 
