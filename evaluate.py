@@ -1,6 +1,7 @@
 """Judge a model: compose the configuration, run the task, write result files. `python evaluate.py --help` teaches."""
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -50,12 +51,12 @@ def judge_encoders(
     config: dict[str, Any], task: HestBench, presets: dict[str, Any], about: Mapping[str, object]
 ) -> Path:
     """Run image encoders over a benchmark; their results lie in `<output_root>/hest_bench/` unless told otherwise."""
-    run_id = config["run_id"] or "-".join([task.head.name, str(task.components), *presets])
-    results = Path(config["results_dir"] or Run(config["output_root"], "hest_bench", run_id).results)
     encoders = {}
     for name, preset in presets.items():
         pl.seed_everything(config["seed"], workers=True, verbose=False)  # a random one is the same in any company
         encoders[name] = door.build(preset, f"encoders.{name}")
+    run_id = config["run_id"] or "-".join([re.sub(r"\W+", "_", task.protocol(encoders)), *presets])
+    results = Path(config["results_dir"] or Run(config["output_root"], "hest_bench", run_id).results)
     show(task(encoders, results, about))
     write_hest_report(results)
     return results

@@ -22,6 +22,7 @@ from past.evaluation.protocols import FrozenFeatures, Predictor
 from past.evaluation.results import FoldResult, TaskResult
 from past.evaluation.ridge import RidgeHead
 from past.evaluation.summary import AS_THEY_ARE, REMOVED, Row
+from past.files import remove_abandoned
 from past.inference.feature_cache import FeatureCache
 from past.inference.frozen_encoder import FrozenEncoder
 from past.inference.past_tower import PASTTower
@@ -90,8 +91,10 @@ class HestBench:
             ConfigError: encoders of two protocols, or `results` holds another protocol's.
             DataError: nothing could run.
         """
-        protocol = self._protocol(encoders)
+        protocol = self.protocol(encoders)
         require_same_protocol(results, protocol)
+        for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
+            remove_abandoned(folder, "*")  # what an interrupted evaluation was writing
         run = Run(protocol, {**about, "root": str(self.root), "resamples": self.resamples, "seed": self.seed})
         table = read_patient_table(self.metadata) if self.metadata.is_file() else None
         judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
@@ -109,7 +112,12 @@ class HestBench:
             raise DataError(f"nothing could run: {run.failures[0].reason}")
         return write_run(results, run)
 
-    def _protocol(self, encoders: Mapping[str, Encoder]) -> str:
+    def protocol(self, encoders: Mapping[str, Encoder]) -> str:
+        """Return what is done with every fold, in words that name the table.
+
+        Raises:
+            ConfigError: no encoders, or of two protocols.
+        """
         own = f"{self.head.name}, {self.components} components"
         found = {getattr(encoder, "protocol", own): name for name, encoder in encoders.items()}
         if len(found) != 1:
