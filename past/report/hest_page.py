@@ -67,7 +67,7 @@ def _leaderboard(rows: pd.DataFrame, protocol: str) -> Block:
         published = pd.read_csv(file)
     tasks = [name for name in published.columns[2:-1] if name in set(rows["task"])]
     ours = rows.pivot(index="encoder", columns="task", values="pearson_mean_without_nan").reindex(columns=tasks)
-    ours["mean"], published["mean"] = ours.mean(axis=1), published[tasks].mean(axis=1)
+    ours["mean"], published["mean"] = (table[tasks].mean(axis=1, skipna=False) for table in (ours, published))
     tasks = [*tasks, "mean"]
     lines: list[dict[str, Any]] = []
     for encoder, values in ours.iterrows():
