@@ -101,7 +101,7 @@ class HestBench:
         for name in task_names(self.root, self.tasks):
             try:
                 task = read_task(self.root / name)
-                patients = table.patients if table else read_patients(self.root / name)
+                patients = {**(table.patients if table else {}), **read_patients(self.root / name)}
             except DataError as error:
                 run.fail(Failure(name, None, None, str(error)))
                 continue
