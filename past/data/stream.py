@@ -1,8 +1,8 @@
 """The stream: a rank's samples of one epoch, still encoded, in the order of its plan, read by one of its workers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from past.data.index import Shard, ShardIndex
-from past.data.plan import EpochPlan, Phase, Reading, plan_epoch
+from past.data.plan import EpochPlan, Group, Phase, Reading, plan_epoch
 from past.data.tar import ShardReader
 from past.errors import DataError
 from past.types import RawCell
@@ -113,28 +113,36 @@ def shard_stream(
     for first, group in plan.groups(plan.first(position)) if left else ():
         batches = plan.batch_of(np.arange(first, first + len(group.piece)))
         mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
-        piece, sample = group.piece[mine], group.sample[mine]
-        with ExitStack() as files:
-            forward = [
-                Forward(open_shard, index.shards[p.shard], len(index.genes), sample[piece == i])
-                for i, p in enumerate(group.pieces)
-            ]
-            for reader in forward:
-                files.callback(reader.close)
-            for p, i in zip(piece.tolist(), sample.tolist(), strict=True):
-                cell = forward[p].take(i)
+        with closing(_read_group(index, group, mine, open_shard)) as samples:
+            for shard, cell in samples:
                 if isinstance(cell, RawCell):
                     batch.cells.append(cell)
                 elif on_error == "raise":
                     raise cell
                 else:
-                    batch.faults.add(index.shards[group.pieces[p].shard].name, cell)
+                    batch.faults.add(shard, cell)
                 left -= 1
                 if left == 0:
                     yield batch
                     number += workers
                     batch = RawBatch(number, [], Faults())
                     left = plan.size(number) if number < plan.batches else 0
+
+
+def _read_group(
+    index: ShardIndex, group: Group, mine: np.ndarray, open_shard: OpenShard
+) -> Generator[tuple[str, RawCell | DataError], None, None]:
+    """Yield the samples at the places `mine` of a group, in order, each with its shard's name; a fault in its place."""
+    piece, sample = group.piece[mine], group.sample[mine]
+    with ExitStack() as files:
+        forward = [
+            Forward(open_shard, index.shards[p.shard], len(index.genes), sample[piece == i])
+            for i, p in enumerate(group.pieces)
+        ]
+        for reader in forward:
+            files.callback(reader.close)
+        for p, i in zip(piece.tolist(), sample.tolist(), strict=True):
+            yield index.shards[group.pieces[p].shard].name, forward[p].take(i)
 
 
 class Forward:

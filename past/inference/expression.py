@@ -94,17 +94,8 @@ class Predictor:
         slide = self._slide(features, coords, organ, technology, told, measured)
         hidden = generate(self.model, slide, told, measured, asked, steps)
         drawn = dropout_states(self.model, slide, samples, seed) if samples > 1 else []
-        made = {
-            "method": "STPath, "
-            + ("zero-shot" if context is None else f"in context of {len(measured)} measured spots"),
-            "encoder": self.encoder or f"unknown, {features.shape[1]} wide",
-            "organ": organ or "Others",
-            "technology": technology or "not told",
-            "steps": steps,
-            "samples": samples,
-            "seed": seed,
-            **self.made_with,
-        }
+        how = "zero-shot" if context is None else f"in context of {len(measured)} measured spots"
+        made = self._origin(how, features.shape[1], organ, technology, steps=steps, samples=samples, seed=seed)
         adata = AnnData(
             obs=pd.DataFrame(index=pd.Index(map(str, range(len(coords)) if names is None else names))),
             var=self._describe(asked, genes),
@@ -113,6 +104,18 @@ class Predictor:
         )
         blocks = self._blocks(hidden, drawn, asked)
         return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
+
+    def _origin(
+        self, how: str, width: int, organ: str | None, technology: str | None, **passes: int
+    ) -> dict[str, object]:
+        return {
+            "method": f"STPath, {how}",
+            "encoder": self.encoder or f"unknown, {width} wide",
+            "organ": organ or "Others",
+            "technology": technology or "not told",
+            **passes,
+            **self.made_with,
+        }
 
     def _slide(
         self,
