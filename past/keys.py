@@ -14,7 +14,7 @@ class Keys:
 
 
 class Members:
-    """Extensions of a cell shard's members, and the arrays inside `<key>.npz`."""
+    """Extensions of a shard's members, and the arrays inside `<key>.npz`."""
 
     IMAGES: Final = ("jpg", "webp", "png")
     ARRAYS: Final = "npz"
@@ -23,3 +23,5 @@ class Members:
     COUNTS: Final = "counts"
     OFFSETS: Final = "offsets"
     POSITIONS: Final = "positions"
+    FEATURES: Final = "features"  # of a slide's spots
+    COORDS: Final = "coords"

@@ -61,6 +61,34 @@ class RawCell:
     meta: dict[str, object]
 
 
+@dataclass(frozen=True)
+class SlideRecord:
+    """One section for STPath: image features, places and raw counts of its S spots; a sample of a slide shard.
+
+    Attributes:
+        key: the sample's key in its shard.
+        shard: the shard's name.
+        features: (S, F) float16 image features.
+        coords: (S, 2) float32 x, y in pixels of `meta["mpp"]` µm.
+        genes: (n,) positions in the shard set's gene list, spot after spot, ascending within a spot.
+        counts: (n,) raw counts, whole numbers above 0.
+        offsets: (S + 1,) spot i is genes[offsets[i]:offsets[i + 1]].
+        meta: section, patient, organ, technology, species, mpp, encoder, and the spots' names under `spots`.
+    """
+
+    key: str
+    shard: str
+    features: np.ndarray
+    coords: np.ndarray
+    genes: np.ndarray
+    counts: np.ndarray
+    offsets: np.ndarray
+    meta: dict[str, object]
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+
 @dataclass
 class CellBatch:
     """B cells for PAST; K = 1 + neighbours, row 0 of K is the cell itself; L = context.
@@ -125,6 +153,10 @@ class SparseExpression:
         """Return the expression with its tensors on `device`."""
         return SparseExpression(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
 
+    def pin_memory(self) -> SparseExpression:
+        """Return the expression with its tensors in pinned memory."""
+        return SparseExpression(*(t.pin_memory() for t in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class ScoredSlide:
@@ -143,6 +175,10 @@ class ScoredSlide:
     def to(self, device: torch.device | str, non_blocking: bool = True) -> ScoredSlide:
         """Return the targets with their tensors on `device`."""
         return ScoredSlide(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
+
+    def pin_memory(self) -> ScoredSlide:
+        """Return the targets with their tensors in pinned memory."""
+        return ScoredSlide(*(t.pin_memory() for t in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -170,11 +206,16 @@ class SlideBatch:
     def __len__(self) -> int:
         return len(self.features)
 
+    def _apply(self, change: str, *args: object, **kwargs: object) -> SlideBatch:
+        moved = {
+            name: getattr(value, change)(*args, **kwargs) for name, value in vars(self).items() if hasattr(value, "to")
+        }
+        return replace(self, **moved, scored=tuple(getattr(one, change)(*args, **kwargs) for one in self.scored))
+
     def to(self, device: torch.device | str, non_blocking: bool = True) -> SlideBatch:
         """Return the batch with its tensors on `device`."""
-        moved = {
-            name: value.to(device, non_blocking=non_blocking)
-            for name, value in vars(self).items()
-            if hasattr(value, "to")
-        }
-        return replace(self, **moved, scored=tuple(slide.to(device, non_blocking) for slide in self.scored))
+        return self._apply("to", device, non_blocking=non_blocking)
+
+    def pin_memory(self) -> SlideBatch:
+        """Return the batch with its tensors in pinned memory (called by the loader)."""
+        return self._apply("pin_memory")

@@ -5,34 +5,49 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from typing import Generic, Protocol, TypeVar
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from past.data.agreement import Agreement
-from past.data.batches import BatchMaker
 from past.data.index import ShardIndex
 from past.data.plan import EpochPlan, Phase, Reading
-from past.data.stream import Faults, OpenShard, plan_of, shard_stream
+from past.data.stream import Faults, OnError, OpenShard, RawBatch, plan_of, shard_stream
 from past.errors import DataError
-from past.types import CellBatch
+from past.types import CellBatch, SlideBatch
 
 log = logging.getLogger(__name__)
+Batch = TypeVar("Batch", CellBatch, SlideBatch)
+Made_co = TypeVar("Made_co", CellBatch, SlideBatch, covariant=True)
+
+
+class Maker(Protocol[Made_co]):
+    """Makes batches, in the loader's workers, of what lies in the shards."""
+
+    @property
+    def on_error(self) -> OnError:
+        """What a sample that cannot be used does: "raise", or "skip" it and count it."""
+        ...
+
+    def __call__(self, raw: RawBatch, epoch: int) -> tuple[Made_co, Faults]:
+        """Return the batch, and its samples' faults, those of `raw` included."""
+        ...
 
 
 @dataclass
-class _Delivery:
+class _Delivery(Generic[Batch]):
     """What a worker hands over: a batch, or why there is none."""
 
-    batch: CellBatch | None
+    batch: Batch | None
     faults: Faults = field(default_factory=Faults)
     failure: str | None = None
 
-    def pin_memory(self) -> "_Delivery":
+    def pin_memory(self) -> "_Delivery[Batch]":
         return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
 
 
 @dataclass(frozen=True)
-class Feed:
+class Feed(Generic[Batch]):
     """One set of shards, how one rank reads it, and what becomes of its samples.
 
     Attributes:
@@ -49,7 +64,7 @@ class Feed:
     """
 
     index: ShardIndex
-    make: BatchMaker
+    make: Maker[Batch]
     reading: Reading
     rank: int
     seed: int
@@ -63,7 +78,7 @@ class Feed:
         """Plan an epoch, or what `before` left of it."""
         return plan_of(self.index, rank=self.rank, seed=self.seed, epoch=epoch, reading=self.reading, before=before)
 
-    def read(self, epoch: int, position: int = 0, before: tuple[Phase, ...] = ()) -> Iterator[CellBatch]:
+    def read(self, epoch: int, position: int = 0, before: tuple[Phase, ...] = ()) -> Iterator[Batch]:
         """Yield the rank's batches of an epoch from `position` on.
 
         Raises:
@@ -79,7 +94,7 @@ class Feed:
                 log.warning("epoch %d: rank %d skipped %s", epoch, self.rank, _shown(skipped))
             yield batch
 
-    def _agree(self, deliveries: Iterator[_Delivery], skipped: Counter[str], total: int) -> CellBatch:
+    def _agree(self, deliveries: Iterator[_Delivery[Batch]], skipped: Counter[str], total: int) -> Batch:
         try:
             delivery = next(deliveries)
         except Exception as error:
@@ -99,13 +114,13 @@ class Feed:
         return delivery.batch
 
 
-class _Worker(IterableDataset[_Delivery]):
+class _Worker(IterableDataset[_Delivery[Batch]]):
     """What a worker process runs."""
 
-    def __init__(self, feed: Feed, epoch: int, position: int, before: tuple[Phase, ...]) -> None:
+    def __init__(self, feed: Feed[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
         self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
 
-    def __iter__(self) -> Iterator[_Delivery]:
+    def __iter__(self) -> Iterator[_Delivery[Batch]]:
         feed, info = self._feed, get_worker_info()
         try:
             for raw in shard_stream(
@@ -126,20 +141,20 @@ class _Worker(IterableDataset[_Delivery]):
             yield _Delivery(None, failure=str(error))
 
 
-class Loader:
+class Loader(Generic[Batch]):
     """Every sample once, from the start, each time it is iterated; for validation and inference."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed[Batch]) -> None:
         self._feed = feed
 
     def __len__(self) -> int:
         return self._feed.plan(0).batches
 
-    def __iter__(self) -> Iterator[CellBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         return self._feed.read(0)
 
 
-class TrainingLoader:
+class TrainingLoader(Generic[Batch]):
     """A new epoch each time it is iterated, and a state that continues an epoch where it was.
 
     The state counts the batches that were used: those that workers made ahead are made again. It holds on any number
@@ -153,7 +168,7 @@ class TrainingLoader:
         epoch: the epoch that is being read, from 0.
     """
 
-    def __init__(self, feed: Feed, in_flight: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, feed: Feed[Batch], in_flight: Callable[[], int] = lambda: 0) -> None:
         self._feed = feed
         self._in_flight = in_flight
         self.epoch = 0
@@ -165,7 +180,7 @@ class TrainingLoader:
         """Batches of this rank in the current epoch, those before a change of ranks included."""
         return sum(phase.batches for phase in self._before) + self._feed.plan(self.epoch, self._before).batches
 
-    def __iter__(self) -> Iterator[CellBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         # all of it happens at the first `next`: an iterator that nobody reads from changes nothing
         over = self._position >= self._feed.plan(self.epoch, self._before).batches
         if self._begun or over:

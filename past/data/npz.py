@@ -7,6 +7,7 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _HEADER = re.compile(
     rb"\{'descr': '([<|][uif][1248])', 'fortran_order': False, 'shape': \((\d{1,10})(?:,|, (\d{1,10}))\), \} *\n"
 )
-_DTYPES = {name: np.dtype(name) for name in ("|u1", "<u2", "<u4", "<i4", "<i8", "<f4", "<f8")}
+_DTYPES = {name: np.dtype(name) for name in ("|u1", "<u2", "<u4", "<i4", "<i8", "<f2", "<f4", "<f8")}
 _NAMES = (Members.GENES, Members.COUNTS, Members.OFFSETS, Members.POSITIONS)
 
 
@@ -40,24 +41,32 @@ def read_arrays(content: bytes, genes: int | None = None) -> dict[str, np.ndarra
     Raises:
         DataError: what is wrong, without the shard's and the sample's name (the caller knows them).
     """
-    arrays = {name: _read_npy(body, name) for name, body in _unzip(content).items()}
-    missing = [name for name in _NAMES if name not in arrays]
-    if missing:
-        raise DataError(f"the npz has no array {missing[0]!r}")
-    _check(arrays, genes)
+    arrays = unpack(content, _NAMES, MAX_BYTES)
+    check_rows(arrays, Members.POSITIONS, MAX_ROWS, genes)
     return arrays
 
 
-def _unzip(content: bytes) -> dict[str, bytes | memoryview]:
+def unpack(content: bytes, names: Sequence[str], limit: int) -> dict[str, np.ndarray]:
+    """Read the arrays `names`, no more and no fewer, of `limit` bytes together at most; DataError as `read_arrays`."""
+    arrays = {name: _read_npy(body, name) for name, body in _unzip(content, names, limit).items()}
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise DataError(f"the npz has no array {missing[0]!r}")
+    return arrays
+
+
+def _unzip(content: bytes, names: Sequence[str], limit: int) -> dict[str, bytes | memoryview]:
     if len(content) < _END.size:
         raise DataError(f"the npz is cut off after {len(content)} bytes")
     mark, _, _, _, entries, _, start, _ = _END.unpack_from(content, len(content) - _END.size)
-    if mark != b"PK\5\6" or entries > len(_NAMES):
-        raise DataError("the npz does not end in a directory of four arrays: cut off, or not one that past wrote")
+    if mark != b"PK\5\6" or entries > len(names):
+        raise DataError(
+            f"the npz does not end in a directory of {len(names)} arrays: cut off, or not one that past wrote"
+        )
     bodies: dict[str, bytes | memoryview] = {}
-    left = MAX_BYTES
+    left = limit
     for _ in range(entries):
-        name, body, start = _member(content, start, left)
+        name, body, start = _member(content, start, left, names)
         if name in bodies:
             raise DataError(f"the npz holds {name!r} twice")
         left -= len(body)
@@ -65,7 +74,7 @@ def _unzip(content: bytes) -> dict[str, bytes | memoryview]:
     return bodies
 
 
-def _member(content: bytes, start: int, limit: int) -> tuple[str, bytes | memoryview, int]:
+def _member(content: bytes, start: int, limit: int, names: Sequence[str]) -> tuple[str, bytes | memoryview, int]:
     """Return name and unpacked body of the member whose directory entry is at `start`, and the next entry's place."""
     try:
         entry = _CENTRAL.unpack_from(content, start)
@@ -77,10 +86,10 @@ def _member(content: bytes, start: int, limit: int) -> tuple[str, bytes | memory
     array = name.removesuffix(b".npy").decode("ascii", "replace")
     if mark != b"PK\1\2" or local[0] != b"PK\3\4" or flags & 1:
         raise DataError("the npz has a broken directory")
-    if not name.endswith(b".npy") or array not in _NAMES:
-        raise DataError(f"the npz holds {name!r}: only the arrays {', '.join(_NAMES)} belong there")
+    if not name.endswith(b".npy") or array not in names:
+        raise DataError(f"the npz holds {name!r}: only the arrays {', '.join(names)} belong there")
     if size > limit:
-        raise DataError(f"the npz claims {size:,} bytes for {array!r}: at most {MAX_BYTES:,} are read")
+        raise DataError(f"the npz claims {size:,} bytes for {array!r}: at most {limit:,} are read")
     first = entry[16] + _LOCAL.size + local[9] + local[10]
     body: bytes | memoryview = memoryview(content)[first : first + packed]
     if method == 8:
@@ -111,10 +120,12 @@ def _read_npy(body: bytes | memoryview, name: str) -> np.ndarray:
     return np.frombuffer(body, dtype, offset=start).reshape(shape)
 
 
-def _check(arrays: dict[str, np.ndarray], genes: int | None) -> None:
-    ids, counts, offsets, positions = (arrays[name] for name in _NAMES)
+def check_rows(arrays: dict[str, np.ndarray], places: str, most: int, genes: int | None) -> None:
+    """Raise DataError unless `genes`, `counts` and `offsets` are 1 to `most` sparse rows, with a place (x, y) each."""
+    ids, counts, offsets = (arrays[name] for name in (Members.GENES, Members.COUNTS, Members.OFFSETS))
+    positions = arrays[places]
     rows = len(offsets) - 1
-    if offsets.ndim != 1 or offsets.dtype.kind not in "ui" or not 1 <= rows <= MAX_ROWS:
+    if offsets.ndim != 1 or offsets.dtype.kind not in "ui" or not 1 <= rows <= most:
         raise DataError(f"offsets has shape {offsets.shape} of {offsets.dtype}: wanted (K + 1,) whole numbers, K ≥ 1")
     if ids.ndim != 1 or ids.dtype.kind not in "ui" or counts.shape != ids.shape:
         raise DataError(f"genes has shape {ids.shape} of {ids.dtype}, counts {counts.shape}: wanted (n,) of both")
@@ -122,7 +133,7 @@ def _check(arrays: dict[str, np.ndarray], genes: int | None) -> None:
     if bounds[0] != 0 or bounds[-1] != len(ids) or bool((bounds[1:] < bounds[:-1]).any()):
         raise DataError(f"offsets does not rise from 0 to {len(ids)}, the number of counts")
     if positions.shape != (rows, 2) or positions.dtype.kind != "f" or not bool(np.isfinite(positions).all()):
-        raise DataError(f"positions has shape {positions.shape}: wanted ({rows}, 2) finite numbers of µm")
+        raise DataError(f"{places} has shape {positions.shape}: wanted ({rows}, 2) finite numbers")
     if not len(ids):
         return
     if not bool((counts > 0).all()) or (counts.dtype.kind == "f" and not bool(np.isfinite(counts).all())):

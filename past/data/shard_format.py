@@ -20,14 +20,14 @@ import json
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 import numpy as np
 from PIL import Image
 
 from past.keys import Keys, Members
-from past.types import CellRecord, Section
+from past.types import CellRecord, Section, SlideRecord
 
 JPEG_QUALITY = 95
 SHORT_IDS = 65_536  # gene lists up to this length fit in uint16
@@ -65,14 +65,22 @@ def encode_image(crop: np.ndarray, image_format: str) -> bytes:
 
 def encode_arrays(record: CellRecord, genes: int) -> bytes:
     """Encode the arrays of a record whose gene list has `genes` names as `<key>.npz`."""
+    return pack(sparse_rows(record, genes) | {Members.POSITIONS: np.asarray(record.positions, np.float32)})
+
+
+def sparse_rows(record: CellRecord | SlideRecord, genes: int) -> dict[str, np.ndarray]:
+    """Return gene ids, counts and offsets in the types in which they are stored."""
     counts = np.asarray(record.counts)
     largest = counts.max(initial=0)
-    arrays = {
+    return {
         Members.GENES: np.asarray(record.genes, np.uint16 if genes <= SHORT_IDS else np.int32),
         Members.COUNTS: counts.astype(np.min_scalar_type(int(largest))),
         Members.OFFSETS: np.asarray(record.offsets, np.int32),
-        Members.POSITIONS: np.asarray(record.positions, np.float32),
     }
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return a `.npz` of plain arrays, stored uncompressed; the same arrays give the same bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():

@@ -89,7 +89,7 @@ def sample_cells(
     for shard in picked:
         number = max(1, round(shard.samples * share))
         wanted = np.arange(number) * shard.samples // number
-        with closing(Forward(open_shard, shard, len(index.genes), wanted)) as forward:
+        with closing(Forward(open_shard, shard, index, wanted)) as forward:
             for place in wanted.tolist():
                 cell = forward.take(place)
                 if isinstance(cell, RawCell):

@@ -5,15 +5,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from past.data.index import Shard, ShardIndex
 from past.data.plan import EpochPlan, Group, Phase, Reading, plan_epoch
+from past.data.slide_format import form_of
 from past.data.tar import ShardReader
 from past.errors import DataError
-from past.types import RawCell
 
 OnError = Literal["raise", "skip"]
 OpenShard = Callable[[Shard], BinaryIO]
@@ -54,10 +54,16 @@ class Faults:
 
 @dataclass
 class RawBatch:
-    """One batch of a rank, as it lies in the shards; with `on_error="skip"` it may hold fewer than its size."""
+    """One batch of a rank, as it lies in the shards; with `on_error="skip"` it may hold fewer than its size.
+
+    Attributes:
+        number: of the batch in this phase of the epoch.
+        cells: RawCells, or SlideRecords of a set of slides.
+        faults: of the samples that could not be had.
+    """
 
     number: int
-    cells: list[RawCell]
+    cells: list[Any]
     faults: Faults
 
 
@@ -115,7 +121,7 @@ def shard_stream(
         mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
         with closing(_read_group(index, group, mine, open_shard)) as samples:
             for shard, cell in samples:
-                if isinstance(cell, RawCell):
+                if not isinstance(cell, DataError):
                     batch.cells.append(cell)
                 elif on_error == "raise":
                     raise cell
@@ -131,13 +137,12 @@ def shard_stream(
 
 def _read_group(
     index: ShardIndex, group: Group, mine: np.ndarray, open_shard: OpenShard
-) -> Generator[tuple[str, RawCell | DataError], None, None]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield the samples at the places `mine` of a group, in order, each with its shard's name; a fault in its place."""
     piece, sample = group.piece[mine], group.sample[mine]
     with ExitStack() as files:
         forward = [
-            Forward(open_shard, index.shards[p.shard], len(index.genes), sample[piece == i])
-            for i, p in enumerate(group.pieces)
+            Forward(open_shard, index.shards[p.shard], index, sample[piece == i]) for i, p in enumerate(group.pieces)
         ]
         for reader in forward:
             files.callback(reader.close)
@@ -151,32 +156,32 @@ class Forward:
     Args:
         open_shard: opens the shard, when its first sample is asked for.
         shard: the shard.
-        genes: length of the set's gene list.
+        index: the set's; it says how many genes there are, and what a sample is made of.
         wanted: (n,) places of the samples that will be asked for, in any order, once each.
     """
 
-    def __init__(self, open_shard: OpenShard, shard: Shard, genes: int, wanted: np.ndarray) -> None:
-        self._open, self._shard, self._genes = open_shard, shard, genes
+    def __init__(self, open_shard: OpenShard, shard: Shard, index: ShardIndex, wanted: np.ndarray) -> None:
+        self._open, self._shard, self._genes, self._form = open_shard, shard, len(index.genes), form_of(index.settings)
         self._wanted = iter(np.sort(wanted).tolist())
-        self._held: dict[int, RawCell | DataError] = {}
+        self._held: dict[int, Any] = {}
         self._file: BinaryIO | None = None
         self._reader: ShardReader | None = None
         self._fault: DataError | None = None  # of the shard itself: nothing more can be had from it
 
-    def take(self, sample: int) -> RawCell | DataError:
-        """Return a sample, or why it cannot be had."""
+    def take(self, sample: int) -> Any:
+        """Return a sample (RawCell or SlideRecord), or the DataError that says why it cannot be had."""
         while sample not in self._held:
             number = next(self._wanted)
             self._held[number] = self._read(number)
         return self._held.pop(sample)
 
-    def _read(self, number: int) -> RawCell | DataError:
+    def _read(self, number: int) -> Any:
         if self._fault is not None:
             return self._fault
         try:
             if self._reader is None:
                 self._file = self._open(self._shard)
-                self._reader = ShardReader(self._file, self._shard.name, self._genes)
+                self._reader = ShardReader(self._file, self._shard.name, self._genes, self._form)
             self._reader.skip(number - self._reader.samples)
             cell = self._reader.read()
             if cell is None:

@@ -1,4 +1,4 @@
-"""A strict, fast reader of cell shards: USTAR files of samples, each an image, its arrays and its description.
+"""A strict, fast reader of shards: USTAR files of samples; a cell's is an image, its arrays and its description.
 
 A shard is untrusted input. Nothing in it is executed, no name in it becomes a path, and what one sample can make the
 reader hold is bounded. Header fields are POSIX.1-1988 `ustar`.
@@ -6,8 +6,9 @@ reader hold is bounded. Header fields are POSIX.1-1988 `ustar`.
 
 import json
 import re
-from collections.abc import Iterator
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
 
 from past.data.npz import MAX_BYTES, read_arrays
 from past.errors import DataError
@@ -28,7 +29,33 @@ _KINDS = {
     b"5": "a folder",
     b"6": "a pipe",
 }
-_WORDS = ("cell", "section", "patient", "organ", "technology", "species")
+OF_SECTION: Final = ("section", "patient", "organ", "technology", "species")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a sample is made of.
+
+    Attributes:
+        members: their number.
+        limits: the most bytes of each by its extension.
+        read: (key, shard, members by extension, length of the gene list) → sample; DataError says what is wrong.
+    """
+
+    members: int
+    limits: Mapping[str, int]
+    read: Callable[[str, str, dict[str, bytes], int | None], Any]
+
+
+def _read_cell(key: str, shard: str, members: dict[str, bytes], genes: int | None) -> RawCell:
+    images = [body for extension, body in members.items() if extension in Members.IMAGES]
+    if len(members) != 3 or len(images) != 1 or Members.ARRAYS not in members or Members.META not in members:
+        raise DataError(f"its members are {', '.join(members)}: wanted one image, npz and json")
+    arrays = read_arrays(members[Members.ARRAYS], genes)
+    return RawCell(key, shard, images[0], **arrays, meta=read_meta(members[Members.META], ("cell", *OF_SECTION)))
+
+
+CELLS: Final = Form(3, LIMITS, _read_cell)
 
 
 class ShardReader:
@@ -41,14 +68,16 @@ class ShardReader:
         file: the shard, open for reading bytes at its start; only ever read forward.
         shard: its name, for messages.
         genes: length of the shards' gene list, to check ids against; None: not checked.
+        form: what its samples are made of.
     """
 
-    def __init__(self, file: BinaryIO, shard: str, genes: int | None = None) -> None:
+    def __init__(self, file: BinaryIO, shard: str, genes: int | None = None, form: Form = CELLS) -> None:
         self.ended = False
         self.samples = 0  # passed so far
         self._file = file
         self._shard = shard
         self._genes = genes
+        self._form = form
         self._ahead: tuple[str, str, int] | None = None  # (key, extension, size) of a header that is already read
 
     def skip(self, samples: int) -> None:
@@ -61,7 +90,7 @@ class ShardReader:
             if self._sample(wanted=False) is None:
                 raise DataError(f"{self._shard}: ends after {self.samples} samples; its index counts more")
 
-    def read(self) -> RawCell | None:
+    def read(self) -> Any | None:
         """Return the next sample, None at the end of the shard.
 
         Raises:
@@ -72,20 +101,15 @@ class ShardReader:
             return None
         key, members = found
         try:
-            images = [body for extension, body in members.items() if extension in Members.IMAGES]
-            if len(members) != 3 or len(images) != 1 or Members.ARRAYS not in members or Members.META not in members:
-                raise DataError(f"its members are {', '.join(members)}: wanted one image, npz and json")
-            arrays = read_arrays(members[Members.ARRAYS], self._genes)
-            meta = read_meta(members[Members.META])
+            return self._form.read(key, self._shard, members, self._genes)
         except DataError as error:
             raise DataError(f"{self._shard}: sample {key}: {error}") from error
-        return RawCell(key, self._shard, images[0], **arrays, meta=meta)
 
     def _sample(self, wanted: bool) -> tuple[str, dict[str, bytes]] | None:
         """Pass over the next sample, and return its key and, where `wanted`, its members' bytes."""
         members: dict[str, bytes] = {}
         key = None
-        while len(members) < 3:
+        while len(members) < self._form.members:
             header = self._ahead or self._header()
             self._ahead = None
             if header is None or (key is not None and header[0] != key):
@@ -125,11 +149,12 @@ class ShardReader:
         if parts is None or prefix:
             raise self._broken(f"the name {_shown(prefix + name)} is not KEY.EXTENSION: refused")
         key, extension = parts[1].decode(), parts[2].decode()
-        if extension not in LIMITS:
-            raise self._broken(f"{key}.{extension} does not belong in a shard (only {', '.join(LIMITS)}): refused")
-        if size is None or int(size[1], 8) > LIMITS[extension]:
+        limits = self._form.limits
+        if extension not in limits:
+            raise self._broken(f"{key}.{extension} does not belong in a shard (only {', '.join(limits)}): refused")
+        if size is None or int(size[1], 8) > limits[extension]:
             claimed = "a size that is no octal number" if size is None else f"{int(size[1], 8):,} bytes"
-            raise self._broken(f"{key}.{extension} claims {claimed}: at most {LIMITS[extension]:,} are read")
+            raise self._broken(f"{key}.{extension} claims {claimed}: at most {limits[extension]:,} are read")
         return key, extension, int(size[1], 8)
 
     def _take(self, size: int, what: str) -> bytes:
@@ -158,8 +183,8 @@ def read_samples(file: BinaryIO, shard: str, skip: int = 0, genes: int | None = 
         yield sample
 
 
-def read_meta(content: bytes) -> dict[str, object]:
-    """Read a sample's description, `<key>.json`.
+def read_meta(content: bytes, words: Sequence[str]) -> dict[str, object]:
+    """Read a sample's description, `<key>.json`, which gives `words` and mpp.
 
     Raises:
         DataError: not JSON, a word missing, or an mpp that is no number above 0 (null: unknown).
@@ -168,7 +193,7 @@ def read_meta(content: bytes) -> dict[str, object]:
         meta = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"its json cannot be read ({str(error)[:80]})") from error
-    for word in _WORDS:
+    for word in words:
         if not isinstance(meta, dict) or not isinstance(meta.get(word), str):
             raise DataError(f"its json has no {word!r}")
     mpp = meta.get("mpp")

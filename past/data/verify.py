@@ -16,9 +16,10 @@ from PIL import Image
 from past.data.index import INDEX, Shard, ShardIndex
 from past.data.shard_format import sample_key
 from past.data.shard_set import SETTINGS
+from past.data.slide_format import form_of, holds_slides
 from past.data.tar import ShardReader
 from past.errors import DataError
-from past.types import RawCell
+from past.types import RawCell, SlideRecord
 
 SHOWN = 5  # faults told of one shard
 SMALL = 5_000  # samples that are read sooner than processes start
@@ -32,14 +33,14 @@ class _Task:
     shard: Shard
     first: int
     genes: int
-    px: int
+    settings: dict[str, object]
     rows: tuple[int, ...] | None
 
 
 def summary(index: ShardIndex) -> dict[str, int]:
-    """Return what is there as numbers: cells, sections, patients, shards, genes, bytes (of all shards)."""
+    """Return what is there as numbers: cells or slides, sections, patients, shards, genes, bytes (of all shards)."""
     return {
-        "cells": index.samples,
+        "slides" if holds_slides(index.settings) else "cells": index.samples,
         "sections": len({shard.section for shard in index.shards}),
         "patients": len(index.patients),
         "shards": len(index.shards),
@@ -65,26 +66,21 @@ def verify(
         workers: processes; None: one a core, where it is worth it.
         report: called after each shard.
     """
+    if not isinstance(index.settings.get("px"), int):
+        raise DataError(f"{index.root}/{INDEX}: settings say no px: run 'past shards merge {index.root}'")
     faults = _check_set(index)
     rows = _pick(index, sample, seed) if sample < 1 else None
     done: dict[str, int] = defaultdict(int)
     tasks = []
     for shard in index.shards:
         picked = None if rows is None else tuple(rows[shard.name])
-        tasks.append(_Task(index.root, shard, done[shard.section], len(index.genes), _px(index), picked))
+        tasks.append(_Task(index.root, shard, done[shard.section], len(index.genes), index.settings, picked))
         done[shard.section] += shard.samples
     samples = index.samples if rows is None else sum(map(len, rows.values()))
     for found in _run(tasks, workers or (os.cpu_count() or 1 if samples > SMALL else 1)):
         faults += found
         report()
     return faults
-
-
-def _px(index: ShardIndex) -> int:
-    px = index.settings.get("px")
-    if not isinstance(px, int):
-        raise DataError(f"{index.root}/{INDEX}: settings say no px: run 'past shards merge {index.root}'")
-    return px
 
 
 def _pick(index: ShardIndex, share: float, seed: int | None) -> dict[str, list[int]]:
@@ -143,7 +139,7 @@ def _check_shard(task: _Task) -> list[str]:
                 if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
                     faults.append(f"{shard.name}: its bytes do not match the index's hash: changed or damaged")
         with path.open("rb") as file:
-            faults += _check_samples(task, ShardReader(file, shard.name, task.genes))
+            faults += _check_samples(task, ShardReader(file, shard.name, task.genes, form_of(task.settings)))
     except OSError as error:
         return [f"{shard.name}: cannot be read ({error.strerror})"]
     more = len(faults) - SHOWN
@@ -169,17 +165,24 @@ def _check_samples(task: _Task, reader: ShardReader) -> Iterator[str]:
         yield f"{shard.name}: has more samples than the {shard.samples} that the index counts"
 
 
-def _check_sample(task: _Task, row: int, sample: RawCell) -> Iterator[str]:
+def _check_sample(task: _Task, row: int, sample: RawCell | SlideRecord) -> Iterator[str]:
     wanted = sample_key(task.shard.section, task.first + row)
     if sample.key != wanted:
         yield f"should be {wanted}"
     for word, value in (("section", task.shard.section), ("patient", task.shard.patients[0])):
         if sample.meta[word] != value:
             yield f"is of {word} {sample.meta[word]!r}, its shard of {value!r}"
+    if isinstance(sample, RawCell):
+        yield from _check_image(sample, task.settings["px"])
+    elif sample.features.shape[1] != task.settings["width"]:
+        yield f"its features are {sample.features.shape[1]} wide, the index says {task.settings['width']}"
+
+
+def _check_image(sample: RawCell, px: object) -> Iterator[str]:
     try:
         with Image.open(io.BytesIO(sample.image), formats=("JPEG", "WEBP", "PNG")) as image:
-            if image.size != (task.px, task.px):
-                yield f"its image claims {image.width} × {image.height} px, not {task.px} × {task.px}"
+            if image.size != (px, px):
+                yield f"its image claims {image.width} × {image.height} px, not {px} × {px}"
             else:
                 image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
