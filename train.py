@@ -18,6 +18,7 @@ from past.errors import ConfigError, PastError
 from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+from past.training.cluster import cluster_plugins
 from past.training.past_module import PASTModule
 
 past_pathology.require_ours()
@@ -34,7 +35,7 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     """
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
-    door.refuse_sweep_on_many_devices(config["trainer"], job is not None)
+    door.refuse_wrong_start(config["trainer"], job is not None)
     run = Run(config["output_root"], config["name"], config["run_id"])
     pl.seed_everything(config["seed"], workers=True, verbose=False)
 
@@ -53,7 +54,7 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
         callbacks=door.build_all(config["callbacks"], "callbacks"),
         enable_progress_bar=config["callbacks"].get("progress") is not None,
         logger=door.build_all(config["logger"], "logger"),
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *cluster_plugins()],
     )
     asked = config["ckpt"]
     checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)

@@ -16,6 +16,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from past.errors import ConfigError
 from past.files import write_atomically
+from past.slurm import refuse_wrong_layout
 
 Node = dict[str, Any]
 
@@ -188,3 +189,24 @@ def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> 
             f"-m with trainer.devices={devices} would run the sweep once on every device: "
             "set trainer.devices=1, or start each run by torchrun or sbatch"
         )
+
+
+def refuse_wrong_start(trainer: Mapping[str, Any], multirun: bool) -> None:
+    """Refuse processes that were not started as the trainer expects; before anything is written.
+
+    Raises:
+        ConfigError: says what to give instead.
+    """
+    refuse_sweep_on_many_devices(trainer, multirun)
+    refuse_wrong_layout(count_devices(trainer), int(trainer.get("num_nodes", 1)), os.environ)
+
+
+def count_devices(trainer: Mapping[str, Any]) -> int:
+    """Return the number of processes on a node that `devices` and `accelerator` mean."""
+    devices = trainer.get("devices", "auto")
+    if isinstance(devices, list):
+        return len(devices)
+    if str(devices) not in ("auto", "-1"):
+        return int(devices)
+    on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto")
+    return max(torch.cuda.device_count(), 1) if on_gpu else 1

@@ -21,6 +21,7 @@ BASE = {
     "files",
     "ranking",
     "runs",
+    "slurm",
     "stpath_vocabularies",
 }
 DOORS = {"__init__", "config", "cli", *(path.stem for path in PACKAGE.glob("cli_*.py"))}

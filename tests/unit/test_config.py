@@ -127,3 +127,26 @@ def test_a_sweep_is_refused_where_lightning_would_start_processes(
             door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
     else:
         door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "count"),
+    [
+        ({"devices": 4}, 4),
+        ({"devices": "4"}, 4),
+        ({"devices": [0, 2]}, 2),
+        ({"devices": "auto", "accelerator": "cpu"}, 1),
+        ({"devices": -1, "accelerator": "gpu"}, 3),
+        ({"accelerator": "auto"}, 3),
+    ],
+)
+def test_devices_are_counted(trainer: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert door.count_devices(trainer) == count
+
+
+def test_a_job_whose_tasks_are_not_the_devices_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
+    with pytest.raises(ConfigError, match=r"--nodes=2 --ntasks-per-node=4"):
+        door.refuse_wrong_start({"devices": 4, "num_nodes": 2}, multirun=False)

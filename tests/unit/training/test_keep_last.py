@@ -1,4 +1,4 @@
-"""last.ckpt and Ctrl-C: the run that goes on is the run that was never stopped."""
+"""last.ckpt, Ctrl-C and the signals of clusters: the run that goes on is the run that was never stopped."""
 
 import signal
 from pathlib import Path
@@ -16,17 +16,17 @@ from past.training.past_module import PASTModule
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-class CtrlC(pl.Callback):
-    """Presses Ctrl-C in the batch of update `at`, `times` times."""
+class Signal(pl.Callback):
+    """Sends this process a signal (Ctrl-C's) in the batch of update `at`, `times` times."""
 
-    def __init__(self, at: int, times: int = 1) -> None:
-        self.at, self.times = at, times
+    def __init__(self, at: int, times: int = 1, signum: int = signal.SIGINT) -> None:
+        self.at, self.times, self.signum = at, times, signum
         self.validations = 0
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == self.at:
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.signum)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.validations += 1
@@ -50,7 +50,7 @@ def fit(root: Path, run: str, *callbacks: pl.Callback, every: int = 500, resume:
 @pytest.mark.parametrize("at", [1, 3, 5])
 def test_after_ctrl_c_the_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, at: int) -> None:
     before = signal.getsignal(signal.SIGINT)
-    whole, press = fit(tmp_path, "whole"), CtrlC(at)
+    whole, press = fit(tmp_path, "whole"), Signal(at)
     fit(tmp_path, "stopped", press)
     assert signal.getsignal(signal.SIGINT) is before
     last = tmp_path / "stopped/last.ckpt"
@@ -60,6 +60,37 @@ def test_after_ctrl_c_the_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path,
     assert read_checkpoint(last)["global_step"] == 8
     for name, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_another_signal_ends_the_program_once_all_is_saved(tmp_path: Path, signum: int) -> None:
+    before = signal.getsignal(signum)
+    whole = fit(tmp_path, "whole")
+    with pytest.raises(SystemExit) as end:
+        fit(tmp_path, "stopped", Signal(2, times=2, signum=signum))
+    assert end.value.code == 128 + signum
+    assert signal.getsignal(signum) is before
+    last = tmp_path / "stopped/last.ckpt"
+    assert read_checkpoint(last)["global_step"] == 3
+    resumed = fit(tmp_path, "stopped", resume=last)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_launcher_that_listens_is_told_once_all_is_saved(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def launcher(signum: int, frame: object) -> None:
+        told.append(read_checkpoint(tmp_path / "run/last.ckpt")["global_step"])
+        raise SystemExit(255)
+
+    before = signal.signal(signal.SIGUSR2, launcher)
+    try:
+        with pytest.raises(SystemExit) as end:
+            fit(tmp_path, "run", Signal(2, signum=signal.SIGUSR2))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (told, end.value.code) == ([3], 255)
 
 
 def test_it_is_saved_every_so_many_updates_and_at_the_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +109,7 @@ def test_it_is_saved_every_so_many_updates_and_at_the_ends(tmp_path: Path, monke
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit):
-        fit(tmp_path, "run", CtrlC(2, times=2))
+        fit(tmp_path, "run", Signal(2, times=2))
     assert signal.getsignal(signal.SIGINT) is before
     assert not (tmp_path / "run/last.ckpt").exists()
 
