@@ -19,6 +19,7 @@ from past.models.flex import flex_available, flex_distance_attention
 CHUNK = 1024  # queries at a time; the CPU's kernel works on larger tiles where there are at least 768 …
 LOGITS = 2**25  # … but no more logits at a time than this (128 MB)
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
+CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 
 
 class PackedSlides:
@@ -42,7 +43,8 @@ class PackedSlides:
         self._kept = self._distances() if self.small else []
 
     def _distances(self) -> list[torch.Tensor]:
-        return [_distance(self.coords[span], self.coords[span]) for span in self.spans()]
+        spots = (self.coords[span] for span in self.spans())
+        return [distances_into(own.new_empty(len(own), len(own)), own, own) for own in spots]
 
     def spans(self) -> Iterator[slice]:
         """Yield each slide's rows."""
@@ -52,23 +54,38 @@ class PackedSlides:
     def blocks(self, heads: int) -> Iterator[tuple[slice, slice, torch.Tensor]]:
         """Yield (queries, keys, distances (c, N)): a chunk of a slide's spots against all of that slide's spots.
 
+        The distances may lie where the next chunk's will: memory that is new costs more time than the distances.
+
         Args:
             heads: how many heads' logits the caller holds at a time.
         """
         for slide, keys in enumerate(self.spans()):
-            chunk = self.chunk or min(CHUNK, max(64, LOGITS // (heads * self.lengths[slide])))
+            spots = self.lengths[slide]
+            most = self.chunk or min(CHUNK, max(64, LOGITS // (heads * spots)))
+            chunk = math.ceil(spots / math.ceil(spots / most)) if spots else 1  # chunks of one size, about
+            scratch = self.coords.new_empty(0 if self._kept else chunk, spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))
                 if self._kept:
                     distances = self._kept[slide][queries.start - keys.start : queries.stop - keys.start]
                 else:
-                    distances = _distance(self.coords[queries], self.coords[keys])
+                    own = self.coords[queries]
+                    distances = distances_into(scratch[: len(own)], own, self.coords[keys])
                 yield queries, keys, distances
 
 
-def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return (len(a), len(b)) Euclidean distances by differences, not by the inexact |a|² + |b|² − 2ab."""
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+def distances_into(out: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Fill `out` (A, B) with the distances of a (A, 2) to b (B, 2): by differences, not by |a|² + |b|² − 2ab."""
+    (ax, ay), (bx, by) = a.T[:, :, None], b.T.contiguous()
+    rows = max(1, CACHED // max(1, len(b)))
+    other = out.new_empty(min(rows, len(a)), len(b))
+    for start in range(0, len(a), rows):
+        block = out[start : start + rows]
+        dy = other[: len(block)]
+        torch.sub(ax[start : start + rows], bx, out=block)
+        torch.sub(ay[start : start + rows], by, out=dy)
+        block.mul_(block).addcmul_(dy, dy).sqrt_()
+    return out
 
 
 class _DistanceAttention(torch.autograd.Function):
@@ -91,10 +108,13 @@ class _DistanceAttention(torch.autograd.Function):
         heads, spots, width = q.shape
         out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
+        bias = slides.coords.new_empty(0)
         for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
+            bias.resize_(distances.shape)
             for h in range(len(q)):  # a head at a time leaves room for more queries
                 query, key, value = q[None, None, h, rows], k[None, None, h, keys], v[None, None, h, keys]
-                out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=weight[h] * distances)[0, 0]
+                torch.mul(weight[h], distances, out=bias)
+                out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
         for rows, keys, distances in slides.blocks(len(q)) if dropout > 0 else ():
             bias = weight[:, None, None] * distances
             p, keep, factor = drawn = _weights(q[:, rows], k[:, keys], bias, dropout, generator)
