@@ -15,6 +15,7 @@ from past.cli_bench import bench
 from past.cli_report import report
 from past.cli_shards import shards, tell
 from past.cli_sizing import sizing
+from past.cli_slides import slides
 from past.errors import DataError, PastError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from past.data.index import ShardIndex
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading molecules out of histology.")
+shards.command("slides")(slides)
 app.add_typer(shards, name="shards")
 app.add_typer(bench, name="bench-from")
 app.command()(sizing)
@@ -89,7 +91,9 @@ def verify_shards(
 
 
 def _table(index: "ShardIndex") -> None:
-    table = Table("section", "patient", "organ", "technology", "cells", "shards", "MB")
+    from past.data.slide_format import unit
+
+    table = Table("section", "patient", "organ", "technology", unit(index.settings), "shards", "MB")
     for name, facts in index.sections.items():
         own = [shard for shard in index.shards if shard.section == name]
         words = [str(facts.get(word, "")) for word in ("patient", "organ", "technology")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from past.data.shard_set import ShardSettings
     from past.data.shards import Report
     from past.data.sources.platform import FileSource, Given
-    from past.data.sources.tissue import SectionSource
+    from past.data.sources.tissue import SampleSource, SectionSource
 
 shards = typer.Typer(no_args_is_help=True, help="Turn tissue sections into shards for training.")
 Source = TypeVar("Source", bound="FileSource")
@@ -266,20 +266,24 @@ def shards_merge(folder: Annotated[Path, typer.Argument(help="Directory of the s
 
 def tell(index: "ShardIndex") -> None:
     """Say on stderr what a set of shards holds."""
+    from past.data.slide_format import unit
+
     Console(stderr=True).print(
-        f"{index.root}: {index.samples:,} cells of {len(index.sections)} sections of {len(index.patients)} patients "
-        f"in {len(index.shards)} shards, {len(index.genes):,} genes"
+        f"{index.root}: {index.samples:,} {unit(index.settings)} of {len(index.sections)} sections of "
+        f"{len(index.patients)} patients in {len(index.shards)} shards, {len(index.genes):,} genes"
     )
 
 
-def _mpp(text: str) -> float | None:
+def tiles_mpp(text: str) -> float | None:
+    """Return the µm/px that `--mpp` asks for; None: each image's own."""
     try:
         return None if text == "native" else float(text)
     except ValueError as error:
         raise ConfigError(f"--mpp {text}: give µm/px as a number, or 'native'") from error
 
 
-def _only(wanted: list[str] | None, names: Sequence[str]) -> list[str] | None:
+def chosen_sections(wanted: list[str] | None, names: Sequence[str]) -> list[str] | None:
+    """Return the names of the sections that `--only` asks for, by name or number; None: all."""
     if wanted is None:
         return None
     chosen = [
@@ -292,31 +296,43 @@ def _only(wanted: list[str] | None, names: Sequence[str]) -> list[str] | None:
 
 
 def _write_files(kind: str, sources: "Sequence[FileSource]", said: Said, cut: Cut) -> None:
-    from past.data.sources.platform import union_of_genes
-    from past.genes import read_genes
+    from past.data.sources.platform import genes_of
 
-    _write(kind, sources, read_genes(said.genes) if said.genes else union_of_genes(sources), cut)
+    _write(kind, sources, genes_of(sources, said.genes), cut)
 
 
 def _write(kind: str, sources: "Sequence[SectionSource]", genes: Sequence[str], cut: Cut) -> None:
     from past.data.shard_set import ShardSettings
-    from past.data.writers import write_set
-    from past.evaluation.leakage import refuse_benchmark
 
     benchmark = "allowed" if cut.allow_benchmark else "refused"
     settings = ShardSettings(
-        kind, cut.px, _mpp(cut.mpp), cut.neighbours, cut.image_format, cut.cells_per_shard, benchmark
+        kind, cut.px, tiles_mpp(cut.mpp), cut.neighbours, cut.image_format, cut.cells_per_shard, benchmark
     )
-    chosen = _only(cut.only, [source.name for source in sources])
+    chosen = chosen_sections(cut.only, [source.name for source in sources])
     if cut.preview:
         _preview(cut.out, [source for source in sources if not chosen or source.name in chosen], settings, genes)
         return
-    if not cut.allow_benchmark:
+    write_shards(cut.out, sources, settings, genes, chosen, cut.workers)
+
+
+def write_shards(
+    out: Path,
+    sources: "Sequence[SampleSource]",
+    settings: "ShardSettings",
+    genes: Sequence[str],
+    only: Sequence[str] | None,
+    workers: int = 1,
+) -> None:
+    """Write a set of shards, `only` these sections of it (None: all), and say what it holds."""
+    from past.data.writers import write_set
+    from past.evaluation.leakage import refuse_benchmark
+
+    if settings.benchmark == "refused":
         refuse_benchmark([source.name for source in sources])
-    with _sections_bar(len(chosen or sources)) as report:
-        index = write_set(cut.out, sources, settings, genes, only=chosen, workers=cut.workers, report=report)
+    with _sections_bar(len(only or sources)) as report:
+        index = write_set(out, sources, settings, genes, only=only, workers=workers, report=report)
     if index is None:
-        words = f"{cut.out}: other sections are still to be written; the last writer makes the index"
+        words = f"{out}: other sections are still to be written; the last writer makes the index"
         Console(stderr=True).print(words, soft_wrap=True)
     else:
         tell(index)
@@ -356,6 +372,6 @@ def _sections_bar(sections: int) -> "Iterator[Report]":
 
         def report(section: str, cells: int, of: int) -> None:
             done[section] = cells / of
-            bar.update(task, completed=sum(done.values()), description=f"{section}: {cells:,} of {of:,} cells")
+            bar.update(task, completed=sum(done.values()), description=f"{section}: {cells:,} of {of:,}")
 
         yield report

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra.utils
 import torch
@@ -18,7 +18,11 @@ from past.errors import ConfigError
 from past.files import write_atomically
 from past.slurm import refuse_wrong_layout
 
+if TYPE_CHECKING:
+    from past.inference.frozen_encoder import FrozenEncoder
+
 Node = dict[str, Any]
+CONF = Path(__file__).resolve().parent.parent / "conf"  # beside the package, as train.py is
 
 
 @dataclass
@@ -122,6 +126,32 @@ def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
         if cause is not None and type(cause).__module__ == "past.errors":
             raise cause from None
         raise
+
+
+def frozen_encoder(name: str, weights: str | None = None, device: str | None = None) -> "FrozenEncoder":
+    """Build an image encoder outside a configuration, for the command line.
+
+    Args:
+        name: a preset of conf/encoder; a PAST's run, `.ckpt` or imported folder; or else a timm model.
+        weights: a file, or "hub"; None: the preset's own, and "hub" for a timm model.
+        device: where it computes; None: a GPU where there is one.
+
+    Raises:
+        ConfigError: a preset that is no image encoder, or no such model.
+    """
+    from past.inference.frozen_encoder import FrozenEncoder
+    from past.inference.past_tower import PASTTower
+
+    preset, path = CONF / "encoder" / f"{name}.yaml", Path(name)
+    if path.exists():
+        best = path / "checkpoints" / "best.ckpt"
+        return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
+    node: Node = {"_target_": "past.models.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
+    if preset.is_file():
+        node = load(preset) | ({} if weights is None else {"weights": weights})
+        if not node.get("_target_", "").startswith("past.models."):
+            raise ConfigError(f"--encoder {name}: no image encoder by itself: give the run or checkpoint it would read")
+    return FrozenEncoder.of(build(node, "encoder"), device)
 
 
 def build_all(nodes: Mapping[str, Any], path: str) -> list[Any]:

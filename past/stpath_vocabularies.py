@@ -74,6 +74,11 @@ def technology_token(name: str | None) -> int:
     return _token(name, TECHNOLOGIES, "technology", f"leave --technology out, or give one of {accepted}")
 
 
+def technology_or_padding(name: str) -> int:
+    """Return the token of a technology's name; padding, "not told", for one that STPath does not know."""
+    return technology_token(name) if name in TECHNOLOGIES else PADDING
+
+
 class GeneVocabulary:
     """Gene names → tokens: ids sorted and unique, after padding (0) and mask (1).
 

@@ -123,6 +123,11 @@ class CellBatch:
         }
         return CellBatch(**moved)
 
+    def split(self, cells: int) -> list[CellBatch]:
+        """Return the batch cut into ones of `cells` cells, the last of what is left."""
+        starts = range(0, len(self), cells)
+        return [CellBatch(**{name: v[start : start + cells] for name, v in vars(self).items()}) for start in starts]
+
     def to(self, device: torch.device | str, non_blocking: bool = True) -> CellBatch:
         """Return the batch with its tensors on `device`."""
         return self._apply("to", device, non_blocking=non_blocking)

@@ -44,7 +44,7 @@ class ShardIndex:
 
     @property
     def samples(self) -> int:
-        """Number of cells over all shards."""
+        """Number of cells, or slides, over all shards."""
         return sum(shard.samples for shard in self.shards)
 
     @property

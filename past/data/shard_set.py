@@ -51,6 +51,27 @@ class ShardSettings:
             raise ConfigError(f"image format {self.image_format!r}: use one of {', '.join(Members.IMAGES)}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SlideSettings(ShardSettings):
+    """How all slides of a set are made: their spots' crops are cut as cells are, and encoded in place of stored.
+
+    Attributes:
+        neighbours: none; a slide holds all its spots.
+        cells_per_shard: a shard is one slide.
+        encoder: name of the image encoder.
+        fingerprint: hash of the encoder's weights and transform.
+        width: of its features.
+        normalise_stain: whether each section's crops were brought to one mean and spread of optical density.
+    """
+
+    neighbours: int = 0
+    cells_per_shard: int = 1
+    encoder: str
+    fingerprint: str
+    width: int
+    normalise_stain: bool = False
+
+
 @dataclass(frozen=True)
 class SectionProgress:
     """The content of `sections/<section>.json`.

@@ -15,11 +15,12 @@ from typing import BinaryIO
 from past.data.index import Shard
 from past.data.shard_format import add_member, encode_sample, safe_name, sample_key, shard_name
 from past.data.shard_set import SECTIONS, SectionProgress, ShardSettings, claim_settings
-from past.data.sources.tissue import SectionSource, TissueSection
+from past.data.slide_format import encode_slide, unit
+from past.data.sources.tissue import Samples, SampleSource
 from past.errors import DataError
 from past.files import atomic_file, remove_abandoned
 from past.genes import gene_hash
-from past.types import CellRecord, Section
+from past.types import CellRecord, Section, SlideRecord
 
 Report = Callable[[str, int, int], None]  # told (section, cells done, cells in all) as the writing goes on
 
@@ -42,13 +43,13 @@ class _Counted:
 
 
 def write_shard(
-    path: Path, records: Iterable[CellRecord], section: Section, first: int, genes: int, image_format: str
+    path: Path, records: Iterable[CellRecord | SlideRecord], section: Section, first: int, genes: int, image_format: str
 ) -> Shard:
     """Write one shard; it is there whole or not at all.
 
     Args:
         path: its file.
-        records: its cells, in the section's order.
+        records: its cells in the section's order, or the section as a slide.
         section: what is known of the section.
         first: position of the first of them in the section.
         genes: length of the set's gene list.
@@ -63,13 +64,17 @@ def write_shard(
         with tarfile.open(fileobj=counted, mode="w", format=tarfile.USTAR_FORMAT) as tar:  # type: ignore[arg-type]
             for samples, record in enumerate(records, start=1):
                 key = sample_key(section.section, first + samples - 1)
-                for name, content in encode_sample(record, section, key, genes, image_format):
+                if isinstance(record, SlideRecord):
+                    members = encode_slide(record, genes)
+                else:
+                    members = encode_sample(record, section, key, genes, image_format)
+                for name, content in members:
                     add_member(tar, name, content)
     return Shard(path.name, samples, counted.bytes, counted.sha256.hexdigest(), section.section, (section.patient,))
 
 
 def write_section(
-    root: Path, source: SectionSource, settings: ShardSettings, genes: Sequence[str], report: Report
+    root: Path, source: SampleSource, settings: ShardSettings, genes: Sequence[str], report: Report
 ) -> SectionProgress:
     """Write a section's shards into `root`, from where an earlier writer stopped; nothing to do where it is complete.
 
@@ -88,7 +93,7 @@ def write_section(
     tissue = source.open(genes)
     tissue.check()
     claim_settings(root, settings, genes)
-    facts = {**asdict(tissue.section), "cells": len(tissue), **tissue.facts, "source": origin}
+    facts = {**asdict(tissue.section), unit(asdict(settings)): len(tissue), **tissue.facts, "source": origin}
     facts.pop("section")
     progress = replace(progress, origin=origin, settings=asdict(settings), genes_hash=gene_hash(genes), facts=facts)
     try:
@@ -102,7 +107,7 @@ def write_section(
 
 
 def _write_rest(
-    root: Path, tissue: TissueSection, settings: ShardSettings, genes: int, progress: SectionProgress, report: Report
+    root: Path, tissue: Samples, settings: ShardSettings, genes: int, progress: SectionProgress, report: Report
 ) -> SectionProgress:
     """Write the shards that are still missing, and count each as it is done."""
     name = progress.name

@@ -67,6 +67,11 @@ def holds_slides(settings: Mapping[str, object]) -> bool:
     return "encoder" in settings
 
 
+def unit(settings: Mapping[str, object]) -> str:
+    """Return what a set of these settings counts: slides or cells."""
+    return "slides" if holds_slides(settings) else "cells"
+
+
 def form_of(settings: Mapping[str, object]) -> Form:
     """Return what the samples of a set of shards are made of, by the settings in its index."""
     return SLIDES if holds_slides(settings) else CELLS

@@ -16,7 +16,7 @@ from PIL import Image
 from past.data.index import INDEX, Shard, ShardIndex
 from past.data.shard_format import sample_key
 from past.data.shard_set import SETTINGS
-from past.data.slide_format import form_of, holds_slides
+from past.data.slide_format import form_of, unit
 from past.data.tar import ShardReader
 from past.errors import DataError
 from past.types import RawCell, SlideRecord
@@ -40,7 +40,7 @@ class _Task:
 def summary(index: ShardIndex) -> dict[str, int]:
     """Return what is there as numbers: cells or slides, sections, patients, shards, genes, bytes (of all shards)."""
     return {
-        "slides" if holds_slides(index.settings) else "cells": index.samples,
+        unit(index.settings): index.samples,
         "sections": len({shard.section for shard in index.shards}),
         "patients": len(index.patients),
         "shards": len(index.shards),
@@ -117,12 +117,12 @@ def _check_set(index: ShardIndex) -> list[str]:
             faults.append(
                 f"{path.name}: lies in {root} and no index counts it: 'past shards merge {root}', or remove it"
             )
-    cells: Counter[str] = Counter()
+    samples, what = Counter[str](), unit(index.settings)
     for shard in index.shards:
-        cells[shard.section] += shard.samples
+        samples[shard.section] += shard.samples
     for name, facts in index.sections.items():
-        if facts.get("cells") != cells[name]:
-            faults.append(f"section {name}: should have {facts.get('cells')} cells, its shards have {cells[name]}")
+        if facts.get(what) != samples[name]:
+            faults.append(f"section {name}: should have {facts.get(what)} {what}, its shards have {samples[name]}")
     return faults
 
 

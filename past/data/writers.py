@@ -12,14 +12,14 @@ from past.data.index import ShardIndex
 from past.data.merge import merge
 from past.data.shard_set import SectionProgress, ShardSettings, check_names, check_settings, read_progress
 from past.data.shards import Report, write_section
-from past.data.sources.tissue import SectionSource
+from past.data.sources.tissue import SampleSource
 from past.errors import DataError, PastError
 from past.files import create_once
 
 
 def write_set(
     root: Path,
-    sources: Sequence[SectionSource],
+    sources: Sequence[SampleSource],
     settings: ShardSettings,
     genes: Sequence[str],
     *,
@@ -58,7 +58,7 @@ def write_set(
 
 def _write_all(
     root: Path,
-    sources: Sequence[SectionSource],
+    sources: Sequence[SampleSource],
     settings: ShardSettings,
     genes: Sequence[str],
     workers: int,
@@ -82,7 +82,7 @@ def _write_all(
 
 
 def _write_one(
-    root: Path, settings: ShardSettings, genes: Sequence[str], report: Report, source: SectionSource
+    root: Path, settings: ShardSettings, genes: Sequence[str], report: Report, source: SampleSource
 ) -> str | None:
     try:
         write_section(root, source, settings, genes, report)

@@ -61,6 +61,10 @@ class FrozenEncoder:
         facts = [self.weights, built, self.precision]
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
+    def width(self, px: int) -> int:
+        """Return the number of features of a tile of `px` pixels a side."""
+        return self(np.zeros((1, px, px, 3), np.uint8)).shape[1]
+
     @torch.inference_mode()
     def __call__(self, tiles: np.ndarray) -> np.ndarray:
         """Return (b, width) features of (b, H, W, 3) uint8 tiles, float32 or float16."""

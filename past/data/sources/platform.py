@@ -14,7 +14,7 @@ from past.data.sources.h5ad import over_genes, sha256_of
 from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
 from past.errors import DataError
-from past.genes import match_genes, read_synonyms
+from past.genes import match_genes, read_genes, read_synonyms
 from past.types import Section
 from past.vocabularies import SPECIES, TECHNOLOGY, canonical
 
@@ -177,6 +177,11 @@ class FileSource(ABC):
                 "genes_unmapped": unmapped,
             },
         )
+
+
+def genes_of(sources: Sequence[FileSource], given: Path | None) -> tuple[str, ...]:
+    """Return the gene list that the user gives as a file, else all sections' genes."""
+    return read_genes(given) if given else union_of_genes(sources)
 
 
 def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
