@@ -128,7 +128,7 @@ class Predictor:
     ) -> SlideBatch:
         device, spots = self.model.head.bias.device, len(coords)
         slide = SlideBatch(
-            features=torch.from_numpy(np.ascontiguousarray(features)),
+            features=torch.from_numpy(np.require(features, requirements=["C", "W"])),  # copied where it is read-only
             coords=torch.from_numpy(scale_coords(coords)),
             lengths=(spots,),
             technology=torch.full((spots,), technology_token(technology)),
