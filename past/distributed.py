@@ -1,4 +1,6 @@
-"""The process group, seen from below Lightning: who am I, and a gather that gradients flow through."""
+"""The process group, seen from below Lightning: who am I, and two ways for rows to travel with their gradients."""
+
+from collections.abc import Iterator
 
 import torch
 import torch.distributed as dist
@@ -56,3 +58,39 @@ def gather_rows(rows: torch.Tensor) -> torch.Tensor:
         return rows
     sizes = gather_sizes(len(rows), rows.device)
     return _GatherRows.apply(rows, sizes)  # type: ignore[no-any-return]
+
+
+class _PassOn(torch.autograd.Function):
+    """The previous rank's rows forward, the next rank's gradients backward."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: torch.Tensor, received: int) -> torch.Tensor:
+        ctx.sent = len(rows)  # type: ignore[attr-defined]
+        return _exchange(rows, received, step=1)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _exchange(grads[0], ctx.sent, step=-1), None  # type: ignore[attr-defined]
+
+
+def _exchange(rows: torch.Tensor, received: int, step: int) -> torch.Tensor:
+    """Send `rows` to the rank `step` further on and return the `received` rows of the rank `step` back."""
+    rank, world = rank_and_world()
+    rows, theirs = rows.contiguous(), rows.new_empty((received, *rows.shape[1:]))
+    to, back = (rank + step) % world, (rank - step) % world
+    for work in dist.batch_isend_irecv([dist.P2POp(dist.isend, rows, to), dist.P2POp(dist.irecv, theirs, back)]):
+        work.wait()
+    return theirs
+
+
+def pass_around(rows: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield this rank's (b, …) rows, then each other rank's, one at a time as they travel around the ring of ranks.
+
+    Gradients travel back the way the rows came: those that reach a rank's own rows are summed over all ranks' losses.
+    """
+    yield rows
+    rank, world = rank_and_world()
+    sizes = gather_sizes(len(rows), rows.device)
+    for turn in range(1, world):
+        rows = _PassOn.apply(rows, sizes[(rank - turn) % world])  # type: ignore[assignment]
+        yield rows

@@ -26,6 +26,7 @@ def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Seq
     """
     renamed: dict[str, torch.Tensor] = {}
     unused = []
+    own = model.state_dict()
     for name, tensor in state.items():
         matched = ((re.fullmatch(pattern, name), ours) for pattern, ours in rules)
         match, ours = next(((match, ours) for match, ours in matched if match), (None, name))
@@ -33,5 +34,7 @@ def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Seq
             unused.append(name)
             continue
         ours = match.expand(ours) if match else name
+        if tensor.ndim == 0 and ours in own and own[ours].ndim == 1:
+            tensor = tensor[None]  # a number alone is a vector of one in ours
         renamed[name if ours in renamed else ours] = tensor
     return replace(check_fit(renamed, model), unused=unused)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from past.errors import ConfigError
-from past.models.layers import Part, PostNormLayer, masked_mean
+from past.models.dropout import dropout_by_row, mix, row_seeds
+from past.models.layers import Part, PostNormLayer, Sentences, masked_mean
 from past.vocabularies import PADDING
 
 CONTEXT_TOKENS = 3
@@ -68,15 +69,25 @@ class CellEncoder(Part):
         sentence = torch.cat([context_tokens, tokens], dim=1)[:, : self.context]
         if self.pool == "mean_with_padding":
             sentence = F.pad(sentence, (0, self.context - sentence.shape[1]), value=PADDING)
-        real = sentence != PADDING
-        x = self.tokens(sentence) + self.positions.weight[: sentence.shape[1]]
-        for layer in self.layers:
-            x = layer(x, real[:, None, None, :])
-        genes = x[:, CONTEXT_TOKENS:]
-        if self.pool == "mean_with_padding":
-            return genes.mean(dim=1)
-        return masked_mean(genes, real[:, CONTEXT_TOKENS:])
+            computed = torch.ones_like(sentence, dtype=torch.bool)
+        else:
+            sentence = sentence[:, : int((sentence != PADDING).sum(dim=1).max())]
+            computed = sentence != PADDING
+        sentences = Sentences(computed, sentence != PADDING)
+        x = self.tokens(sentences.pack(sentence)) + self.positions(sentences.positions)
+        with dropout_by_row(_seeds_of_words(sentences)):
+            for layer in self.layers:
+                x = layer(x, sentences)
+        return masked_mean(sentences.unpack(x)[:, CONTEXT_TOKENS:], computed[:, CONTEXT_TOKENS:])
 
     def node_features(self, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Return (B, K, width): the mean token embedding of each of K cells, from (B, K, L) tokens."""
-        return masked_mean(self.tokens(tokens), tokens != PADDING)
+        words = tokens.flatten(0, -2)
+        mean = F.embedding_bag(words, self.tokens.weight, mode="mean", padding_idx=PADDING)  # no (B, K, L, width)
+        return mean.unflatten(0, tokens.shape[:-1])
+
+
+def _seeds_of_words(sentences: Sentences) -> torch.Tensor | None:
+    """Return a seed for each word, (N,), from its sentence's seed and its place."""
+    seeds = row_seeds()
+    return None if seeds is None else mix(seeds[sentences.rows] + sentences.positions)

@@ -22,7 +22,7 @@ class WeightedAdd(Part):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.logit = nn.Parameter(torch.tensor(0.7))
+        self.logit = nn.Parameter(torch.tensor([0.7]))
 
     def forward(self, cell: torch.Tensor, niche: torch.Tensor) -> torch.Tensor:
         """Return (B, width)."""

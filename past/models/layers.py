@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from past.models.dropout import Dropout
+
 
 class Part(nn.Module):
     """A module that keeps its constructor's arguments in `config`, so that a checkpoint can build it again.
@@ -28,6 +30,39 @@ class Part(nn.Module):
         return part
 
 
+class Sentences:
+    """Where the words of B sentences are: layers work on the words laid end to end, attention on (B, L) places.
+
+    Args:
+        computed: (B, L) bool, the places that are computed at all: N of them.
+        real: (B, L) bool, the places that may be looked at; all are computed.
+    """
+
+    def __init__(self, computed: torch.Tensor, real: torch.Tensor) -> None:
+        self.shape = computed.shape
+        self.mask = real[:, None, None, :]
+        self._at = computed.flatten().nonzero()[:, 0]
+
+    @property
+    def rows(self) -> torch.Tensor:
+        """(N,) the sentence of each word."""
+        return self._at // self.shape[1]
+
+    @property
+    def positions(self) -> torch.Tensor:
+        """(N,) the place of each word in its sentence."""
+        return self._at % self.shape[1]
+
+    def pack(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (N, …): the computed places of (B, L, …)."""
+        return x.flatten(0, 1).index_select(0, self._at)
+
+    def unpack(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (B, L, …) of (N, …), with 0 at the other places."""
+        out = x.new_zeros(self.shape.numel(), *x.shape[1:])
+        return out.index_copy(0, self._at, x).unflatten(0, self.shape)
+
+
 class Attention(nn.Module):
     """Multi-head attention of (B, Q, width) queries over (B, N, width) keys, with one matrix for all three inputs."""
 
@@ -42,20 +77,24 @@ class Attention(nn.Module):
 
         Args:
             query: (B, Q, width).
-            keys: (B, N, width); `query` itself for self-attention.
+            keys: (B, N, width).
             mask: broadcastable to (B, heads, Q, N): bool (True takes part), or float added to the scores.
         """
-        if query is keys:
-            q, k, v = self.qkv(query).chunk(3, dim=-1)
-        else:
-            width = query.shape[-1]
-            weights, biases = self.qkv.weight.split([width, 2 * width]), self.qkv.bias.split([width, 2 * width])
-            q = F.linear(query, weights[0], biases[0])
-            k, v = F.linear(keys, weights[1], biases[1]).chunk(2, dim=-1)
+        width = query.shape[-1]
+        weights, biases = self.qkv.weight.split([width, 2 * width]), self.qkv.bias.split([width, 2 * width])
+        q = F.linear(query, weights[0], biases[0])
+        k, v = F.linear(keys, weights[1], biases[1]).chunk(2, dim=-1)
+        return self.out(self._mix(q, k, v, mask))
+
+    def within(self, x: torch.Tensor, sentences: Sentences) -> torch.Tensor:
+        """Return (N, width): the words (N, width) of each sentence attend to its real ones."""
+        q, k, v = sentences.unpack(self.qkv(x)).chunk(3, dim=-1)
+        return self.out(sentences.pack(self._mix(q, k, v, sentences.mask)))
+
+    def _mix(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
         mask = mask if mask.dtype == torch.bool else mask.to(q.dtype)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
 
 
 class PostNormLayer(nn.Module):
@@ -68,13 +107,13 @@ class PostNormLayer(nn.Module):
         self.expand = nn.Linear(width, feedforward)
         self.contract = nn.Linear(feedforward, width)
         self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropouts = nn.ModuleList(Dropout(dropout) for _ in range(3))
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Map (B, L, width) to (B, L, width); `mask` (B, 1, 1, L) is True where a position may be looked at."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, x, mask)))
-        inner = self.dropout(F.relu(self.expand(x)))
-        return self.feedforward_norm(x + self.dropout(self.contract(inner)))
+    def forward(self, x: torch.Tensor, sentences: Sentences) -> torch.Tensor:
+        """Map (N, width) to (N, width): the words of all sentences."""
+        x = self.attention_norm(x + self.dropouts[0](self.attention.within(x, sentences)))
+        inner = self.dropouts[1](F.relu(self.expand(x)))
+        return self.feedforward_norm(x + self.dropouts[2](self.contract(inner)))
 
 
 class ProjectionHead(nn.Module):
@@ -85,7 +124,7 @@ class ProjectionHead(nn.Module):
         self.project = nn.Linear(width, dim)
         self.mix = nn.Linear(dim, dim)
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, width) to (B, dim)."""

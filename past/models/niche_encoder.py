@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from past.models.dropout import Dropout
 from past.models.layers import Part
 from past.vocabularies import PADDING
 
@@ -49,7 +50,7 @@ class NicheEncoder(Part):
         self.width = width
         self.layers = nn.ModuleList([GraphAttention(width_in, hidden), GraphAttention(hidden, width)])
         self.norms = nn.ModuleList([nn.LayerNorm(hidden), nn.LayerNorm(width)])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, nodes: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Return (B, width) from (B, K, width_in) nodes, row 0 the cell itself, of which `valid` (B, K) exist."""

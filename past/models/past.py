@@ -91,7 +91,7 @@ class PASTModel(Part):
         self.niche_features = niche_features
         self.image_head = ProjectionHead(image_encoder.width, dim, dropout)
         self.cell_head = ProjectionHead(cell_encoder.width, dim, dropout)
-        self.temperature = nn.Parameter(torch.tensor(float(temperature)))
+        self.temperature = nn.Parameter(torch.tensor([float(temperature)]))  # FSDP shards no scalar
 
     def encode_image(self, crops: torch.Tensor) -> torch.Tensor:
         """Return (B, dim) unit vectors of (B, 3, H, W) crops, uint8 or float in [0, 1]."""
@@ -119,4 +119,4 @@ class PASTModel(Part):
     def forward(self, batch: CellBatch) -> PASTOutput:
         """Embed both sides of a batch."""
         cells = self.encode_cell(batch.tokens, batch.values, batch.valid, batch.context_tokens)
-        return PASTOutput(cells, self.encode_image(batch.crops), self.temperature.clamp(*TEMPERATURES))
+        return PASTOutput(cells, self.encode_image(batch.crops), self.temperature.clamp(*TEMPERATURES)[0])

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,49 +10,55 @@ import lightning.pytorch as pl
 import torch
 from torch import nn
 
-from past.distributed import gather_rows
+from past.distributed import gather_rows, pass_around
 from past.errors import ConfigError
 from past.losses import contrastive
-from past.losses.contrastive import own_rows
+from past.losses.contrastive import own_rows, own_turn
+from past.models.chunks import embed, require_rowwise
 from past.models.colour import ColourEncoder
+from past.models.dropout import number_dropouts
 from past.models.expression_encoder import ExpressionEncoder
 from past.models.niche_encoder import NicheEncoder
-from past.models.past import CellTower, ImageTower, PASTModel
+from past.models.past import CellTower, ImageTower, PASTModel, PASTOutput
 from past.ranking import recalls
 from past.training.optim import Optim, adamw
 from past.training.steps import total_updates
 from past.types import CellBatch
 
 SIGLIP_BIAS = -10.0  # at the start: nearly all pairs are negative (Zhai et al. 2023)
-LOSSES: dict[str, Callable[..., torch.Tensor]] = {
-    "soft_target": contrastive.soft_target,
-    "info_nce": contrastive.info_nce,
-    "siglip": contrastive.siglip,
-}
+KINDS = ("soft_target", "info_nce", "siglip")
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Which contrastive loss, and the temperature that it starts at.
+    """Which contrastive loss, the temperature that it starts at, and how much of the batch is in memory at a time.
 
     Attributes:
         kind: soft_target (published), info_nce (CLIP) or siglip.
         temperature: start of the learned temperature.
         across_ranks: contrast over the global batch; False: each rank its own pairs only, as published.
+        cache_chunk: cells that the towers take at a time, for batches that memory does not hold (see
+            `past.models.chunks`; costs one more forward pass); null: the whole batch.
     """
 
     kind: str = "soft_target"
     temperature: float = 0.07
     across_ranks: bool = True
+    cache_chunk: int | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in LOSSES:
-            raise ConfigError(f"model.loss.kind={self.kind}: use one of {', '.join(LOSSES)}")
+        if self.kind not in KINDS:
+            raise ConfigError(f"model.loss.kind={self.kind}: use one of {', '.join(KINDS)}")
+        if self.cache_chunk is not None and self.cache_chunk < 1:
+            raise ConfigError(f"model.loss.cache_chunk={self.cache_chunk}: use at least 1, or null for the whole batch")
 
-    @property
-    def gather(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        """What brings the pairs together that are contrasted."""
-        return gather_rows if self.across_ranks else own_rows
+    def __call__(self, out: PASTOutput, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """Return this rank's share of the loss of its embedded pairs; `bias` is SigLIP's."""
+        if self.kind == "siglip":
+            assert bias is not None
+            return contrastive.siglip(*out, bias[0], around=pass_around if self.across_ranks else own_turn)
+        loss = contrastive.soft_target if self.kind == "soft_target" else contrastive.info_nce
+        return loss(*out, gather=gather_rows if self.across_ranks else own_rows)
 
 
 class PASTModule(pl.LightningModule):
@@ -99,7 +105,7 @@ class PASTModule(pl.LightningModule):
             niche_features=niche_features,
         )
         # learned only where it is used: DDP refuses a parameter without a gradient
-        self.bias = nn.Parameter(torch.tensor(SIGLIP_BIAS)) if self.loss.kind == "siglip" else None
+        self.bias = nn.Parameter(torch.tensor([SIGLIP_BIAS])) if self.loss.kind == "siglip" else None
         self._carried: dict[str, Any] = {}
         self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
@@ -120,15 +126,21 @@ class PASTModule(pl.LightningModule):
         towers = (self.model.image_encoder, self.model.cell_encoder)
         return any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
+    def setup(self, stage: str) -> None:
+        """Number the dropouts, now that all parts are in their places, and refuse what chunks would change."""
+        number_dropouts(self.model)
+        if self.loss.cache_chunk is not None:
+            require_rowwise(self.model, self.loss.cache_chunk)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the model without this program's configuration."""
         checkpoint["past"] = {"model": self.model.config, **self._carried}
 
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""
-        out = self.model(batch)
-        extra = {} if self.bias is None else {"bias": self.bias}
-        loss = LOSSES[self.loss.kind](out.cells, out.images, out.temperature, gather=self.loss.gather, **extra)
+        seeds = torch.empty(len(batch), dtype=torch.int64, device=self.device).random_(-(2**63), None)
+        out = embed(self.model, batch, seeds, self.loss.cache_chunk)
+        loss = self.loss(out, self.bias)
         whole = len(batch) * self.trainer.world_size
         self.log("train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=whole)
         if self.bias is None:  # SigLIP's chance is another

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 import train as entry
-from past.training.past_module import LOSSES, PASTModule
+from past.training.past_module import PASTModule
 from past.types import CellBatch
 
 ROOT = Path(entry.__file__).resolve().parent
@@ -91,9 +91,7 @@ class Gradients(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         assert isinstance(pl_module, PASTModule)
-        outs = [pl_module.model(batch) for batch in self._batches]
-        loss = LOSSES[pl_module.loss.kind]
-        losses = [loss(out.cells, out.images, out.temperature, gather=pl_module.loss.gather) for out in outs]
+        losses = [pl_module.loss(pl_module.model(batch), pl_module.bias) for batch in self._batches]
         own = [parameter for parameter in pl_module.parameters() if parameter.grad is not None]
         expected = torch.autograd.grad(torch.stack(losses).mean(), own)
         self.updates.append(([parameter.grad.clone() for parameter in own if parameter.grad is not None], [*expected]))

@@ -10,9 +10,8 @@ from tiny_past import planted_data, tiny_module, tiny_trainer
 
 from past.checkpoints.saved import load_model
 from past.data.datamodules import CellDataModule
-from past.distributed import gather_rows
 from past.errors import ConfigError
-from past.losses.contrastive import info_nce, own_rows
+from past.losses.contrastive import info_nce
 from past.models.cell_encoder import CellEncoder
 from past.models.colour import ColourEncoder, ColourGrid
 from past.training.checkpoint_io import read_checkpoint
@@ -36,8 +35,8 @@ def fitted(data: CellDataModule, kind: str = "info_nce") -> PASTModule:
 def test_the_contrast_is_one_that_exists() -> None:
     with pytest.raises(ConfigError, match=r"model\.loss\.kind=clip: use one of soft_target, info_nce, siglip"):
         Contrast("clip")
-    assert Contrast().gather is gather_rows
-    assert Contrast(across_ranks=False).gather is own_rows
+    with pytest.raises(ConfigError, match=r"model\.loss\.cache_chunk=0: use at least 1"):
+        Contrast(cache_chunk=0)
 
 
 def test_fixed_parts_are_fitted_on_the_training_cells(data: CellDataModule) -> None:

@@ -1,0 +1,47 @@
+"""Gradient caching (Gao et al. 2021): a batch of any size in the memory of a small one."""
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from past.errors import ConfigError
+from past.models.dropout import dropout_by_row
+from past.models.past import PASTModel, PASTOutput
+from past.types import CellBatch
+
+
+def embed(model: PASTModel, batch: CellBatch, seeds: torch.Tensor, chunk: int | None = None) -> PASTOutput:
+    """Embed both sides of a batch of B cells; how it is cut into chunks changes no number.
+
+    The towers run chunk by chunk and keep nothing, the loss sees the whole batch, and in backward the towers run again
+    chunk by chunk, under the same autocast and with the same dropout. To autograd each parameter is used once in a
+    batch, so gradients are averaged over ranks once, whatever wraps the model.
+
+    Args:
+        model: in training.
+        batch: B cells.
+        seeds: (B,) int64, from which each cell's dropout follows.
+        chunk: cells at a time; None: all at once, and everything is kept.
+    """
+
+    def run(cells: CellBatch, seeds: torch.Tensor) -> PASTOutput:
+        with dropout_by_row(seeds):
+            return model(cells)
+
+    if chunk is None:
+        return run(batch, seeds)
+    parts = [
+        checkpoint(run, *part, use_reentrant=False) for part in zip(batch.split(chunk), seeds.split(chunk), strict=True)
+    ]
+    cells, images = (torch.cat([part[side] for part in parts]) for side in (0, 1))  # type: ignore[index]
+    return PASTOutput(cells, images, parts[0].temperature)  # type: ignore[union-attr]
+
+
+def require_rowwise(model: nn.Module, chunk: int) -> None:
+    """Raise ConfigError where a layer of `model` mixes the cells of a batch: it would see the chunk."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            raise ConfigError(
+                f"model.loss.cache_chunk={chunk}: {name} normalises over the batch, and would over the chunk: "
+                "use an encoder without batch norm, or model.loss.cache_chunk=null"
+            )
