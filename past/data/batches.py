@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from past.data.centring import SectionMeans, centred
 from past.data.images import decode
 from past.data.stain import StainTables
 from past.data.stream import Faults, OnError, RawBatch
@@ -27,6 +28,7 @@ class BatchMaker:
         augmentation: what may change; of it, the counts here, the pixels on the device (see `Augmentation`).
         on_error: what a crop that does not decode does: "raise", or "skip" it and count it.
         stain: per section, what becomes of each value of each channel (see `stain_tables`); None: nothing.
+        means: per section, what is taken from its cells' expression (see `section_means`); None: nothing.
     """
 
     tokenizer: Tokenizer
@@ -35,6 +37,7 @@ class BatchMaker:
     augmentation: Augmentation = PLAIN
     on_error: OnError = "raise"
     stain: StainTables | None = None
+    means: SectionMeans | None = None
 
     def __call__(self, raw: RawBatch, epoch: int) -> tuple[CellBatch, Faults]:
         """Return the batch, and what its samples' faults were, those of `raw` included.
@@ -63,6 +66,8 @@ class BatchMaker:
                     crop[..., channel] = table[channel][crop[..., channel]]
         cells = self.augmentation.thin(good, self.seed, epoch)
         sentences = self.tokenizer(cells)
+        if self.means is not None:
+            sentences = centred(sentences, np.stack([self.means[str(cell.meta["section"])] for cell in cells]))
         batch = CellBatch(
             crops=torch.from_numpy(pixels[: len(good)]).permute(0, 3, 1, 2),
             tokens=torch.from_numpy(sentences.tokens),

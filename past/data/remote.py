@@ -99,9 +99,14 @@ def _open(url: str, start: int, timeout: float) -> Iterator[tuple[BinaryIO, int,
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise DataError(f"{url}: {error}") from error
-    with system.open(path, "rb") as file:
-        file.seek(start)
-        yield cast("BinaryIO", file), start, cast("int", system.size(path))
+    try:
+        with system.open(path, "rb") as file:
+            file.seek(start)
+            yield cast("BinaryIO", file), start, cast("int", system.size(path))
+    except (OSError, DataError):
+        raise
+    except Exception as error:  # every store has exceptions of its own
+        raise OSError(str(error)) from error
 
 
 @dataclass(frozen=True)

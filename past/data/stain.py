@@ -8,7 +8,8 @@ import numpy as np
 from past.data.images import decode
 from past.data.index import ShardIndex
 from past.data.statistics import sample_cells
-from past.data.stream import OpenShard
+from past.data.stream import OnError, OpenShard
+from past.errors import DataError
 
 CROPS: Final = 200  # of a section; more do not move a mean over their 10 million pixels
 # Optical density (log₁₀) of R, G, B in a usual H&E section
@@ -19,7 +20,9 @@ _DENSITY: Final = -np.log10((np.arange(256) + 1) / 256)
 StainTables = Mapping[str, np.ndarray]
 
 
-def stain_tables(index: ShardIndex, crops: int = CROPS, open_shard: OpenShard | None = None) -> StainTables:
+def stain_tables(
+    index: ShardIndex, crops: int = CROPS, open_shard: OpenShard | None = None, on_error: OnError = "raise"
+) -> StainTables:
     """Return, for each section, what becomes of each value of each channel: (3, 256) uint8.
 
     An affine map of optical density per channel, from the mean and the standard deviation over a sample of the
@@ -29,13 +32,25 @@ def stain_tables(index: ShardIndex, crops: int = CROPS, open_shard: OpenShard | 
         index: the shards.
         crops: number of crops that a section is measured by, at most.
         open_shard: how a shard is opened; None: as a file below the index.
+        on_error: "raise", or "skip" cells that cannot be read.
+
+    Raises:
+        DataError: a cell cannot be read, or (`on_error="skip"`) none of a section.
     """
     tables = {}
     for section in sorted({shard.section for shard in index.shards}):
         histogram = np.zeros((3, 256))
-        for cell in sample_cells(index.select(sections=[section]), crops, open_shard):
-            for channel, values in enumerate(decode(cell.image).numpy()):
+        for cell in sample_cells(index.select(sections=[section]), crops, open_shard, on_error):
+            try:
+                pixels = decode(cell.image).numpy()
+            except DataError as error:
+                if on_error == "raise":
+                    raise DataError(f"{cell.shard}: sample {cell.key}: {error}") from error
+                continue
+            for channel, values in enumerate(pixels):
                 histogram[channel] += np.bincount(values.ravel(), minlength=256)
+        if not histogram.any():
+            raise DataError(f"{section}: no crop of it can be read to measure its stain: make its shards again")
         tables[section] = stain_table(histogram)
     return tables
 

@@ -4,13 +4,14 @@ A cell's counts are scaled to 10,000 (over all genes measured), each gene is div
 cells that express it, and the genes come in descending order of the result; equal values in the vocabulary's order.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from past.errors import CheckpointError, DataError
+from past.errors import CheckpointError, ConfigError, DataError
 from past.genes import gene_hash, gene_map
 from past.types import RawCell
 from past.vocabularies import MODALITY, PADDING, RESERVED, SPECIES, TECHNOLOGY, canonical
@@ -38,9 +39,12 @@ class Tokenizer:
             that express it; 0 or NaN: never seen, counts as 1.
         context: number of gene tokens of a row, L.
         neighbours: rows after the cell's own, K - 1; cells with fewer have rows that are not valid.
-        radius: µm from the cell within which neighbours are used; None: however far.
+        radius: µm from the cell within which neighbours are used, or "112 px" of its crop's; None: however far.
+        centred: the model reads expression beside its section's mean (see `past.data.centring`): whoever makes its
+            sentences takes the mean away.
 
     Raises:
+        ConfigError: a radius that is none, or `centred` with a context below the vocabulary.
         DataError: no gene of the vocabulary is in `genes`, or a mean of another length.
     """
 
@@ -51,10 +55,18 @@ class Tokenizer:
         technology_mean: Mapping[str, Sequence[float] | np.ndarray],
         context: int = 300,
         neighbours: int = 8,
-        radius: float | None = None,
+        radius: float | str | None = None,
+        centred: bool = False,
     ) -> None:
         self.vocabulary = tuple(vocabulary)
-        self.context, self.neighbours, self.radius = context, neighbours, radius
+        self.context, self.neighbours, self.radius, self.centred = context, neighbours, radius, centred
+        if isinstance(radius, str) and not re.fullmatch(r"\d+(\.\d+)? ?px", radius):
+            raise ConfigError(f"data.radius={radius}: give µm as a number, or pixels as in '112 px'")
+        if centred and context < len(self.vocabulary):
+            raise ConfigError(
+                f"data.centre_expression needs every gene of a cell: data.context={context} is below the vocabulary's "
+                f"{len(self.vocabulary)} genes; set data.context={len(self.vocabulary)} or data.vocabulary=variable:{context}"
+            )
         self._column = gene_map(genes, self.vocabulary)
         self.overlap = int((self._column >= 0).sum())
         if not self.overlap:
@@ -92,6 +104,7 @@ class Tokenizer:
             "context": self.context,
             "neighbours": self.neighbours,
             "radius": self.radius,
+            "centred": self.centred,
         }
 
     @staticmethod
@@ -125,7 +138,7 @@ class Tokenizer:
         positions[valid] = np.concatenate(
             [cell.positions[:k] - cell.positions[0] for cell, k in zip(cells, rows, strict=True)]
         )
-        used = valid if self.radius is None else valid & (np.hypot(positions[..., 0], positions[..., 1]) <= self.radius)
+        used = valid & (np.hypot(positions[..., 0], positions[..., 1]) <= self._reach(cells)[:, None])
         tokens, values = self._sentences(cells, rows, valid, np.array([row for row, _ in words]))
         tokens[~used.ravel()] = PADDING
         values[~used.ravel()] = 0
@@ -136,6 +149,12 @@ class Tokenizer:
             np.array([ids for _, ids in words]),
             positions,
         )
+
+    def _reach(self, cells: Sequence[RawCell]) -> np.ndarray:
+        """Return how far each cell's neighbours may be, µm."""
+        if isinstance(self.radius, str):
+            return float(self.radius.removesuffix("px")) * np.array([float(cell.meta["mpp"]) for cell in cells])  # type: ignore[arg-type]
+        return np.full(len(cells), np.inf if self.radius is None else self.radius)
 
     def _words(self, cell: RawCell) -> tuple[int, tuple[int, int, int]]:
         """Return the row of the cell's technology in the means, and its context tokens."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from past.data.centring import centred, dense
 from past.data.neighbours import nearest
 from past.data.tokens import Tokenizer
 from past.errors import ConfigError
@@ -37,19 +38,22 @@ def encode_spots(
         species: of the section.
 
     Raises:
-        ConfigError: the tokenizer takes neighbours within a radius in µm.
+        ConfigError: the tokenizer takes neighbours within a radius.
         DataError: no gene that it knows, or a technology that it was not trained on.
     """
     if tokenizer.get("radius") is not None:
-        raise ConfigError(f"a PAST of neighbours within {tokenizer['radius']} µm: a benchmark's places have no unit")
+        raise ConfigError(f"a PAST of data.radius={tokenizer['radius']}: a benchmark's places have no unit")
     sentences = Tokenizer.from_state(tokenizer, genes)
     rows = np.concatenate([np.arange(len(coords))[:, None], nearest(coords, sentences.neighbours)], axis=1)
     meta: dict[str, object] = {"technology": technology, "species": species}
     device = next(model.parameters()).device
+    starts = range(0, len(rows), BATCH)
+    batches = [sentences([_cell(counts, near, coords, meta) for near in rows[i : i + BATCH]]) for i in starts]
+    if sentences.centred:
+        mean = np.concatenate([dense(batch, len(sentences.vocabulary))[:, 0] for batch in batches]).mean(axis=0)
+        batches = [centred(batch, np.tile(mean, (len(batch.tokens), 1))) for batch in batches]
     found = []
-    for start in range(0, len(rows), BATCH):
-        cells = [_cell(counts, near, coords, meta) for near in rows[start : start + BATCH]]
-        batch = sentences(cells)
+    for batch in batches:
         parts = (batch.tokens, batch.values, batch.valid, batch.context_tokens)
         tokens, values, valid, context = (torch.from_numpy(part).to(device) for part in parts)
         found.append(model.encode_cell(tokens, values, valid, context).float().cpu())

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import torch
 from planted import SIDE, Slice, write_planted
+from shards import members, tar_of, write_set
 
 from past.data.datamodules import CellDataModule
 from past.data.index import ShardIndex
 from past.data.stain import MEAN, SPREAD, stain_table, stain_tables
+from past.errors import DataError
 from past.models.colour import optical_density
 from past.types import CellBatch
 
@@ -66,6 +68,22 @@ def test_every_section_of_the_index_has_a_table_of_its_own(index: ShardIndex) ->
     empty = replace(index.shards[0], name="S0-000001.tar", samples=0)
     again = stain_tables(replace(index, shards=(*index.shards, empty)))  # a section may have a shard without cells
     np.testing.assert_array_equal(again["S0"], tables["S0"])
+
+
+def test_a_crop_that_cannot_be_read_is_named_or_skipped(tmp_path: Path) -> None:
+    good = members(0)
+    broken = members(1)
+    broken["S0_0000001.png"] = broken["S0_0000001.png"][:60]
+    index = write_set(tmp_path, [2])
+    (tmp_path / index.shards[0].name).write_bytes(tar_of({**good, **broken}))
+    with pytest.raises(DataError, match=r"S0-000000.tar: sample S0_0000001: "):
+        stain_tables(index)
+    alone = write_set(tmp_path / "alone", [1])
+    np.testing.assert_array_equal(stain_tables(index, on_error="skip")["S0"], stain_tables(alone)["S0"])
+    nothing = {name: body[:60] if name.endswith("png") else body for name, body in good.items()}
+    (tmp_path / index.shards[0].name).write_bytes(tar_of({**nothing, **broken}))
+    with pytest.raises(DataError, match=r"S0: no crop of it can be read"):
+        stain_tables(index, on_error="skip")
 
 
 def sampled(root: str, normalise_stain: bool) -> dict[str, CellBatch]:

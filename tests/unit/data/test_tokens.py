@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from past.data.tokens import Tokenizer
-from past.errors import CheckpointError, DataError
+from past.errors import CheckpointError, ConfigError, DataError
 from past.types import RawCell
 from past.vocabularies import PADDING, RESERVED
 
@@ -60,6 +60,15 @@ def test_missing_neighbours_and_empty_cells_are_padding() -> None:
     assert out.tokens[0].tolist() == [[PADDING, PADDING], [30, PADDING], [PADDING, PADDING]]
     assert out.tokens[1, 0].tolist() == [33, 32]
     assert out.values[0, 0].tolist() == [0, 0]
+
+
+def test_a_radius_in_pixels_is_of_each_crops_own_scale() -> None:
+    tokenizer = Tokenizer(ABC, ABC, {"Xenium": np.ones(4)}, context=2, neighbours=3, radius="50 px")
+    fine, coarse = cell([[1, 0, 0, 0]] * 4), cell([[1, 0, 0, 0]] * 4)
+    fine.meta["mpp"], coarse.meta["mpp"] = 0.25, 0.5  # 12.5 and 25 µm
+    assert tokenizer([fine, coarse]).valid.sum(axis=1).tolist() == [2, 3]
+    with pytest.raises(ConfigError, match=r"data.radius=far: give µm as a number, or pixels as in '112 px'"):
+        Tokenizer(ABC, ABC, {"Xenium": np.ones(4)}, radius="far")
 
 
 def test_neighbours_beyond_the_radius_are_not_used() -> None:

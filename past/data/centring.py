@@ -1,0 +1,49 @@
+"""Expression relative to its section: the mean over its cells is taken away, as stain normalisation does for pixels."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from past.data.index import ShardIndex
+from past.data.statistics import sample_cells
+from past.data.stream import OnError, OpenShard
+from past.data.tokens import Sentences, Tokenizer
+from past.vocabularies import PADDING, RESERVED
+
+CELLS = 2000  # of a section, at most: enough for a mean
+
+SectionMeans = Mapping[str, np.ndarray]
+
+
+def section_means(
+    index: ShardIndex, tokenizer: Tokenizer, open_shard: OpenShard | None = None, on_error: OnError = "raise"
+) -> SectionMeans:
+    """Return, for each section, the mean of log1p over its cells: (G,) for the G genes of the vocabulary."""
+    means = {}
+    for section in sorted({shard.section for shard in index.shards}):
+        cells = list(sample_cells(index.select(sections=[section]), CELLS, open_shard, on_error))
+        means[section] = dense(tokenizer(cells), len(tokenizer.vocabulary))[:, 0].mean(axis=0)
+    return means
+
+
+def dense(sentences: Sentences, genes: int) -> np.ndarray:
+    """Return (B, K, genes) float32 values in the vocabulary's order."""
+    table = np.zeros((*sentences.tokens.shape[:2], RESERVED + genes), np.float32)
+    np.put_along_axis(table, sentences.tokens, sentences.values, axis=2)
+    return table[..., RESERVED:]
+
+
+def centred(sentences: Sentences, means: np.ndarray) -> Sentences:
+    """Return sentences of every gene, most above its section's mean first.
+
+    Args:
+        sentences: with room for all G genes (L ≥ G).
+        means: (B, G), each cell's section's.
+    """
+    values = dense(sentences, means.shape[1]) - means[:, None]
+    order = np.argsort(-values, axis=2, kind="stable")
+    tokens, found = np.full_like(sentences.tokens, PADDING), np.zeros_like(sentences.values)
+    tokens[..., : means.shape[1]] = order + RESERVED
+    found[..., : means.shape[1]] = np.take_along_axis(values, order, axis=2)
+    tokens[~sentences.valid], found[~sentences.valid] = PADDING, 0
+    return sentences._replace(tokens=tokens, values=found)
