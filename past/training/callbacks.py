@@ -71,8 +71,9 @@ class SeedBatches(Callback):
         self._update, self._place = -1, 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Seed the generators of all devices."""
+        """Seed the generators of all devices, and tell loggers the update's own number."""
         self._place = self._place + 1 if trainer.global_step == self._update else 0
         self._update = trainer.global_step
+        trainer.fit_loop.epoch_loop._batches_that_stepped = self._update  # Lightning's is short by one after two stops
         entropy = [self._seed, trainer.global_rank, self._update, self._place]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))

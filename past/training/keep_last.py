@@ -58,6 +58,8 @@ class KeepLast(Callback):
         self._noted = int(trainer.strategy.reduce(asked, reduce_op="max"))
         due = trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps
         if self._noted or due or trainer.is_last_batch:
+            for logger in trainer.loggers:  # what a resumed run will not train, and so not log, again
+                logger.save()
             trainer.save_checkpoint(self._path, weights_only=False)
         if self._noted:
             trainer.should_stop = True

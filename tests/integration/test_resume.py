@@ -62,6 +62,14 @@ def test_a_stopped_run_is_the_run(tissue: Path, tmp_path: Path, whole: Path, acc
     assert_the_same(tmp_path / "tiny" / "run", whole / f"{accumulate}")
 
 
+def test_a_run_that_is_stopped_twice_is_the_run(tissue: Path, tmp_path: Path, whole: Path) -> None:
+    train_tiny(tissue, tmp_path, "run", EVERY, INTERRUPT, "+callbacks.crash.step=4")  # ends with the epoch
+    with pytest.raises(Stopped):
+        train_tiny(tissue, tmp_path, "run", EVERY, CRASH, "+callbacks.crash.step=6")
+    train_tiny(tissue, tmp_path, "run", EVERY)
+    assert_the_same(tmp_path / "tiny" / "run", whole / "1")
+
+
 def test_a_run_goes_on_when_max_steps_is_raised(tissue: Path, tmp_path: Path) -> None:
     # a flat rate: the schedule's end is max_steps, and another end is another training
     flat = ("model.optim.warmup=0", "model.optim.min_lr=5.0e-4")

@@ -11,6 +11,7 @@ from tiny_past import planted_data, tiny_module, tiny_trainer
 
 from past.training.checkpoint_io import read_checkpoint
 from past.training.keep_last import KeepLast
+from past.training.metrics_csv import MetricsCSV
 from past.training.past_module import PASTModule
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -37,12 +38,14 @@ class Broken(pl.Callback):
         raise RuntimeError("broken on purpose")
 
 
-def fit(root: Path, run: str, *callbacks: pl.Callback, every: int = 500, resume: Path | None = None) -> PASTModule:
+def fit(
+    root: Path, run: str, *callbacks: pl.Callback, every: int = 500, resume: Path | None = None, **options: Any
+) -> PASTModule:
     """Two epochs of 4 updates."""
     data, module = planted_data(root / "set"), tiny_module()
     if resume is None:
         module.fit_parts(data.sample())
-    trainer = tiny_trainer(root, callbacks=[KeepLast(str(root / run), every), *callbacks])
+    trainer = tiny_trainer(root, callbacks=[KeepLast(str(root / run), every), *callbacks], **options)
     trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     return module
 
@@ -95,15 +98,19 @@ def test_a_launcher_that_listens_is_told_once_all_is_saved(tmp_path: Path) -> No
 
 def test_it_is_saved_every_so_many_updates_and_at_the_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
+    rows: list[int] = []
     save = pl.Trainer.save_checkpoint
+    logger = MetricsCSV(str(tmp_path))
 
     def spy(trainer: pl.Trainer, path: Path, **options: Any) -> None:
         steps.append(trainer.global_step)
+        rows.append(len((tmp_path / "metrics.csv").read_text().splitlines()) - 1)
         save(trainer, path, **options)
 
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", spy)
-    fit(tmp_path, "run", every=3)
+    fit(tmp_path, "run", every=3, logger=logger, log_every_n_steps=1)
     assert steps == [3, 4, 6, 8]
+    assert rows == [2, 3, 5, 7]  # what is logged by then is on disk: the update in hand is logged when it is over
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
