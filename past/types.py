@@ -224,3 +224,18 @@ class SlideBatch:
     def pin_memory(self) -> SlideBatch:
         """Return the batch with its tensors in pinned memory (called by the loader)."""
         return self._apply("pin_memory")
+
+
+@dataclass(frozen=True)
+class SlideStart:
+    """What the training slides are like, for the parts of STPath that are fitted and not learned.
+
+    Attributes:
+        feature_mean: (F,) of the image features.
+        feature_std: (F,) their standard deviation.
+        expression: (tokens,) mean log1p expression; 0 of the reserved tokens.
+    """
+
+    feature_mean: torch.Tensor
+    feature_std: torch.Tensor
+    expression: torch.Tensor

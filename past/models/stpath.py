@@ -12,6 +12,7 @@ from past.models.attention import PackedSlides, distance_attention
 from past.models.dropout import Dropout
 from past.models.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.models.layers import Part
+from past.models.standardise import Standardise
 from past.types import SlideBatch
 
 ROWS = 4096  # spots at a time through layers that see one spot alone, where no gradient is wanted
@@ -82,6 +83,7 @@ class STPath(Part):
         attention_dropout: of attention weights.
         technologies: technology tokens.
         organs: organ tokens.
+        standardise: bring image features to one scale first, the training data's (`features_norm.fit`).
 
     Attributes:
         chunk: query spots at a time in attention; None chooses.
@@ -102,8 +104,10 @@ class STPath(Part):
         attention_dropout: float = 0.1,
         technologies: int = 5,
         organs: int = 25,
+        standardise: bool = False,
     ) -> None:
         super().__init__()
+        self.features_norm = Standardise(features) if standardise else None
         self.image = nn.Linear(features, dim)
         self.expression = ExpressionEmbedding(tokens, dim)
         self.technology = nn.Embedding(technologies, dim)
@@ -122,8 +126,12 @@ class STPath(Part):
 
     def tokens(self, batch: SlideBatch) -> torch.Tensor:
         """Return the input tokens (S, dim)."""
-        x = _by_rows(lambda rows: self.image(rows.to(self.image.weight.dtype)), batch.features)
+        x = _by_rows(self._image, batch.features)
         return x + self.expression(batch.expression) + self.technology(batch.technology) + self.organ(batch.organ)
+
+    def _image(self, features: torch.Tensor) -> torch.Tensor:
+        plain = features.to(self.image.weight.dtype)
+        return self.image(plain if self.features_norm is None else self.features_norm(plain))
 
     def forward(self, batch: SlideBatch) -> torch.Tensor:
         """Return hidden states (S, dim); `head(hidden, genes)` turns them into log1p expression of the asked genes."""

@@ -10,33 +10,44 @@ from torch.optim.lr_scheduler import LambdaLR
 from past.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class Optim:
-    """Settings of the optimiser and its schedule.
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A learning rate over the updates: linear rise, then cosine.
 
     Attributes:
         lr: peak learning rate.
-        image_encoder_factor: the image encoder's learning rate as a factor of every other's, at every update.
-        min_lr: learning rate at the end of the cosine, before that factor.
-        warmup: share of all updates in which the rate rises linearly from 0 (published: 1 epoch of 20).
-        weight_decay: of matrices; biases, norms and scalars have none unless `decay_all`.
-        betas: AdamW's moments.
-        decay_all: decay every parameter, as published.
+        min_lr: learning rate at the end of the cosine; `lr` itself: none.
+        warmup: share of all updates in which the rate rises linearly from 0 (PAST as published: 1 epoch of 20).
     """
 
     lr: float = 5e-4
-    image_encoder_factor: float = 0.1
     min_lr: float = 1e-6
     warmup: float = 0.05
-    weight_decay: float = 2e-2
-    betas: tuple[float, float] = (0.9, 0.95)
-    decay_all: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"model.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
         if self.min_lr > self.lr:
             raise ConfigError(f"model.optim.min_lr={self.min_lr} is above model.optim.lr={self.lr}: lower it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optim(Rate):
+    """Settings of AdamW and its schedule; the rates are those before the image encoder's factor.
+
+    Attributes:
+        image_encoder_factor: the image encoder's learning rate as a factor of every other's, at every update.
+        weight_decay: of matrices; biases, norms and scalars have none unless `decay_all`.
+        betas: AdamW's moments.
+        decay_all: decay every parameter, as published.
+        fused: update all parameters in one kernel.
+    """
+
+    image_encoder_factor: float = 0.1
+    weight_decay: float = 2e-2
+    betas: tuple[float, float] = (0.9, 0.95)
+    decay_all: bool = False
+    fused: bool = True
 
 
 def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:
@@ -64,7 +75,7 @@ def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:
     return [{"name": name, **group} for name, group in groups.items()]
 
 
-def warmup_cosine(update: int, total: int, optim: Optim) -> float:
+def warmup_cosine(update: int, total: int, optim: Rate) -> float:
     """Return the factor on every group's own peak rate at `update` of `total`: linear rise, then cosine to min_lr."""
     warmup = round(optim.warmup * total)
     if update < warmup:
@@ -75,7 +86,7 @@ def warmup_cosine(update: int, total: int, optim: Optim) -> float:
 
 
 def adamw(model: nn.Module, optim: Optim, updates: int) -> tuple[torch.optim.AdamW, LambdaLR]:
-    """Build the (fused) optimiser and its per-update schedule over `updates`."""
+    """Build the optimiser and its per-update schedule over `updates`."""
     groups = parameter_groups(model, optim)
-    optimizer = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=True)
+    optimizer = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=optim.fused)
     return optimizer, LambdaLR(optimizer, lambda update: warmup_cosine(update, updates, optim))

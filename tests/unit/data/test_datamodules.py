@@ -100,7 +100,7 @@ def test_every_cell_is_trained_or_validated_on_and_it_says_so(
     with caplog.at_level(logging.INFO):
         fit(model, data, tmp_path, max_epochs=1)
     assert "train on 21 cells of 2 patients, validate on 7 of 1" in caplog.text
-    assert "6 batches of 3 to 4 cells on each of 1 ranks, every cell once" in caplog.text
+    assert "6 batches of 3 to 4 cells on each of 1 ranks, every one once" in caplog.text
     assert sorted(sum(model.trained, [])) == sorted(keys_of(data.split.train))  # noqa: RUF017
     assert model.validated == keys_of(data.split.val)
     assert data.batches_per_epoch == 6
