@@ -16,11 +16,15 @@ from omegaconf import DictConfig
 import past_pathology
 from past import config as door
 from past.checkpoints.saved import load_model
+from past.data.slides import SlideSet
 from past.data.tokens import Tokenizer
 from past.errors import PastError
 from past.evaluation.hest_bench import HestBench
+from past.evaluation.masked_slides import MaskedSlides, slides_to_judge
+from past.inference.expression import load_stpath
 from past.report.hest_page import write_hest_report
 from past.report.screen import show
+from past.report.slides_page import write_maps
 from past.runs import Run, newest_run
 
 past_pathology.require_ours()
@@ -42,7 +46,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
         presets = config["encoders"] or ({encoder: config["encoder"]} if encoder else {})
         results = judge_encoders(config, task, presets, about)
     else:
-        results = judge_run(config, task, about)
+        results = (judge_slides if isinstance(task, MaskedSlides) else judge_run)(config, task, about)
     print(f"results in {results}")
     return results
 
@@ -63,21 +67,47 @@ def judge_encoders(
 
 
 def judge_run(config: dict[str, Any], task: Any, about: Mapping[str, object]) -> Path:
-    """Run a task on a trained model and its own data."""
-    root, name = config["output_root"], config["name"]
-    run = Run(root, name, config["run_id"]) if config["run_id"] else newest_run(root, name)
-    checkpoint = Path(config["ckpt"]) if "/" in config["ckpt"] else run.checkpoints / f"{config['ckpt']}.ckpt"
+    """Run a task on a trained PAST and its own data."""
+    run, checkpoint = trained(config)
     results = Path(config["results_dir"] or run.results)
-    pl.seed_everything(config["seed"], workers=True, verbose=False)
-
     saved = load_model(checkpoint)
-    trained = door.load(run.config)
-    chosen = {key: value for key, value in config["data"].items() if value is not None}
-    data = door.build(trained["data"] | chosen, "data", seed=trained["seed"])
+    data = data_of(config, run)
     data.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
     data.setup("validate")
     show(task(saved.model, data, results, {"checkpoint": str(checkpoint), **about}))
     return results
+
+
+def judge_slides(config: dict[str, Any], task: MaskedSlides, about: Mapping[str, object]) -> Path:
+    """Run STPath on slides: a training's on its own, or imported weights (`ckpt=FOLDER`) on those of `data`."""
+    imported = Path(config["ckpt"])
+    if "/" in config["ckpt"] and imported.is_dir():
+        run, checkpoint = Run(config["output_root"], task.name, imported.resolve().name), imported
+        where = config["data"]
+        train, slides = slides_to_judge(where["root"], where["val"], where["train"], config["seed"])
+    else:
+        run, checkpoint = trained(config)
+        data = data_of(config, run)
+        train, slides = (SlideSet(side, data.open_shard) for side in data.split)
+    results = Path(config["results_dir"] or run.results)
+    show(task(load_stpath(checkpoint), train, slides, results, {"checkpoint": str(checkpoint), **about}))
+    write_maps(results, task.name)
+    return results
+
+
+def trained(config: dict[str, Any]) -> tuple[Run, Path]:
+    """Return the run whose model is judged, and the model's checkpoint."""
+    root, name = config["output_root"], config["name"]
+    run = Run(root, name, config["run_id"]) if config["run_id"] else newest_run(root, name)
+    return run, Path(config["ckpt"]) if "/" in config["ckpt"] else run.checkpoints / f"{config['ckpt']}.ckpt"
+
+
+def data_of(config: dict[str, Any], run: Run) -> Any:
+    """Build the run's data, with what `data` names otherwise."""
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    own = door.load(run.config)
+    chosen = {key: value for key, value in config["data"].items() if value is not None}
+    return door.build(own["data"] | chosen, "data", seed=own["seed"])
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

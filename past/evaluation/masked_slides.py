@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from past.data.slides import SlideSet
+from past.data.splits import split_patients
 from past.errors import ConfigError, DataError
 from past.evaluation.paired import compare, count_wins
 from past.evaluation.slide_baselines import Baselines
@@ -75,14 +76,15 @@ class MaskedSlides:
         for ratio in self.mask_ratios:
             found = [predict(slide, ratio) for slide in slides]
             scored = [slide.spots() for slide in found]
-            parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in (*scored, pooled(scored))]
+            scored += [pooled(scored)] if len(scored) > 1 else []
+            parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in scored]
             for scores in parts:
                 rows += [{"mask_ratio": ratio, **one.row} for one in scores]
                 tables += [by_gene(one).assign(mask_ratio=ratio) for one in scores]
                 paired += [{"mask_ratio": ratio, **row} for row in _beside_others(scores)]
             spots += [
                 spot_table(slide, genes, scores[0].clusters).assign(mask_ratio=ratio)
-                for slide, scores in zip(found, parts[:-1], strict=True)
+                for slide, scores in zip(found, parts, strict=False)
             ]
         for kind, frames in (("genes", tables), ("spots", spots)):
             with atomic_file(results / f"{self.name}_{kind}.parquet") as file:
@@ -106,6 +108,29 @@ class MaskedSlides:
         return [gene for gene in most_variable(train) if gene in model.genes][: max(self.tops)]
 
 
+def slides_to_judge(
+    root: str | None, val: Sequence[str] | None, train: Sequence[str] | None, seed: int
+) -> tuple[SlideSet | None, SlideSet]:
+    """Return slides for weights that come without a training's data: those to fit baselines on, and those to judge.
+
+    Args:
+        root: directory of the slides.
+        val: patients or sections to judge; None: all, and there are none to fit on.
+        train: patients or sections to fit on; None: all others.
+        seed: as in `split_patients`.
+
+    Raises:
+        ConfigError: no directory.
+    """
+    if root is None:
+        raise ConfigError("data.root is not given, and imported weights carry no data: add data.root=SLIDES")
+    slides = SlideSet.open(root)
+    if val is None:
+        return None, slides
+    split = split_patients(slides.index, val, train, seed)
+    return SlideSet(split.train), SlideSet(split.val)
+
+
 def _beside_others(scores: Sequence[SlideScores]) -> list[dict[str, object]]:
     """Return for every other way on how many genes the model leads and trails, over the same resampled spots."""
     ours, *others = [one.genes for one in scores]
@@ -114,9 +139,12 @@ def _beside_others(scores: Sequence[SlideScores]) -> list[dict[str, object]]:
 
 def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
     """Return what fits a terminal: each section and all spots, mean r over the `top` most variable genes."""
-    return [
-        {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
-        | {f"r@{top}": row[f"pearson@{top}"], "low": row[f"pearson@{top}/low"], "high": row[f"pearson@{top}/high"]}
-        | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
-        for row in rows
-    ]
+    shown: list[Row] = []
+    for row in rows:
+        low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
+        shown.append(
+            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
+            | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f} … {high:.3f}"}
+            | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
+        )
+    return shown

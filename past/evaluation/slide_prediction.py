@@ -17,7 +17,7 @@ from past.inference.expression import Predictor
 from past.stpath_vocabularies import technology_or_padding
 from past.types import SlideRecord
 
-OURS, ALONE = "STPath", "STPath, nothing measured"
+OURS, ALONE = "STPath", "STPath zero-shot"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from past.files import write_atomically
+from past.report.blocks import Block, as_table, digits, page, picture
 from past.report.hest_plots import extreme_genes, gene_strips, only, section_maps, task_bars
-from past.report.html import Block, page, picture
 
 SUMMARY = "hest_bench.json"
 PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard was made with
@@ -53,11 +53,9 @@ def _scores(rows: pd.DataFrame, images: str) -> Block:
         "Pearson r of log1p counts over the pooled test spots of a fold: mean over genes, then folds, "
         "with a 95 % interval over resampled test spots. Genes that are constant in a fold are left out of it."
     )
-    shown = rows.assign(
-        r=[_with_interval(row) for row in rows.to_dict("records")], std=rows["pearson_std"].map(_digits)
-    )
+    shown = rows.assign(r=[_with_interval(row) for row in rows.to_dict("records")], std=rows["pearson_std"].map(digits))
     columns = ["task", "encoder", "folds", "r", "std", "share_above_0.2", "share_above_0.4"]
-    return Block(f"Scores, tiles {images}", text, table=_table(shown.filter(columns)))
+    return Block(f"Scores, tiles {images}", text, table=as_table(shown.filter(columns)))
 
 
 def _leaderboard(rows: pd.DataFrame, protocol: str) -> Block:
@@ -71,13 +69,13 @@ def _leaderboard(rows: pd.DataFrame, protocol: str) -> Block:
     tasks = [*tasks, "mean"]
     lines: list[dict[str, Any]] = []
     for encoder, values in ours.iterrows():
-        lines.append({"encoder": f"{encoder} (here)", **values.map(_digits)})
+        lines.append({"encoder": f"{encoder} (here)", **values.map(digits)})
         known = only(published, preset=encoder)
         if len(known):
             lines.append({"encoder": f"{encoder}: here − published", **(values - known.iloc[0][tasks]).map(_signed)})
     lines += published.filter(["encoder", *tasks]).to_dict("records")
     text = "HEST-Bench, README of 03.04.26, over the tasks that ran here; Pearson r."
-    return Block("Beside the published leaderboard", text, table=_table(pd.DataFrame(lines)))
+    return Block("Beside the published leaderboard", text, table=as_table(pd.DataFrame(lines)))
 
 
 def _paired(pairs: list[dict[str, Any]]) -> list[Block]:
@@ -87,7 +85,7 @@ def _paired(pairs: list[dict[str, Any]]) -> list[Block]:
         "Genes on which the first encoder leads (wins) and trails (losses), and those whose 95 % interval of the "
         "difference, over the same resampled spots, leaves out 0 (certain)."
     )
-    return [Block("Two by two", text, table=_table(pd.DataFrame(pairs)))]
+    return [Block("Two by two", text, table=as_table(pd.DataFrame(pairs)))]
 
 
 def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
@@ -114,9 +112,9 @@ def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
     constant = rows.query("nan_genes != '' and task != @AVERAGE")
     if len(constant):
         shown = constant.filter(["task", "encoder", "nan_genes", "pearson_mean", "pearson_mean_without_nan"])
-        blocks.append(Block("Constant genes", "Their r is not defined.", table=_table(shown)))
+        blocks.append(Block("Constant genes", "Their r is not defined.", table=as_table(shown)))
     if content["failures"]:
-        blocks.append(Block("What did not run", table=_table(pd.DataFrame(content["failures"]))))
+        blocks.append(Block("What did not run", table=as_table(pd.DataFrame(content["failures"]))))
     leaks = [
         {
             "encoder": encoder,
@@ -127,26 +125,18 @@ def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
         for fold, names in folds.items()
     ]
     text = "Test patients, or their siblings under other study titles, that an encoder's training data held."
-    return [*blocks, Block("Test patients seen in training", text, table=_table(pd.DataFrame(leaks)))]
+    return [*blocks, Block("Test patients seen in training", text, table=as_table(pd.DataFrame(leaks)))]
 
 
 def _versions(content: dict[str, Any]) -> Block:
     moved = {key: content[key] for key in ("protocol", "resamples", "seed")} | content.get("versions", {})
     table = pd.DataFrame({"what": list(moved), "value": [str(value) for value in moved.values()]})
-    return Block("What moves the numbers", table=_table(table))
+    return Block("What moves the numbers", table=as_table(table))
 
 
 def _with_interval(row: dict[Any, Any]) -> str:
-    return f"{_digits(row['pearson_mean_without_nan'])} [{_digits(row['low'])}, {_digits(row['high'])}]"
-
-
-def _digits(value: Any) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:.4f}"
+    return f"{digits(row['pearson_mean_without_nan'])} [{digits(row['low'])}, {digits(row['high'])}]"
 
 
 def _signed(value: Any) -> str:
     return "–" if pd.isna(value) else f"{value:+.4f}"
-
-
-def _table(frame: pd.DataFrame) -> str:
-    return frame.to_html(index=False, border=0, na_rep="–", float_format="{:.4f}".format)

@@ -5,6 +5,7 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from past.report.plots import ACCENT, INK, QUIET, plt
@@ -100,12 +101,43 @@ def section_maps(sections: Sequence[tuple[str, pd.DataFrame, tuple[str, str]]]) 
             for axis, kind in zip(row[2 * i : 2 * i + 2], ("truth", "predicted"), strict=True):
                 values, size = spots[f"{kind}:{gene}"], min(40.0, 12_000 / len(spots))
                 axis.scatter(spots["x"], spots["y"], size, values, cmap="viridis", lw=0, clip_on=False)
-                axis.set_aspect("equal")
-                axis.invert_yaxis()
-                axis.set_xticks([])
-                axis.set_yticks([])
-                axis.spines[:].set_visible(False)
+                _as_map(axis)
                 note = f"{word}: {gene}, r = {correlation(spots, gene):.2f}" if kind == "truth" else kind
                 axis.set_title(note, fontsize=8, color=INK, loc="left")
         row[0].set_ylabel(title, fontsize=8)
     return figure
+
+
+def cluster_maps(sections: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
+    """Draw the clusters of truth beside those of the prediction, a pair a section, two sections a row.
+
+    A predicted cluster has the colour of the true one that it shares most spots with; spots without a cluster are
+    left out.
+
+    Args:
+        sections: (title, its spots with columns x, y, `truth cluster` and `predicted cluster`).
+    """
+    rows = -(-len(sections) // 2)
+    figure, axes = plt.subplots(rows, 4, figsize=(9, 2.3 * rows), squeeze=False)
+    pairs = axes.reshape(-1, 2)
+    for pair, (title, spots) in zip(pairs, sections, strict=False):
+        true, found = (spots[f"{kind} cluster"].to_numpy() for kind in ("truth", "predicted"))
+        alike = np.array([np.bincount(true[found == one]).argmax() for one in range(found.max() + 1)])
+        clusters = {"truth": true, "predicted": alike[found] if len(alike) else found}
+        for axis, (kind, numbers) in zip(pair, clusters.items(), strict=True):
+            known, size = spots[f"{kind} cluster"] >= 0, min(40.0, 12_000 / len(spots))
+            colours = np.array(COLOURS)[numbers[known] % len(COLOURS)]
+            axis.scatter(spots["x"][known], spots["y"][known], size, colours, lw=0, clip_on=False)
+            axis.set_title(f"{title}, {kind}", fontsize=8, color=INK, loc="left")
+    for axis in axes.ravel():
+        _as_map(axis)
+    return figure
+
+
+def _as_map(axis: Axes) -> None:
+    """Make an axis a map: y downwards as in the image, both axes of one scale, no frame."""
+    axis.set_aspect("equal")
+    axis.invert_yaxis()
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)

@@ -1,40 +1,15 @@
 """`report.html` of a run: one file, readable without a network."""
 
-import base64
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 import pandas as pd
-from matplotlib.figure import Figure
 
 from past.errors import DataError
 from past.files import write_atomically
-from past.report.plots import png, read_rows, recall_bars, retrieval_examples, training_curves
+from past.report.blocks import Block, page, picture
+from past.report.plots import read_rows, recall_bars, retrieval_examples, training_curves
+from past.report.slides_page import slide_blocks
 from past.runs import Run
-
-
-@dataclass(frozen=True)
-class Block:
-    """A titled part of the page: any of a sentence, a table (HTML), a PNG (base64), a listing."""
-
-    title: str
-    text: str = ""
-    table: str = ""
-    image: str = ""
-    code: str = ""
-
-
-def picture(figure: Figure) -> str:
-    """Return a figure as base64 PNG."""
-    return base64.b64encode(png(figure)).decode()
-
-
-def page(title: str, subtitle: str, sections: list[Block]) -> str:
-    """Fill the template."""
-    template = files("past.report").joinpath("template.html").read_text()
-    return jinja2.Template(template, autoescape=True).render(title=title, subtitle=subtitle, sections=sections)
 
 
 def write_report(directory: Path) -> Path:
@@ -44,7 +19,7 @@ def write_report(directory: Path) -> Path:
         DataError: nothing to report there.
     """
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
-    blocks = [*_training(run.directory / "metrics.csv"), *_retrieval(run.results)]
+    blocks = [*_training(run.directory / "metrics.csv"), *_retrieval(run.results), *slide_blocks(run.results)]
     if not blocks:
         raise DataError(f"{directory}: no metrics.csv and no results there; give the directory of a run")
     if run.config.is_file():

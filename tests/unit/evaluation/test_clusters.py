@@ -3,7 +3,6 @@ import pytest
 
 from past.evaluation.clusters import agreement, cluster
 
-
 pytestmark = pytest.mark.slow  # scanpy's neighbours are compiled
 
 

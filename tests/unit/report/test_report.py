@@ -15,7 +15,8 @@ from PIL import Image
 from rich.console import Console
 
 from past.errors import DataError
-from past.report.html import Block, page, write_report
+from past.report.blocks import Block, page
+from past.report.html import write_report
 from past.report.plots import png, recall_bars, training_curves
 from past.report.screen import show
 

@@ -1,0 +1,103 @@
+"""STPath judged on slides: `evaluate.py task=zero_shot | imputation`, its maps, and the page."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from slide_shards import GENES, WIDTH, write_slides
+from tiny_training import composed
+
+import evaluate as entry
+from past.checkpoints.saved import Saved, save_model
+from past.errors import CheckpointError, PastError
+from past.models.stpath import STPath
+from past.report.html import write_report
+from past.stpath_vocabularies import GeneVocabulary
+
+pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
+SMALL = ("task.tops=[4,8]", "task.resamples=10")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Slides in `slides`, imported weights in `weights`."""
+    folder = tmp_path_factory.mktemp("judged")
+    write_slides(folder / "slides")
+    torch.manual_seed(0)
+    model = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
+    save_model(folder / "weights", Saved(model, GeneVocabulary({gene: gene for gene in GENES}).state()))
+    return folder
+
+
+def evaluate(folder: Path, task: str, *overrides: str) -> Path:
+    words = (f"task={task}", f"output_root={folder / 'runs'}", f"ckpt={folder / 'weights'}", *overrides)
+    return entry.evaluate(composed("evaluate", *words))
+
+
+def test_imported_weights_are_judged_and_the_page_shows_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = folder / "runs" / "mine" / "one" / "results"
+    for task in ("zero_shot", "imputation"):
+        words = (f"data.root={folder / 'slides'}", "data.val=[B,C1]", f"results_dir={results}", *SMALL)
+        assert evaluate(folder, task, *words) == results
+    assert "STPath zero-shot" in capsys.readouterr().out
+    content = json.loads((results / "imputation.json").read_text())
+    assert content["checkpoint"] == str(folder / "weights")
+    assert set(content["versions"]) == set(entry.MOVES_NUMBERS)
+    assert {(row["mask_ratio"], row["name"]) for row in content["rows"]} == {
+        (ratio, name) for ratio in (0.95, 0.9, 0.8) for name in ("B1", "C1", "all")
+    }
+    maps = sorted(path.name for path in results.glob("*.png"))
+    assert maps == ["imputation_0.8.png", "imputation_0.9.png", "imputation_0.95.png", "zero_shot_1.png"]
+    assert min(Image.open(results / "zero_shot_1.png").size) > 300
+    page = write_report(results.parent).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles[:5] == [
+        "Zero-shot",
+        "Zero-shot, by section",
+        "Zero-shot, best and worst gene of each section",
+        "Zero-shot, clusters",
+        "Zero-shot: two by two",
+    ]
+    assert titles[5:9] == [
+        "Imputation",
+        *(f"Imputation, by section, {share} masked" for share in ("95%", "90%", "80%")),
+    ]
+    row = next(row for row in content["rows"] if row["by"].startswith("ridge"))
+    assert f"<td>{row['pearson@4']:.4f} [{row['pearson@4/low']:.4f}, {row['pearson@4/high']:.4f}]</td>" in page
+
+
+def test_all_slides_are_judged_on_given_genes(folder: Path) -> None:
+    (folder / "genes.txt").write_text("G1\nG0\n")
+    results = evaluate(folder, "zero_shot", f"data.root={folder / 'slides'}", f"task.genes={folder / 'genes.txt'}")
+    assert results == folder / "runs" / "zero_shot" / "weights" / "results"
+    rows = json.loads((results / "zero_shot.json").read_text())["rows"]
+    assert [row["name"] for row in rows] == ["A1", "A2", "B1", "C1", "all"]
+    assert {row["by"] for row in rows} == {"STPath"}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "data.root is not given, and imported weights carry no data"),
+        (["data.root=nowhere"], "nowhere"),
+        (["data.root=SLIDES"], "no training slides to choose genes on"),
+        (["data.root=SLIDES", "data.val=[Z9]"], "Z9"),
+        (["data.root=SLIDES", "data.val=[B1]", "task.mask_ratios=[0]"], "use 0 < ratio ≤ 1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_one_sentence(folder: Path, words: list[str], named: str) -> None:
+    with pytest.raises(PastError, match=named) as refusal:
+        evaluate(folder, "imputation", *(word.replace("SLIDES", str(folder / "slides")) for word in words))
+    assert "\n" not in str(refusal.value)
+
+
+def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
+    from past.models.colour import ColourGrid
+
+    save_model(tmp_path / "other", Saved(ColourGrid()))
+    with pytest.raises(CheckpointError, match="holds a ColourGrid, not STPath"):
+        evaluate(folder, "zero_shot", f"ckpt={tmp_path / 'other'}", f"data.root={folder / 'slides'}")
