@@ -20,7 +20,7 @@ from past.data.slides import SlideSet
 from past.data.tokens import Tokenizer
 from past.errors import PastError
 from past.evaluation.hest_bench import HestBench
-from past.evaluation.masked_slides import MaskedSlides, slides_to_judge
+from past.evaluation.slide_task import SlideTask, slides_to_judge
 from past.inference.expression import load_stpath
 from past.report.hest_page import write_hest_report
 from past.report.screen import show
@@ -46,7 +46,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
         presets = config["encoders"] or ({encoder: config["encoder"]} if encoder else {})
         results = judge_encoders(config, task, presets, about)
     else:
-        results = (judge_slides if isinstance(task, MaskedSlides) else judge_run)(config, task, about)
+        results = (judge_slides if isinstance(task, SlideTask) else judge_run)(config, task, about)
     print(f"results in {results}")
     return results
 
@@ -78,7 +78,7 @@ def judge_run(config: dict[str, Any], task: Any, about: Mapping[str, object]) ->
     return results
 
 
-def judge_slides(config: dict[str, Any], task: MaskedSlides, about: Mapping[str, object]) -> Path:
+def judge_slides(config: dict[str, Any], task: SlideTask, about: Mapping[str, object]) -> Path:
     """Run STPath on slides: a training's on its own, or imported weights (`ckpt=FOLDER`) on those of `data`."""
     imported = Path(config["ckpt"])
     if "/" in config["ckpt"] and imported.is_dir():

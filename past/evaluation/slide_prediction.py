@@ -8,7 +8,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy.sparse import csr_matrix
 
-from past.data.slides import SlideSet, raw_counts
+from past.data.slides import raw_counts
 from past.errors import DataError
 from past.evaluation.slide_baselines import Baselines, nearest_measured
 from past.evaluation.slide_scores import ScoredSpots
@@ -21,7 +21,7 @@ OURS, ALONE = "STPath", "STPath zero-shot"
 
 
 @dataclass(frozen=True)
-class MaskedSlide:
+class PredictedSlide:
     """A slide predicted at one mask ratio.
 
     Attributes:
@@ -63,7 +63,7 @@ class SlidePredictor:
     neighbours: int
     seed: int
 
-    def __call__(self, slide: SlideRecord, mask_ratio: float) -> MaskedSlide:
+    def __call__(self, slide: SlideRecord, mask_ratio: float) -> PredictedSlide:
         """Predict every spot of `slide` from the share 1 − `mask_ratio` of them; below 1 at least one spot is told.
 
         Raises:
@@ -84,7 +84,7 @@ class SlidePredictor:
             near = nearest_measured(slide.coords, rows, truth[rows], self.neighbours)
             predicted[f"nearest {self.neighbours} measured"] = near
         predicted |= self.baselines.predict(slide.features) if self.baselines else {}
-        return MaskedSlide(slide, np.sort(order[told:]), truth, predicted)
+        return PredictedSlide(slide, np.sort(order[told:]), truth, predicted)
 
     def _ask(self, slide: SlideRecord, counts: csr_matrix, rows: np.ndarray) -> np.ndarray:
         """Return the model's (S, g) prediction in context of the spots `rows`."""
@@ -104,7 +104,7 @@ class SlidePredictor:
 
 
 def spot_table(
-    found: MaskedSlide, genes: Sequence[str], clusters: tuple[np.ndarray | None, np.ndarray | None]
+    found: PredictedSlide, genes: Sequence[str], clusters: tuple[np.ndarray | None, np.ndarray | None]
 ) -> pd.DataFrame:
     """Return a row a spot: its place, its genes and cluster, measured and by the model; NaN, -1 where it was told.
 
@@ -124,16 +124,3 @@ def spot_table(
         columns[f"{kind} cluster"] = regions
         columns |= {f"{kind}:{gene}": values[:, i].astype(np.float32) for i, gene in enumerate(genes)}
     return pd.DataFrame(columns)
-
-
-def most_variable(slides: SlideSet, detected: float = 0.1) -> list[str]:
-    """Return the genes by falling variance of log1p counts over all spots, those found in under a tenth last."""
-    moments = np.zeros((3, len(slides.index.genes)))
-    spots = 0
-    for slide in slides:
-        logged = np.log1p(slide.counts.astype(np.float64))
-        spots += len(slide)
-        moments += [np.bincount(slide.genes, logged**power, moments.shape[1]) for power in range(3)]
-    found, mean, square = moments / spots
-    order = np.lexsort((mean**2 - square, found < detected))
-    return [slides.index.genes[i] for i in order if found[i] > 0]

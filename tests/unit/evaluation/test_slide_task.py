@@ -12,9 +12,9 @@ from slide_shards import GENES, TOLD, WIDTH, write_slides
 from past.checkpoints.saved import Saved
 from past.data.slides import SlideSet
 from past.errors import ConfigError, DataError
-from past.evaluation.masked_slides import MaskedSlides
 from past.evaluation.slide_baselines import Baselines, nearest_measured
-from past.evaluation.slide_prediction import SlidePredictor, most_variable
+from past.evaluation.slide_prediction import SlidePredictor
+from past.evaluation.slide_task import SlideTask
 from past.inference.expression import Predictor
 from past.models.stpath import STPath
 from past.stpath_vocabularies import GeneVocabulary
@@ -37,13 +37,6 @@ def model(tmp_path: Path) -> Predictor:
     stpath = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
     (tmp_path / "weights").write_bytes(b"")
     return Predictor(Saved(stpath, GeneVocabulary({g: g for g in GENES}).state()), tmp_path / "weights")
-
-
-def test_genes_are_ranked_by_what_the_given_slides_hold(slides: SlideSet) -> None:
-    assert set(most_variable(slides)[:TOLD]) == set(GENES[:TOLD])
-    counts = np.concatenate([slides.counts(slide).toarray() for slide in part(slides, "A1", "B1")])
-    expected = np.log1p(counts.astype(np.float64)).var(axis=0).argsort()[::-1]
-    assert most_variable(part(slides, "A1", "B1")) == [GENES[i] for i in expected]
 
 
 def test_ridge_is_the_benchmarks_with_the_mean_put_back(slides: SlideSet) -> None:
@@ -84,7 +77,7 @@ def test_lower_mask_ratios_measure_more_of_the_same_spots(slides: SlideSet, mode
 
 @pytest.mark.slow  # scanpy's neighbours are compiled
 def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
-    task = MaskedSlides("zero_shot", [1.0], **SETTINGS)
+    task = SlideTask("zero_shot", [1.0], **SETTINGS)
     shown = task(model, part(slides, "A1", "A2"), part(slides, "B1", "C1"), tmp_path / "results", {"checkpoint": "c"})
     content = json.loads((tmp_path / "results" / "zero_shot.json").read_text())
     rows = pd.DataFrame(content["rows"])
@@ -116,7 +109,7 @@ def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path
 
 @pytest.mark.slow
 def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
-    task = MaskedSlides("imputation", [0.9, 0.5], **SETTINGS)
+    task = SlideTask("imputation", [0.9, 0.5], **SETTINGS)
     task(model, part(slides, "A1"), part(slides, "B1"), tmp_path, {})
     rows = pd.DataFrame(json.loads((tmp_path / "imputation.json").read_text())["rows"])
     assert set(rows["scope"]) == {"section"}  # there is no more to pool
@@ -134,7 +127,7 @@ def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predic
 @pytest.mark.slow
 def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
-    task = MaskedSlides("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
+    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
     task(model, None, part(slides, "B1"), tmp_path, {})
     content = json.loads((tmp_path / "zero_shot.json").read_text())
     assert content["genes"] == ["G9", "G2"]
@@ -148,9 +141,9 @@ def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model:
 def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     for ratios in ([], [0.5, 0.0], [1.2]):
         with pytest.raises(ConfigError, match="shares of the spots; use 0 < ratio ≤ 1"):
-            MaskedSlides("imputation", ratios)
+            SlideTask("imputation", ratios)
     with pytest.raises(ConfigError, match=r"no training slides to choose genes on: give task\.genes=FILE"):
-        MaskedSlides("zero_shot", [1.0])(model, None, slides, tmp_path, {})
+        SlideTask("zero_shot", [1.0])(model, None, slides, tmp_path, {})
     lonely = SlideSet.open(write_slides(tmp_path / "lonely", ("A1",), spots=1))
     with pytest.raises(DataError, match="section A1: 1 spots, of which 1 would be told"):
         SlidePredictor(model, None, GENES, GENES, 4, 0)(lonely.get("A1"), 0.9)

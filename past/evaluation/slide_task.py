@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from past.data.slide_statistics import SlideStatistics
 from past.data.slides import SlideSet
 from past.data.splits import split_patients
 from past.errors import ConfigError, DataError
 from past.evaluation.paired import compare, count_wins
 from past.evaluation.slide_baselines import Baselines
-from past.evaluation.slide_prediction import SlidePredictor, most_variable, spot_table
+from past.evaluation.slide_prediction import SlidePredictor, spot_table
 from past.evaluation.slide_scores import Row, SlideScores, by_gene, pooled, score_spots
 from past.files import atomic_file, write_atomically
 from past.genes import read_genes
 from past.inference.expression import Predictor
 
 
-class MaskedSlides:
+class SlideTask:
     """Predicts slides from a share of their spots' expression, and scores the other spots, the masked ones.
 
     Beside the model stand the training spots' mean and ridge on the same features, where the training slides are at
@@ -105,7 +106,8 @@ class MaskedSlides:
             return genes
         if train is None:
             raise ConfigError("no training slides to choose genes on: give task.genes=FILE, or data.train=[SECTION, …]")
-        return [gene for gene in most_variable(train) if gene in model.genes][: max(self.tops)]
+        ranked = (train.index.genes[i] for i in SlideStatistics.of(train).by_variance())
+        return [gene for gene in ranked if gene in model.genes][: max(self.tops)]
 
 
 def slides_to_judge(
