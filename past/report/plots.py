@@ -25,18 +25,20 @@ def png(figure: Figure, dpi: int = 120) -> bytes:
 
 
 def training_curves(metrics: pd.DataFrame) -> Figure:
-    """Draw the loss beside ln(batch), recall@5 beside chance, and the temperature, over updates.
+    """Draw the loss, beside ln(batch) where it is one of contrast, and what else a model logs, over updates.
 
     Args:
         metrics: the run's `metrics.csv`.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3))
-    panels = (
+    known = (
         ("loss", {"train/loss": ACCENT, "train/ln_batch": QUIET}),
         ("recall@5 within a section", {"val/recall@5/mean": ACCENT, "val/recall@5/chance": QUIET}),
         ("temperature", {"train/temperature": ACCENT}),
+        ("Pearson r of 50 genes, held-out slides", {"val/pearson@50": ACCENT, "val/pearson@50/context": INK}),
     )
-    for axis, (title, columns) in zip(axes, panels, strict=True):
+    panels = [(title, columns) for title, columns in known if any(column in metrics for column in columns)]
+    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3), squeeze=False)
+    for axis, (title, columns) in zip(axes[0], panels, strict=True):
         for column, colour in columns.items():
             if column in metrics:
                 points = metrics[["step", column]].dropna()
@@ -44,8 +46,7 @@ def training_curves(metrics: pd.DataFrame) -> Figure:
         axis.set_title(title, loc="left", color=INK)
         axis.set_xlabel("update")
         axis.spines[["top", "right"]].set_visible(False)
-        if axis.lines:
-            axis.legend(frameon=False, fontsize=8)
+        axis.legend(frameon=False, fontsize=8)
     return figure
 
 

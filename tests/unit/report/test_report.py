@@ -97,6 +97,15 @@ def test_curves_are_the_logged_numbers_beside_chance() -> None:
     assert not plt.fignum_exists(figure.number)  # type: ignore[attr-defined]
 
 
+def test_curves_are_those_of_the_model() -> None:
+    metrics = "step,train/loss,val/pearson@50,val/pearson@50/context\n9,0.9,,\n19,0.8,0.3,0.4\n"
+    figure = training_curves(pd.read_csv(io.StringIO(metrics)))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["loss", "Pearson r of 50 genes, held-out slides"]
+    lines = {line.get_label(): line.get_xydata().tolist() for axis in figure.axes for line in axis.lines}
+    assert lines["val/pearson@50/context"] == [[19, 0.4]]
+    plt.close(figure)
+
+
 @pytest.mark.parametrize(("ceiling", "labels"), [(0.8, ["chance", "cell type known"]), (None, ["chance"])])
 def test_bars_are_the_sections_recalls(ceiling: float | None, labels: list[str]) -> None:
     figure = recall_bars(pd.DataFrame(rows(ceiling=ceiling)), 5)
