@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
 import lightning.pytorch as pl
@@ -19,7 +20,6 @@ from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 from past.training.cluster import cluster_plugins
-from past.training.past_module import PASTModule
 
 past_pathology.require_ours()
 door.register()
@@ -40,13 +40,9 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     pl.seed_everything(config["seed"], workers=True, verbose=False)
 
     data = door.build(config["data"], "data", seed=config["seed"])
-    config["model"]["cell_encoder"]["vocabulary_size"] = data.tokenizer.vocabulary_size
+    config["model"] = door.filled(config["model"], data.fills)
     model = door.build(config["model"], "model")
-    crops = {key: data.index.settings[key] for key in ("mpp", "px")}
-    crops["normalise_stain"] = bool(config["data"].get("normalise_stain"))
-    learned = data.split.train
-    trained_on = {"sections": sorted({shard.section for shard in learned.shards}), "patients": learned.patients}
-    model.carry(config=config, tokenizer=data.tokenizer.state(), crops=crops, trained_on=trained_on)
+    model.carry(config=config, **data.description())
     trainer = door.build(
         config["trainer"],
         "trainer",
@@ -60,10 +56,10 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
     if checkpoint is None and model.has_parts_to_fit:
         model.fit_parts(data.sample())
-    start_from(model, config["init"], data.tokenizer.vocabulary)
+    start_from(model, config["init"], data.numbered)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
-        data.tokenizer.require_same(saved["past"]["tokenizer"], str(checkpoint))
+        data.require_same(saved["past"]["tokenizer"], str(checkpoint))
         load_strictly(model, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
     if trainer.is_global_zero:
         door.save(config, run.config)
@@ -72,18 +68,26 @@ def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
     return trainer
 
 
-def start_from(module: PASTModule, init: Mapping[str, str | None], vocabulary: Sequence[str]) -> None:
-    """Replace parts of the model by those of models that are already trained.
+def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence[str]) -> None:
+    """Replace the model's weights, or parts of it, by those of models that are already trained.
+
+    Args:
+        module: holds the `model`.
+        init: path of each part, None: it starts from nothing; the part "model" is the whole.
+        vocabulary: the data's genes in the order of their tokens.
 
     Raises:
         ConfigError: a part of another width than the model was configured for.
-        CheckpointError: another vocabulary, or no such part.
+        CheckpointError: another vocabulary, no such part, or weights of other shapes.
     """
     for name, path in init.items():
         if path is None:
             continue
-        if name == "cell_encoder":
+        if name in ("cell_encoder", "model"):
             load_model(path).require_vocabulary(vocabulary)
+        if name == "model":
+            load_strictly(module.model, load_part(path).state_dict(), path)
+            continue
         part, own = load_part(path, name), getattr(module.model, name)
         if part.width != own.width:
             raise ConfigError(f"init.{name}={path} has width {part.width}, the model {own.width}: set {name} to match")

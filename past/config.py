@@ -154,6 +154,14 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
     return FrozenEncoder.of(build(node, "encoder"), device)
 
 
+def filled(node: Mapping[str, Any], values: Mapping[str, Any]) -> Node:
+    """Return a node with values put in by their dotted names ("cell_encoder.vocabulary_size")."""
+    whole = OmegaConf.create(dict(node))
+    for name, value in values.items():
+        OmegaConf.update(whole, name, value, force_add=True)
+    return plain(whole)
+
+
 def build_all(nodes: Mapping[str, Any], path: str) -> list[Any]:
     """Build every node of a group such as `callbacks`; one that is null is left out (`callbacks.progress=null`)."""
     return [build(node, f"{path}.{key}") for key, node in nodes.items() if node is not None]
@@ -200,10 +208,15 @@ def save(config: Mapping[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a run's resolved configuration back as plain values."""
-    plain = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    """Read a run's resolved configuration, or a preset, as plain values."""
+    return plain(OmegaConf.load(path))
+
+
+def plain(config: Any) -> Node:
+    """Return a configuration as plain values."""
+    values = OmegaConf.to_container(config)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> None:

@@ -128,7 +128,7 @@ class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
         feed = self._feed(self._training_index(), training=True)
         self._training = TrainingLoader(feed, self._in_flight)
         if feed.rank == 0:
-            train, val, plan = feed.index, self.split.val, feed.plan(0)
+            train, val, plan = *self.split, feed.plan(0)
             sizes = sorted({plan.size(0), -(-plan.samples // plan.batches)})
             what = unit(self.index.settings)
             log.info(

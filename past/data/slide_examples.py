@@ -33,7 +33,7 @@ def read_slide(record: SlideRecord, tokens_of: np.ndarray, tokens: int, variable
     counts.eliminate_zeros()
     expression = csr_matrix((np.log1p(counts.data), counts.indices, counts.indptr), shape=counts.shape)
     return Slide(
-        features=record.features,
+        features=record.features.copy(),  # what lies in the shard's bytes cannot be written to, and torch wants that
         coords=scale_coords(record.coords),
         expression=expression,
         variable=variable_genes(expression, variable),

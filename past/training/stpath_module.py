@@ -71,11 +71,12 @@ class STPathModule(pl.LightningModule):
         self._carried: dict[str, Any] = {}
         self._seen: list[torch.Tensor] = []
 
+    monitor = "val/pearson@50"
+    has_parts_to_fit = True
+
     def carry(self, **values: Mapping[str, Any]) -> None:
         """Put plain values into every checkpoint beside the weights (configuration, vocabulary)."""
         self._carried |= values
-
-    has_parts_to_fit = True
 
     @torch.no_grad()
     def fit_parts(self, start: SlideStart) -> None:

@@ -68,9 +68,10 @@ def test_every_model_builds(file: Path) -> None:
     if "weights" in composition.encoder:
         composition.encoder.weights = None
     config = door.resolve(composition, door.Train)
-    config["model"]["cell_encoder"]["vocabulary_size"] = 64
+    ours = config["model"]["_target_"].endswith("STPathModule")
+    fills = {"tokens": 64, "features": 8} if ours else {"cell_encoder.vocabulary_size": 64}
     with torch.device("meta"):
-        module = door.build(config["model"], "model")
+        module = door.build(door.filled(config["model"], fills), "model")
     assert sum(parameter.numel() for parameter in module.parameters()) > 0
 
 

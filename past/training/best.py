@@ -1,0 +1,51 @@
+"""What "best" means: the metric that the model in training names, highest first."""
+
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+
+class KeepBest(ModelCheckpoint):
+    """Writes `<directory>/best.ckpt` when the monitored metric has risen.
+
+    Args:
+        directory: the run's checkpoints.
+        monitor: a metric that the model logs; None: the model's own, `model.monitor`.
+    """
+
+    def __init__(self, directory: str, monitor: str | None = None) -> None:
+        super().__init__(
+            dirpath=directory,
+            filename="best",
+            monitor=monitor,
+            mode="max",
+            save_top_k=1,
+            enable_version_counter=False,
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Ask the model, before Lightning restores what was best."""
+        self.monitor = self.monitor or _metric(pl_module)
+        super().setup(trainer, pl_module, stage)
+
+
+class StopEarly(EarlyStopping):
+    """Ends a training whose monitored metric has not risen for some validations.
+
+    Args:
+        patience: validations.
+        monitor: as in KeepBest.
+    """
+
+    def __init__(self, patience: int, monitor: str | None = None) -> None:
+        super().__init__(monitor or "", patience=patience, mode="max")
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: Literal["fit"] | Any) -> None:
+        """Ask the model."""
+        self.monitor = self.monitor or _metric(pl_module)
+        super().setup(trainer, pl_module, stage)
+
+
+def _metric(module: pl.LightningModule) -> str:
+    return str(module.monitor)
