@@ -36,7 +36,7 @@ def training_curves(metrics: pd.DataFrame) -> Figure:
         ("temperature", {"train/temperature": ACCENT}),
         ("Pearson r of 50 genes, held-out slides", {"val/pearson@50": ACCENT, "val/pearson@50/context": INK}),
     )
-    panels = [(title, columns) for title, columns in known if any(column in metrics for column in columns)]
+    panels = [panel for panel in known if any(column in metrics for column in panel[1])] or known[:1]
     figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3), squeeze=False)
     for axis, (title, columns) in zip(axes[0], panels, strict=True):
         for column, colour in columns.items():
@@ -46,7 +46,8 @@ def training_curves(metrics: pd.DataFrame) -> Figure:
         axis.set_title(title, loc="left", color=INK)
         axis.set_xlabel("update")
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, fontsize=8)
+        if axis.lines:
+            axis.legend(frameon=False, fontsize=8)
     return figure
 
 
