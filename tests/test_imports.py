@@ -19,6 +19,7 @@ BASE = {
     "vocabularies",
     "distributed",
     "files",
+    "peaks",
     "ranking",
     "runs",
     "slurm",

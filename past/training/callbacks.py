@@ -1,51 +1,12 @@
-"""What goes along with a training: throughput, the gradient's norm, and the seed of each batch's dropout."""
+"""What goes along with a training: the gradient's norm, and the seed of each batch's dropout."""
 
-import time
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-
-from past.distributed import rank_and_world
-
-
-class Throughput(Callback):
-    """Logs `cells_per_second` over all ranks and `wait_share`, the share of time in which a rank waited for data."""
-
-    def __init__(self) -> None:
-        self._restart()
-
-    def _restart(self) -> None:
-        self._cells, self._waited, self._since = 0, 0.0, time.perf_counter()
-        self._ready = self._since
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forget the pause between epochs."""
-        self._restart()
-
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, *_: Any) -> None:
-        """Count the wait for this batch."""
-        self._waited += time.perf_counter() - self._ready
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
-    ) -> None:
-        """Count the batch, and log every `log_every_n_steps` updates."""
-        self._cells += len(batch)
-        self._ready = time.perf_counter()
-        if trainer.fit_loop.epoch_loop._should_accumulate() or trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
-            return
-        seconds = self._ready - self._since
-        world = rank_and_world()[1]
-        pl_module.log("cells_per_second", self._cells * world / seconds, rank_zero_only=True)
-        pl_module.log("wait_share", self._waited / seconds, prog_bar=True, rank_zero_only=True)
-        self._restart()
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forget the time that validation took."""
-        self._restart()
+from torch.distributed.tensor import DTensor
 
 
 class GradientNorm(Callback):
@@ -56,7 +17,8 @@ class GradientNorm(Callback):
     ) -> None:
         """Measure after the gradients are averaged over ranks."""
         gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
-        pl_module.log("grad_norm", torch.nn.utils.get_total_norm(gradients))
+        norm = torch.nn.utils.get_total_norm(gradients)
+        pl_module.log("grad_norm", norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
 
 class SeedBatches(Callback):

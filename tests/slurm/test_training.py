@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 TIMED = ("cells_per_second", "wait_share")
 LAYOUT = ("--nodes=2", "--ntasks-per-node=2", "--gpus-per-node=2", "--cpus-per-task=1")
 ONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1")
-KEPT = ("callbacks.last.every=1", "logger.csv.flush_every=1")
+KEPT = ("callbacks.last.every=1", "+logger.csv.flush_every=1")
 DDP = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=8")
 
 

@@ -35,7 +35,7 @@ class Jobs:
 
     def submit(self, script: str, options: tuple[str, ...], *words: str | Path) -> str:
         """Return the id of a job that runs `slurm/<script>` with these words."""
-        log = f"--output={self.folder}/{Path(script).stem}-%A_%a.out"
+        log = f"--output={self.folder}/{Path(script).stem}-%j.out"
         return self.run("sbatch", "--parsable", log, *options, f"slurm/{script}", *words).strip()
 
     def end_of(self, job: str) -> dict[str, str]:

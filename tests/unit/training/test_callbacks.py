@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 
-from past.training.callbacks import GradientNorm, Throughput
+from past.training.callbacks import GradientNorm
 from past.training.metrics_csv import MetricsCSV
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -30,7 +30,7 @@ def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) 
     data, module, norms = planted_data(tmp_path / "set"), tiny_module(), Norms()
     module.fit_parts(data.sample())
     trainer = tiny_trainer(
-        tmp_path, callbacks=[Throughput(), GradientNorm(), norms], logger=MetricsCSV(str(tmp_path)),
+        tmp_path, callbacks=[GradientNorm(), norms], logger=MetricsCSV(str(tmp_path)),
         log_every_n_steps=1, gradient_clip_val=0.01, accumulate_grad_batches=accumulate,
     )  # fmt: skip
     trainer.fit(module, datamodule=data)
@@ -39,32 +39,3 @@ def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) 
     assert len(norms.found) == 8 // accumulate
     assert logged == pytest.approx(norms.found, rel=1e-4)
     assert min(norms.found) > 0.01  # or the clipping would not show
-    assert len(metrics["cells_per_second"].dropna()) == 8 // accumulate
-    assert (metrics["cells_per_second"].dropna() > 0).all()
-    assert metrics["wait_share"].dropna().between(0, 1).all()
-
-
-class Clock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
-def test_throughput_counts_cells_and_waiting_but_no_validation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    clock, logged = Clock(), {}
-    monkeypatch.setattr("past.training.callbacks.time", clock)
-    trainer, module, watch = tiny_trainer(tmp_path, max_epochs=1, log_every_n_steps=1), tiny_module(), Throughput()
-    monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value}))
-    watch.on_train_epoch_start(trainer, module)
-    for waited in (1.0, 3.0):
-        clock.now += waited
-        watch.on_train_batch_start(trainer, module, range(20))
-        clock.now += 3.0
-        watch.on_train_batch_end(trainer, module, None, range(20))
-        assert logged == {"cells_per_second": 20 / (waited + 3), "wait_share": waited / (waited + 3)}
-        clock.now += 100
-        watch.on_validation_end(trainer, module)
