@@ -23,7 +23,7 @@ def slide(name: str, spots: int, seed: int) -> SlideRecord:
     rates = np.concatenate([6 * np.exp(waves), np.full((spots, len(GENES) - TOLD), 3.0)], axis=1)
     counts = csr_matrix(rng.poisson(rates))
     return SlideRecord(
-        key=f"{name}_000000",
+        key=f"{name}_0000000",
         shard="",
         features=features.astype(np.float16),
         coords=coords,
@@ -45,8 +45,10 @@ def write_slides(root: Path, sections: tuple[str, ...] = ("A1", "A2", "B1", "C1"
         section = Section(name, name[0], "Breast", "made up", "human")
         record = slide(name, spots, seed)
         shards.append(write_shard(root / f"{name}-000000.tar", [record], section, 0, len(GENES), "jpg"))
-    settings: dict[str, object] = {"encoder": "planted", "fingerprint": "0", "width": WIDTH}
-    sections_known = {name: {"patient": name[0], "spots": spots} for name in sections}
+    settings: dict[str, object] = {
+        "px": 16, "mpp": 0.5, "encoder": "planted", "fingerprint": "0", "width": WIDTH, "normalise_stain": False,
+    }  # fmt: skip
+    sections_known = {name: {"patient": name[0], "spots": spots, "slides": 1} for name in sections}
     index = ShardIndex(GENES, tuple(shards), settings, sections_known, str(root))
     (root / INDEX).write_text(index.to_json())
     return root
