@@ -18,6 +18,7 @@ from past.checkpoints.saved import load_model, load_part
 from past.errors import ConfigError, PastError
 from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
+from past.training.best import best_score
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 from past.training.cluster import cluster_plugins
 
@@ -96,13 +97,13 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(composed: DictConfig) -> None:
-    """Run `train` and say what was wrong in one sentence."""
+def main(composed: DictConfig) -> float | None:
+    """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         hydra_config = HydraConfig.get()
         sweeps = hydra_config.mode == RunMode.MULTIRUN
-        train(composed, job=int(hydra_config.job.num) if sweeps else None)
+        return best_score(train(composed, job=int(hydra_config.job.num) if sweeps else None))
     except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
 

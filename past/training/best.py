@@ -49,3 +49,10 @@ class StopEarly(EarlyStopping):
 
 def _metric(module: pl.LightningModule) -> str:
     return str(module.monitor)
+
+
+def best_score(trainer: pl.Trainer) -> float | None:
+    """Return the best value of the metric that was monitored; None: nothing was validated."""
+    best = trainer.checkpoint_callback
+    score = best.best_model_score if isinstance(best, KeepBest) else None
+    return None if score is None else float(score)

@@ -17,7 +17,19 @@ from past.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
-TRAIN_GROUPS = ("model", "encoder", "cell_encoder", "data", "trainer", "callbacks", "logger", "experiment")
+TRAIN_GROUPS = (
+    "model",
+    "encoder",
+    "cell_encoder",
+    "data",
+    "trainer",
+    "callbacks",
+    "logger",
+    "experiment",
+    "launcher",
+    "hparams",
+    "profiler",
+)
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
 
 door.register()
