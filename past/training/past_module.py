@@ -21,6 +21,7 @@ from past.models.expression_encoder import ExpressionEncoder
 from past.models.niche_encoder import NicheEncoder
 from past.models.past import CellTower, ImageTower, PASTModel, PASTOutput
 from past.ranking import recalls
+from past.training.execution import Execution, shard
 from past.training.optim import Optim, adamw
 from past.training.steps import total_updates
 from past.types import CellBatch
@@ -77,6 +78,7 @@ class PASTModule(pl.LightningModule):
         niche_features: what the niche reads of each neighbour (see PASTModel).
         loss: which contrast.
         optim: optimiser and schedule.
+        execution: how the towers run.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class PASTModule(pl.LightningModule):
         niche_features: Literal["mean_embedding", "token_ids"] = "mean_embedding",
         loss: Contrast | None = None,
         optim: Optim | None = None,
+        execution: Execution | None = None,
     ) -> None:
         super().__init__()
         self.loss = loss or Contrast()
@@ -106,8 +109,11 @@ class PASTModule(pl.LightningModule):
         )
         # learned only where it is used: DDP refuses a parameter without a gradient
         self.bias = nn.Parameter(torch.tensor([SIGLIP_BIAS])) if self.loss.kind == "siglip" else None
+        self._execution, self._arranged = execution or Execution(), False
         self._carried: dict[str, Any] = {}
         self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+    monitor = "val/recall@5/mean"
 
     def carry(self, **values: Mapping[str, Any]) -> None:
         """Put plain values into every checkpoint beside the weights (configuration, tokenizer)."""
@@ -126,11 +132,17 @@ class PASTModule(pl.LightningModule):
         towers = (self.model.image_encoder, self.model.cell_encoder)
         return any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
-    def setup(self, stage: str) -> None:
-        """Number the dropouts, now that all parts are in their places, and refuse what chunks would change."""
+    def configure_model(self) -> None:
+        """Arrange how the parts run, once, now that all are in their places."""
+        if self._arranged:
+            return
+        self._arranged = True
         number_dropouts(self.model)
         if self.loss.cache_chunk is not None:
             require_rowwise(self.model, self.loss.cache_chunk)
+        self._execution.apply(self.model)
+        if self.device_mesh is not None:
+            shard(self, self.device_mesh["data_parallel"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the model without this program's configuration."""

@@ -1,0 +1,67 @@
+"""How the towers run, which changes speed and memory and no number: compiled, recomputed, channels last, sharded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+from past.errors import ConfigError
+from past.models.blocks import blocks, compile_blocks, recompute_blocks
+
+TOWERS = ("image_encoder", "cell_encoder")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What is done to which towers.
+
+    Attributes:
+        compile: towers whose blocks torch.compile compiles; it pays on a GPU.
+        recompute: towers of which only what enters a block is kept for backward (activation checkpointing).
+        channels_last: the image encoder's weights in the order that convolutions on a GPU want.
+    """
+
+    compile: Sequence[str] = ()
+    recompute: Sequence[str] = ()
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        for key in ("compile", "recompute"):
+            for name in getattr(self, key):
+                if name not in TOWERS:
+                    raise ConfigError(f"model.execution.{key}={name}: a list of {' and '.join(TOWERS)}")
+
+    def apply(self, model: nn.Module) -> None:
+        """Arrange `model`'s towers, in place.
+
+        Raises:
+            ConfigError: a tower without repeated blocks.
+        """
+        for key, arrange in (("recompute", recompute_blocks), ("compile", compile_blocks)):
+            for name in getattr(self, key):
+                tower = model.get_submodule(name)
+                if next(blocks(tower), None) is None:
+                    kind = type(tower).__name__
+                    raise ConfigError(f"model.execution.{key}: {name} ({kind}) has no repeated blocks; leave it out")
+                arrange(tower)
+        if self.channels_last:
+            model.get_submodule("image_encoder").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def shard(module: nn.Module, mesh: DeviceMesh) -> None:
+    """Share the parameters out over the ranks of `mesh`, in place (FSDP2): block by block, then the rest.
+
+    Raises:
+        ConfigError: parameters in an order that cannot be cut.
+    """
+    for name, parameter in module.named_parameters():
+        if not parameter.is_contiguous():
+            raise ConfigError(f"trainer=fsdp cannot cut {name}: set model.execution.channels_last=false")
+    for block in blocks(module):
+        fully_shard(block, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+    for step in ("training_step", "validation_step"):
+        register_fsdp_forward_method(module, step)

@@ -1,0 +1,67 @@
+"""`trainer=fsdp`: parameters, gradients and the optimiser's state shared out over the ranks."""
+
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.optim import Optimizer
+
+from past.training.checkpoint_io import read_checkpoint
+
+
+class Sharded(ModelParallelStrategy):
+    """Shards over all ranks what the module's `configure_model` shards.
+
+    A checkpoint is the one file that every other strategy writes and reads: it goes on with any number of ranks,
+    sharded or not. The first rank holds the whole of it in host memory while it writes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
+
+    def setup_environment(self) -> None:
+        """Make the mesh of all ranks; Lightning's own default is one of the nodes."""
+        self._data_parallel_size = self.num_nodes * self.num_processes
+        super().setup_environment()
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Return the optimiser's whole state on the first rank, numbered as an optimiser of one process numbers it."""
+        assert self.model is not None
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        own = getattr(optimizer, "_optimizer", optimizer)
+        state: dict[str, Any] = get_optimizer_state_dict(self.model, own, options=options)  # type: ignore[assignment]
+        return _renamed(state, {name: number for number, name in enumerate(_members(state))}) if state else {}
+
+    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read the file on every rank and keep this rank's shards of it; see `read_checkpoint`."""
+        assert self.model is not None
+        checkpoint = read_checkpoint(Path(self.broadcast(checkpoint_path)))
+        options = StateDictOptions(full_state_dict=True)
+        set_model_state_dict(self.model, checkpoint["state_dict"], options=options)
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
+            names = dict(zip(_members(state), _names(self.model, optimizer), strict=True))
+            set_optimizer_state_dict(self.model, optimizer, _renamed(state, names), options=options)
+        return checkpoint
+
+
+def _members(state: Mapping[str, Any]) -> list[Any]:
+    return [*chain.from_iterable(group["params"] for group in state["param_groups"])]
+
+
+def _names(model: nn.Module, optimizer: Optimizer) -> list[str]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _renamed(state: Mapping[str, Any], names: Mapping[Any, Any]) -> dict[str, Any]:
+    groups = [{**group, "params": [names[old] for old in group["params"]]} for group in state["param_groups"]]
+    return {"state": {names[old]: value for old, value in state["state"].items()}, "param_groups": groups}
