@@ -142,11 +142,10 @@ class Predictor:
         return pd.DataFrame({"id": ids}, index=pd.Index(ids if names is None else names))
 
     def _blocks(self, hidden: torch.Tensor, drawn: list[torch.Tensor], asked: np.ndarray) -> Iterator[Block]:
-        passes = zip(*(predicted(self.model.head, one, asked) for one in [hidden, *drawn]), strict=True)
-        for (rows, block), *others in passes:
+        for rows, (block, *others) in predicted(self.model.head, torch.stack([hidden, *drawn]), asked):
             values = {"X": block.cpu().numpy()}
             if others:
-                values[STD] = torch.stack([other for _, other in others]).std(0, correction=0).cpu().numpy()
+                values[STD] = torch.stack(others).std(0, correction=0).cpu().numpy()
             yield rows, values
 
 

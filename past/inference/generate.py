@@ -15,16 +15,18 @@ from past.models.stpath import STPath
 from past.stpath_vocabularies import RESERVED
 from past.types import SlideBatch
 
-ROWS = 1024  # spots at a time through the head
+ROWS = 1024  # spots at a time through the head …
+VALUES = 2**23  # … but no more predicted values at a time than this (32 MB)
 HALF_A_COUNT = math.log(1.5)  # predicted log1p above which a spot told on is said to hold the gene, as in counts
 
 
 def predicted(head: GeneHead, hidden: torch.Tensor, genes: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
-    """Yield (rows, predicted log1p expression (r, G) of these rows) over all rows of `hidden` (N, dim)."""
+    """Yield (rows, predicted log1p expression (…, r, G) of these rows) over all rows of `hidden` (…, N, dim)."""
     weight, bias = head.rows(torch.from_numpy(genes).to(hidden.device))
-    for start in range(0, len(hidden), ROWS):
-        rows = slice(start, min(start + ROWS, len(hidden)))
-        yield rows, F.linear(head.norm(hidden[rows]), weight, bias)
+    spots, at_once = hidden.shape[-2], min(ROWS, max(1, VALUES // max(1, len(genes))))
+    for start in range(0, spots, at_once):
+        rows = slice(start, min(start + at_once, spots))
+        yield rows, F.linear(head.norm(hidden[..., rows, :]), weight, bias)
 
 
 def generate(
@@ -70,8 +72,8 @@ def _movement(head: GeneHead, hidden: torch.Tensor, previous: torch.Tensor | Non
         mean = torch.stack([block.sum(0) for _, block in predicted(head, hidden, genes)]).sum(0) / len(hidden)
         parts = [(block - mean).square().mean(1) for _, block in predicted(head, hidden, genes)]
     else:
-        both = zip(predicted(head, hidden, genes), predicted(head, previous, genes), strict=True)
-        parts = [(now - before).square().mean(1) for (_, now), (_, before) in both]
+        both = predicted(head, torch.stack([hidden, previous]), genes)
+        parts = [(now - before).square().mean(1) for _, (now, before) in both]
     return torch.cat(parts).cpu().numpy()
 
 

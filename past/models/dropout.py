@@ -79,8 +79,8 @@ class Dropout(nn.Module):
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
-        # a tensor: torch.compile would compile anew for every number
-        self.register_buffer("site", torch.tensor(0), persistent=False)
+        # a tensor: torch.compile would compile anew for every number; of the CPU also where weights are still to come
+        self.register_buffer("site", torch.tensor(0, device="cpu"), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x, in training with a share of its elements 0 and the others scaled up."""
