@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import Stopped, metrics_of, train_tiny
+from tiny_training import TIMED, Stopped, metrics_of, train_tiny
 
 from past.errors import CheckpointError
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")
-TIMED = ("cells_per_second", "wait_share")
 EVERY = "callbacks.last.every=1"
 CRASH = "+callbacks.crash._target_=tiny_training.CrashAt"
 INTERRUPT = "+callbacks.crash._target_=tiny_training.InterruptAt"

@@ -40,7 +40,7 @@ def test_what_is_logged(tissue: Path, tmp_path: Path) -> None:
     assert [int(row["step"]) for row in rows] == list(range(9))
     for row in rows:
         assert float(row["train/ln_batch"]) == pytest.approx(2.7726, abs=1e-4)  # ln 16
-        for name in ("train/loss", "train/temperature", "grad_norm", "cells_per_second", "wait_share"):
+        for name in ("train/loss", "train/temperature", "grad_norm", "cells_per_second", "wait_share", "memory_gb"):
             assert float(row[name]) > 0, name
         factor = float(row["lr-AdamW/image_encoder"]) / float(row["lr-AdamW/rest"])
         assert factor == pytest.approx(0.1)

@@ -9,12 +9,11 @@ import pytest
 import torch
 from held import Pipe
 from slurm_jobs import Jobs
-from tiny_training import metrics_of, tiny
+from tiny_training import TIMED, metrics_of, tiny
 
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
-TIMED = ("cells_per_second", "wait_share")
 LAYOUT = ("--nodes=2", "--ntasks-per-node=2", "--gpus-per-node=2", "--cpus-per-task=1")
 ONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1")
 KEPT = ("callbacks.last.every=1", "+logger.csv.flush_every=1")

@@ -23,6 +23,8 @@ TINY = (
     "cell_encoder.width=16", "cell_encoder.layers=1", "cell_encoder.heads=2", "cell_encoder.feedforward=16",
 )  # fmt: skip
 
+TIMED = ("cells_per_second", "wait_share", "forward_share", "backward_share", "communication_share", "memory_gb")
+
 
 class Stopped(Exception):
     """What ends a training from within, as a crash would."""
@@ -53,6 +55,18 @@ class InterruptAt(Callback):
         if trainer.global_step == self._step:
             self._step = None
             os.kill(os.getpid(), signal.SIGINT)
+
+
+class KillRank(Callback):
+    """Kills one rank where its batch after `step` updates would begin, unless torchrun has started it again."""
+
+    def __init__(self, rank: int, step: int) -> None:
+        self._rank, self._step = rank, step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        if first and trainer.global_rank == self._rank and trainer.global_step == self._step:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Tell(Callback):

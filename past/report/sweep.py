@@ -1,0 +1,135 @@
+"""Several runs on one page: what was set differently, how well each did beside chance, and their curves."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+
+from past.errors import DataError
+from past.files import write_atomically
+from past.report.html import Block, page, picture
+from past.report.plots import ACCENT, INK, QUIET
+from past.runs import Run
+
+METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are judged by in training
+MOST_PANELS = 6
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One run: its settings by dotted names, and what it logged."""
+
+    name: str
+    settings: dict[str, str]
+    metrics: pd.DataFrame
+
+
+def write_sweep(directories: Sequence[Path]) -> Path:
+    """Write `sweep.html` into the folder that the runs share and return its path.
+
+    Args:
+        directories: of two runs or more.
+
+    Raises:
+        DataError: a directory without a run, or runs that share no metric.
+    """
+    runs = [_read(directory) for directory in directories]
+    folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
+    metric = next((name for name in METRICS if all(name in run.metrics for run in runs)), None)
+    if metric is None:
+        raise DataError(f"{folder}: the {len(runs)} runs share none of {', '.join(METRICS)}: give runs that validated")
+    varied = differences([run.settings for run in runs])
+    table = compared(runs, metric, varied)
+    shown = table.sort_values("best", ascending=False)
+    blocks = [
+        Block(
+            "Runs",
+            text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first.",
+            table=shown.to_html(index=False, na_rep="–", float_format="{:.3f}".format, border=0),
+        ),
+        Block("While training", image=picture(curves(runs, metric))),
+    ]
+    if varied:
+        blocks.append(Block("By setting", image=picture(by_setting(table, varied[:MOST_PANELS]))))
+    target = folder / "sweep.html"
+    write_atomically(target, page(f"{folder.name}: {len(runs)} runs", metric, blocks))
+    return target
+
+
+def _read(directory: Path) -> Trained:
+    run = Run(directory.parent.parent, directory.parent.name, directory.name)
+    log = run.directory / "metrics.csv"
+    if not (log.is_file() and run.config.is_file()):
+        raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
+    own = {key: value.replace(run.directory.name, "…") for key, value in flat(yaml.safe_load(run.config.read_text()))}
+    return Trained(run.directory.name, own, pd.read_csv(log))
+
+
+def flat(node: object, path: str = "") -> list[tuple[str, str]]:
+    """Return the leaves of nested settings as (dotted name, value as text); a list is a leaf."""
+    if not isinstance(node, Mapping):
+        return [(path, str(node))]
+    return [leaf for key, value in node.items() for leaf in flat(value, f"{path}.{key}" if path else str(key))]
+
+
+def differences(settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the names of what is not the same in all runs.
+
+    What a configuration repeats (`encoder.name` in `model.image_encoder.name`) is told once, by its shortest name.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for name in sorted({name for own in settings for name in own}, key=lambda name: (name.count("."), name)):
+        values = tuple(own.get(name, "–") for own in settings)
+        if name != "run_id" and len(set(values)) > 1:
+            found.setdefault((name.rsplit(".", 1)[-1], *values), name)
+    return sorted(found.values())
+
+
+def compared(runs: Sequence[Trained], metric: str, varied: Sequence[str]) -> pd.DataFrame:
+    """Return a row a run: its name, what was varied, the best value, the update it is of, and chance if it is known."""
+    chance = f"{metric.rsplit('/', 1)[0]}/chance"
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        row: dict[str, Any] = {"run": run.name, **{name: run.settings.get(name, "–") for name in varied}}
+        seen = run.metrics.dropna(subset=metric)
+        if len(seen):
+            best = seen.loc[seen[metric].idxmax()]
+            row |= {"best": best[metric], "update": int(best["step"]) + 1, "chance": best.get(chance, np.nan)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["run", *varied, "best", "update", "chance"]).astype({"update": "Int64"})
+
+
+def curves(runs: Sequence[Trained], metric: str) -> Figure:
+    """Draw the metric of every run over its updates."""
+    figure, axis = plt.subplots(figsize=(8, 3.2))
+    for run, colour in zip(runs, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(runs))), strict=True):
+        points = run.metrics.dropna(subset=metric)
+        axis.plot(points["step"], points[metric], color=colour, label=run.name, lw=1.3)
+    axis.set_xlabel("update")
+    axis.set_title(metric, loc="left", color=INK)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=7, ncols=1 + len(runs) // 12, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def by_setting(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
+    """Draw the best value against each setting: numbers on an axis (logarithmic over a decade), words side by side."""
+    figure, axes = plt.subplots(1, len(varied), figsize=(3.2 * len(varied), 3), sharey=True, squeeze=False)
+    for axis, name in zip(axes[0], varied, strict=True):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        axis.scatter(table[name] if numbers.isna().any() else numbers, table["best"], color=ACCENT, s=24)
+        if numbers.notna().all() and numbers.min() > 0 and numbers.max() >= 10 * numbers.min():
+            axis.set_xscale("log")
+        if table["chance"].notna().any():
+            axis.axhline(table["chance"].mean(), color=QUIET, ls=":", label="chance")
+        axis.set_title(name, loc="left", color=INK, fontsize=9)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0][0].set_ylabel("best")
+    return figure
