@@ -1,7 +1,7 @@
 """Several runs on one page: what was set differently, how well each did beside chance, and their curves."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,8 @@ def compared(runs: Sequence[Trained], metric: str, varied: Sequence[str]) -> pd.
             best = seen.loc[seen[metric].idxmax()]
             row |= {"best": best[metric], "update": int(best["step"]) + 1, "chance": best.get(chance, np.nan)}
         rows.append(row)
-    return pd.DataFrame(rows, columns=["run", *varied, "best", "update", "chance"]).astype({"update": "Int64"})
+    columns = ["run", *varied, "best", "update", "chance"]
+    return pd.DataFrame(rows).reindex(columns=columns).astype({"update": "Int64"})
 
 
 def curves(runs: Sequence[Trained], metric: str) -> Figure:
@@ -123,13 +124,21 @@ def by_setting(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
     """Draw the best value against each setting: numbers on an axis (logarithmic over a decade), words side by side."""
     figure, axes = plt.subplots(1, len(varied), figsize=(3.2 * len(varied), 3), sharey=True, squeeze=False)
     for axis, name in zip(axes[0], varied, strict=True):
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        axis.scatter(table[name] if numbers.isna().any() else numbers, table["best"], color=ACCENT, s=24)
-        if numbers.notna().all() and numbers.min() > 0 and numbers.max() >= 10 * numbers.min():
+        numbers = _numbers(table[name])
+        axis.scatter(table[name] if numbers is None else numbers, table["best"], color=ACCENT, s=24)
+        if numbers is not None and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
             axis.set_xscale("log")
-        if table["chance"].notna().any():
-            axis.axhline(table["chance"].mean(), color=QUIET, ls=":", label="chance")
+        for chance in set(table["chance"].dropna()):
+            axis.axhline(chance, color=QUIET, ls=":")
         axis.set_title(name, loc="left", color=INK, fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0][0].set_ylabel("best")
+    axes[0][0].set_ylabel("best (dotted: chance)")
     return figure
+
+
+def _numbers(words: Iterable[str]) -> list[float] | None:
+    """Return settings as numbers, or None if one is not."""
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None

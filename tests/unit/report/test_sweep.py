@@ -1,0 +1,79 @@
+"""Several runs on one page: read from their files, nothing else."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from matplotlib import pyplot as plt
+
+from past.errors import DataError
+from past.report.sweep import by_setting, differences, flat, write_sweep
+
+METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"
+
+
+def write_run(root: Path, run_id: str, temperature: float, encoder: str, *recall: float) -> Path:
+    run = root / "toy" / run_id
+    run.mkdir(parents=True)
+    settings = {
+        "run_id": run_id, "seed": 1, "encoder": {"name": encoder},
+        "model": {"temperature": temperature, "image_encoder": {"name": encoder}},
+        "callbacks": {"last": {"directory": f"runs/toy/{run_id}/checkpoints"}},
+    }  # fmt: skip
+    (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    (run / "metrics.csv").write_text(METRICS.format(*recall))
+    return run
+
+
+def rows_of(page: Path) -> list[list[str]]:
+    """The table's cells as they are read."""
+    return [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in page.read_text().split("<tr")[1:]]
+
+
+def test_what_was_varied_the_best_value_and_chance(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
+    page = write_sweep(runs)
+    assert page == tmp_path / "toy" / "sweep.html"
+    assert rows_of(page) == [
+        ["run", "encoder.name", "model.temperature", "best", "update", "chance"],
+        ["b", "uni", "0.7", "0.600", "10", "0.250"],
+        ["a", "grid", "0.05", "0.500", "20", "0.250"],
+    ]
+    text = page.read_text()
+    assert text.count("data:image/png") == 2
+    assert "http" not in text
+
+
+def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "x", "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path / "y", "b", 0.7, "grid", 0, 0)]
+    (runs[1] / "metrics.csv").write_text("step,val/recall@5/mean\n9,\n")
+    page = write_sweep(runs)
+    assert page == tmp_path / "sweep.html"
+    assert rows_of(page)[2] == ["b", "0.7", "–", "–", "–"]
+
+
+def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
+    (runs[1] / "metrics.csv").write_text("step,train/loss\n9,1.0\n")
+    with pytest.raises(DataError, match="the 2 runs share none of val/recall@5/mean"):
+        write_sweep(runs)
+    (runs[1] / "metrics.csv").unlink()
+    with pytest.raises(DataError, match=r"b: no metrics\.csv and config\.yaml"):
+        write_sweep(runs)
+
+
+def test_a_repeated_setting_is_named_once_and_an_absent_one_is_a_difference() -> None:
+    one = dict(flat({"lr": 1, "deep": {"lr": 1, "x": [1, 2]}, "run_id": "a"}))
+    assert one == {"lr": "1", "deep.lr": "1", "deep.x": "[1, 2]", "run_id": "a"}
+    assert differences([one, {"lr": "2", "deep.lr": "2", "run_id": "b"}]) == ["deep.x", "lr"]
+
+
+def test_numbers_have_an_axis_and_words_stand_side_by_side() -> None:
+    table = pd.DataFrame({"lr": ["0.001", "0.1"], "name": ["a", "b"], "best": [0.3, 0.4], "chance": [0.1, 0.1]})
+    number, word = by_setting(table, ["lr", "name"]).axes
+    assert number.get_xscale() == "log"
+    assert number.collections[0].get_offsets().tolist() == [[0.001, 0.3], [0.1, 0.4]]  # type: ignore[union-attr]
+    assert [label.get_text() for label in word.get_xticklabels()] == ["a", "b"]
+    plt.close("all")
