@@ -101,10 +101,10 @@ def compared(runs: Sequence[Trained], metric: str, varied: Sequence[str]) -> pd.
         seen = run.metrics.dropna(subset=metric)
         if len(seen):
             best = seen.loc[seen[metric].idxmax()]
-            row |= {"best": best[metric], "update": int(best["step"]) + 1, "chance": best.get(chance, np.nan)}
+            row |= {"best": best[metric], "update": f"{best['step'] + 1:,.0f}", "chance": best.get(chance, np.nan)}
         rows.append(row)
     columns = ["run", *varied, "best", "update", "chance"]
-    return pd.DataFrame(rows).reindex(columns=columns).astype({"update": "Int64"})
+    return pd.DataFrame(rows).reindex(columns=columns)
 
 
 def curves(runs: Sequence[Trained], metric: str) -> Figure:
