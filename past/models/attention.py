@@ -93,93 +93,91 @@ class _DistanceAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        q: torch.Tensor,
-        k: torch.Tensor,
-        v: torch.Tensor,
-        weight: torch.Tensor,
-        slides: PackedSlides,
-        dropout: float,
-        seed: int,
+        ctx: Any, qkv: torch.Tensor, weight: torch.Tensor, slides: PackedSlides, dropout: float, seed: int
     ) -> torch.Tensor:
-        ctx.save_for_backward(q, k, v, weight)
+        ctx.save_for_backward(qkv, weight)
         ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
         ctx.kept = []
+        q, k, v = qkv
         heads, spots, width = q.shape
         out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
         bias = slides.coords.new_empty(0)
         for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
             bias.resize_(distances.shape)
-            for h in range(len(q)):  # a head at a time leaves room for more queries
+            for h in range(heads):  # a head at a time leaves room for more queries
                 query, key, value = q[None, None, h, rows], k[None, None, h, keys], v[None, None, h, keys]
                 torch.mul(weight[h], distances, out=bias)
                 out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
-        for rows, keys, distances in slides.blocks(len(q)) if dropout > 0 else ():
-            bias = weight[:, None, None] * distances
-            p, keep, factor = drawn = _weights(q[:, rows], k[:, keys], bias, dropout, generator)
-            out[:, rows] = (p * keep) @ v[:, keys] * factor
+        for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
+            drawn = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
+            torch.baddbmm(out[:, rows], drawn[1], v[:, keys], beta=0, alpha=drawn[2], out=out[:, rows])
             if slides.small:
                 ctx.kept.append(drawn)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        q, k, v, weight = ctx.saved_tensors
-        grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        qkv, weight = ctx.saved_tensors
+        q, k, v = qkv
+        spots, heads, width = qkv.shape[2], *q.shape[::2]
+        grad = qkv.new_zeros(spots, 3, heads, width).permute(1, 2, 0, 3)  # as qkv lies, so that it need not be copied
         grad_weight = torch.zeros_like(weight)
         generator = torch.Generator(q.device).manual_seed(ctx.seed)
-        scale = 1 / math.sqrt(q.shape[-1])
-        for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(len(q))):
+        scale = 1 / math.sqrt(width)
+        for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(heads)):
             query, key = q[:, rows], k[:, keys]
             if ctx.kept:
-                p, keep, factor = ctx.kept[number]
+                p, dropped, factor = ctx.kept[number]
             else:
-                bias = weight[:, None, None] * distances
-                p, keep, factor = _weights(query, key, bias, ctx.dropout, generator)
+                p, dropped, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
             grad_out = grads[0][:, rows] * factor
-            grad_v[:, keys] += (p * keep).transpose(1, 2) @ grad_out
-            grad_p = (grad_out @ v[:, keys].transpose(1, 2)).mul_(keep)
-            grad_logits = grad_p.sub_((grad_p * p).sum(-1, keepdim=True)).mul_(p)
-            grad_q[:, rows] = grad_logits @ key * scale
-            grad_k[:, keys] += grad_logits.transpose(1, 2) @ query * scale
+            grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
+            # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v), and p · kept is `dropped`
+            grad_logits = (grad_out @ v[:, keys].transpose(1, 2)).mul_(dropped)
+            grad_logits.addcmul_(p, grad_logits.sum(-1, keepdim=True), value=-1)
+            grad[0, :, rows].baddbmm_(grad_logits, key, alpha=scale)
+            grad[1, :, keys].baddbmm_(grad_logits.transpose(1, 2), query, alpha=scale)
             grad_weight += torch.einsum("hcn,cn->h", grad_logits, distances)
-        return grad_q, grad_k, grad_v, grad_weight, None, None, None
+        return grad, grad_weight, None, None, None
 
 
 def _weights(
-    q: torch.Tensor, k: torch.Tensor, bias: torch.Tensor, dropout: float, generator: torch.Generator
+    q: torch.Tensor,
+    k: torch.Tensor,
+    weight: torch.Tensor,
+    distances: torch.Tensor,
+    dropout: float,
+    generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Return softmax(q·k/√D + bias), (H, c, N), which of them dropout keeps, and its factor; `bias` is overwritten."""
-    logits = bias.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1]))
-    return torch.softmax(logits, -1), *draw_keep(logits, dropout, generator)
+    """Return softmax(q·k/√D + bias), (H, c, N), what dropout leaves of it, and the factor that keeps its mean."""
+    logits = weight[:, None, None] * distances
+    p = logits.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1])).softmax(-1)
+    if dropout == 0:
+        return p, p, 1.0
+    keep, factor = draw_keep(p, dropout, generator)
+    return p, torch.where(keep, p, 0.0), factor
 
 
 def distance_attention(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    weight: torch.Tensor,
-    slides: PackedSlides,
-    dropout: float = 0.0,
+    qkv: torch.Tensor, weight: torch.Tensor, slides: PackedSlides, dropout: float = 0.0
 ) -> torch.Tensor:
     """Attend within each slide with logits `q·k/√D + weight[h]·distance`.
 
     Args:
-        q: (H, S, D) queries; `k`, `v` alike.
-        k: keys.
-        v: values.
+        qkv: (3, H, S, D) queries, keys and values.
         weight: (H,) the bias per unit of distance of each head.
         slides: which spots belong together, and their distances.
         dropout: share of attention weights dropped (0 outside training).
 
     Returns:
-        (H, S, D) in q's type. Memory grows with S · chunk forward and backward, not with S².
+        (H, S, D) in qkv's type. Memory grows with S · chunk forward and backward, not with S².
     """
-    if dropout == 0 and flex_available(q.device):
+    if dropout == 0 and flex_available(qkv.device):
+        q, k, v = qkv
         return flex_distance_attention(q, k, v, weight, slides.coords, slides.lengths)
     seed = int(torch.randint(2**31, ())) if dropout > 0 else 0
-    wide = torch.promote_types(q.dtype, torch.float32)
-    with torch.autocast(q.device.type, enabled=False):
-        out = _DistanceAttention.apply(q.to(wide), k.to(wide), v.to(wide), weight.to(wide), slides, dropout, seed)
-    return out.to(q.dtype)  # type: ignore[union-attr]
+    wide = torch.promote_types(qkv.dtype, torch.float32)
+    with torch.autocast(qkv.device.type, enabled=False):
+        out = _DistanceAttention.apply(qkv.to(wide), weight.to(wide), slides, dropout, seed)
+    return out.to(qkv.dtype)  # type: ignore[union-attr]

@@ -42,9 +42,9 @@ class SpatialAttention(nn.Module):
 
     def _mix(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         qkv = _by_rows(lambda rows: self.qkv(self.norm(rows)), x)
-        q, k, v = qkv.view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
+        qkv = qkv.view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
         dropout = self.attention_dropout if self.training else 0.0
-        return distance_attention(q, k, v, self.edge.weight[:, 2], slides, dropout).transpose(0, 1).flatten(1)
+        return distance_attention(qkv, self.edge.weight[:, 2], slides, dropout).transpose(0, 1).flatten(1)
 
 
 class Block(nn.Module):

@@ -13,15 +13,14 @@ HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
 
 def inputs(dtype: torch.dtype = torch.float64, device: str = "cpu", width: int = WIDTH) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    q, k, v = torch.randn(3, HEADS, SPOTS, width, generator=generator, dtype=dtype)
+    qkv = torch.randn(3, HEADS, SPOTS, width, generator=generator, dtype=dtype)
     coords = torch.rand(SPOTS, 2, generator=generator, dtype=dtype) * 100
     weight = torch.randn(HEADS, generator=generator, dtype=dtype) * 0.05
-    return [tensor.to(device) for tensor in (q, k, v, weight, coords)]
+    return [tensor.to(device) for tensor in (qkv, weight, coords)]
 
 
-def plain(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, weight: torch.Tensor, coords: torch.Tensor
-) -> torch.Tensor:
+def plain(qkv: torch.Tensor, weight: torch.Tensor, coords: torch.Tensor) -> torch.Tensor:
+    q, k, v = qkv
     slide = torch.repeat_interleave(torch.tensor(LENGTHS))
     distance = (coords[:, None] - coords).square().sum(-1).sqrt()
     logits = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1]) + weight[:, None, None] * distance
@@ -59,41 +58,42 @@ def test_gradients_under_dropout_are_those_of_the_dropped_weights() -> None:
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
-    q, k, _, weight, coords = inputs(torch.float32)
+    (q, k, _), weight, coords = inputs(torch.float32)
     slides = PackedSlides(coords, LENGTHS)
     identity = torch.eye(SPOTS).expand(HEADS, SPOTS, SPOTS)  # values that make the output the weights themselves
     q, k = (torch.nn.functional.pad(t, (0, SPOTS - WIDTH)) for t in (q, k))
+    qkv = torch.stack([q, k, identity])
     torch.manual_seed(0)
-    draws = torch.stack([distance_attention(q, k, identity, weight, slides, 0.25) for _ in range(2000)])
-    expected = distance_attention(q, k, identity, weight, slides)
+    draws = torch.stack([distance_attention(qkv, weight, slides, 0.25) for _ in range(2000)])
+    expected = distance_attention(qkv, weight, slides)
     torch.testing.assert_close(draws.mean(0), expected, atol=0.05, rtol=0)
     assert (draws == 0)[:, expected > 0].float().mean().item() == pytest.approx(0.25, abs=0.01)
 
 
 def test_distances_stay_float32_under_autocast() -> None:
-    q, k, v, weight, coords = inputs(torch.float32)
+    qkv, weight, coords = inputs(torch.float32)
     weight = weight * 10  # a bias of tens, as published weights have: bfloat16 would be off by percents
     slides = PackedSlides(coords, LENGTHS)
-    expected = plain(q, k, v, weight, coords)
+    expected = plain(qkv, weight, coords)
     with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(distance_attention(q, k, v, weight, slides), expected)
-    low = distance_attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), weight, slides)
+        torch.testing.assert_close(distance_attention(qkv, weight, slides), expected)
+    low = distance_attention(qkv.bfloat16(), weight, slides)
     assert low.dtype == torch.bfloat16
 
 
 def test_fused_kernel_gives_the_same_numbers_uncompiled() -> None:
-    q, k, v, weight, coords = inputs(torch.float32)
+    qkv, weight, coords = inputs(torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch says that this form is slow; only its numbers matter here
-        fused = flex_distance_attention(q, k, v, weight, coords, LENGTHS)
-    torch.testing.assert_close(fused, plain(q, k, v, weight, coords))
+        fused = flex_distance_attention(*qkv, weight, coords, LENGTHS)
+    torch.testing.assert_close(fused, plain(qkv, weight, coords))
 
 
 @pytest.mark.gpu
 def test_fused_kernel_gives_the_same_numbers_on_a_gpu() -> None:
     if not (torch.cuda.is_available() and flex_available(torch.device("cuda"))):
         pytest.skip("needs a CUDA GPU of compute capability 8.0")
-    q, k, v, weight, coords = inputs(torch.float32, width=16)
-    expected = plain(q, k, v, weight, coords)
-    fused = distance_attention(*(t.cuda() for t in (q, k, v, weight)), PackedSlides(coords.cuda(), LENGTHS))
+    qkv, weight, coords = inputs(torch.float32, width=16)
+    expected = plain(qkv, weight, coords)
+    fused = distance_attention(qkv.cuda(), weight.cuda(), PackedSlides(coords.cuda(), LENGTHS))
     torch.testing.assert_close(fused.cpu(), expected, atol=2e-3, rtol=2e-3)
