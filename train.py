@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 import past_pathology
 from past import config as door
 from past.checkpoints.saved import load_model, load_part
+from past.distributed import is_lost_rank, rank_and_world
 from past.errors import ConfigError, PastError
 from past.models.weights import load_strictly
 from past.runs import Run, agree_on_run_id
@@ -106,6 +107,11 @@ def main(composed: DictConfig) -> float | None:
         return best_score(train(composed, job=int(hydra_config.job.num) if sweeps else None))
     except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
+    except RuntimeError as error:
+        if not is_lost_rank(error):
+            raise
+        first = "error: another rank has ended; its own message, or that of what started it, says why"
+        sys.exit(first if rank_and_world()[0] == 0 else 1)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,11 @@ def rank_and_world() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if is_distributed() else (0, 1)
 
 
+def is_lost_rank(error: RuntimeError) -> bool:
+    """Whether `error` is what a rank meets where another one has gone: gloo's has no class of its own."""
+    return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+
+
 def gather_sizes(rows: int, device: torch.device) -> list[int]:
     """Return every rank's `rows`, in rank order."""
     if not is_distributed():

@@ -78,6 +78,7 @@ def agree_on_run_id(asked: str | None, job: int | None = None) -> str:
         if asked and agreed != asked:
             raise ConfigError(f"this rank was given run_id={asked}, another rank {agreed}: export one {RUN_ID} to all")
         own = agreed
+        _meet_in_a_store_of_this_life()
     if job is not None:
         return f"{own}-{job}"
     os.environ[RUN_ID] = own
@@ -89,3 +90,23 @@ def _first_choice(own: str, key: str) -> str:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = TCPStore(host, port, is_master=False)
     return store.compare_set(key, "", own).decode()
+
+
+def _meet_in_a_store_of_this_life() -> None:
+    """After a restart, open a new store and let the process group meet there.
+
+    torchrun keeps its own through `--max-restarts`, and in it the addresses of processes that are gone: whoever reads
+    one before its successor has written there waits for nobody.
+    """
+    life = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if life == "0":
+        return
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    old = TCPStore(host, port, is_master=False)
+    if os.environ["RANK"] == "0":
+        _served.append(TCPStore(host, 0, is_master=True, wait_for_workers=False))
+        old.set(f"past_port_{life}", str(_served[-1].port))
+    os.environ["MASTER_PORT"] = old.get(f"past_port_{life}").decode()
+
+
+_served: list[TCPStore] = []  # a store is there as long as the object is

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from torch.distributed import TCPStore
 
 from past.errors import ConfigError
 from past.runs import RUN_ID, Run, agree_on_run_id, newest_run
@@ -51,3 +52,23 @@ def test_the_newest_run_is_found(tmp_path: Path) -> None:
         run.config.write_text("seed: 1\n")
         os.utime(run.config, (1000 - age, 1000 - age))
     assert newest_run(tmp_path, "demo").directory.name == "new"
+
+
+def test_after_a_restart_the_ranks_meet_in_a_new_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    agents = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    agents.set("an address of", "a process that is gone")
+    told = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
+    for name, value in (told | {"MASTER_PORT": str(agents.port)}).items():
+        monkeypatch.setenv(name, value)
+    lives = []
+    for life in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", life)
+        lives.append((agree_on_run_id(None), int(os.environ["MASTER_PORT"])))
+    (first, old), (second, new) = lives
+    assert first == second
+    assert old == agents.port
+    assert not TCPStore("127.0.0.1", new, is_master=False).check(["an address of"])
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("MASTER_PORT", str(old))
+    assert agree_on_run_id(None) == first
+    assert os.environ["MASTER_PORT"] == str(new)
