@@ -12,9 +12,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from past.cli_bench import bench
+from past.cli_plan import plan
 from past.cli_report import report
 from past.cli_shards import shards, tell
-from past.cli_sizing import sizing
 from past.cli_slides import slides
 from past.errors import DataError, PastError
 
@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading mole
 shards.command("slides")(slides)
 app.add_typer(shards, name="shards")
 app.add_typer(bench, name="bench-from")
-app.command()(sizing)
+app.command()(plan)
 app.command()(report)
 imports = typer.Typer(no_args_is_help=True, help="Read checkpoints that others released into our own form.")
 app.add_typer(imports, name="import")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hydra.utils
 import torch
 from hydra.core.config_store import ConfigStore
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -104,6 +104,22 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def composed(words: Sequence[str]) -> Node:
+    """Return the configuration that train.py is given by the words after it; what only a user can give is "???".
+
+    Raises:
+        ConfigError: a word that train.py would refuse.
+    """
+    register()
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            config = hydra.compose("train", list(words))
+        OmegaConf.resolve(config)
+        return plain(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(" ".join(str(error).split())) from error
 
 
 def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:

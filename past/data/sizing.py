@@ -25,13 +25,6 @@ def transformer_flops(tokens: int, width: int, layers: int, feedforward: int) ->
     return layers * (2 * tokens * (4 * width**2 + 2 * width * feedforward) + 4 * tokens**2 * width)
 
 
-def flops_per_pair(context: int = 300) -> float:
-    """Return the operations of training on one pair: UNI (ViT-L/16 at 224 px) and the published cell encoder."""
-    patches = 2 * 196 * (16 * 16 * 3) * 1024
-    image = patches + transformer_flops(197, 1024, 24, 4096)
-    return BACKWARD * (image + transformer_flops(context, 512, 12, 1024))
-
-
 @dataclass(frozen=True)
 class Sizing:
     """What a training on `gpus` GPUs needs.
@@ -44,6 +37,9 @@ class Sizing:
         gpus: number of ranks.
         reading: how they read; its world is not used.
         cells_per_shard: of a full shard.
+        max_epochs: when training ends, -1: open.
+        max_steps: updates when it ends, -1: open.
+        accumulate: batches of an update.
     """
 
     cells: int
@@ -53,6 +49,9 @@ class Sizing:
     gpus: int
     reading: Reading = field(default_factory=Reading)
     cells_per_shard: int = 2_000
+    max_epochs: int = 1
+    max_steps: int = -1
+    accumulate: int = 1
 
     def rows(self) -> dict[str, str]:
         """Return what people ask, in words, with its unit.
@@ -67,11 +66,17 @@ class Sizing:
         cores = HEADROOM * self.pairs_per_gpu / self.cells_per_core
         pairs = self.gpus * self.pairs_per_gpu
         megabytes = self.bytes_per_cell / 1e6
+        updates = -(-plan.batches // self.accumulate)
+        ends = [end for end in (self.max_epochs * updates, self.max_steps) if end > 0]
+        epochs = min(ends, default=updates) / updates
         return {
+            "batch": f"{self.reading.batch_size} on each GPU, "
+            f"{self.gpus * self.reading.batch_size * self.accumulate:,} an update",
             "shards": f"{shards:,} of {self.cells_per_shard:,} cells, {self.cells_per_shard * megabytes:.0f} MB",
             "disk": f"{self.cells * megabytes / 1e3:,.0f} GB",
             "pairs/s": f"{pairs:,.0f}",
             "epoch": f"{self.cells / pairs / 3600:.2f} h, {plan.batches:,} batches on each GPU",
+            "training": f"{epochs * self.cells / pairs / 3600:,.1f} h, {round(epochs * updates):,} updates",
             "reads": f"{pairs * megabytes:,.0f} MB/s over all GPUs",
             "loader cores": f"{cores:.1f} for each GPU, {cores * self.gpus:,.0f} in all",
             "shuffle buffers": f"{self.reading.buffer * megabytes:,.0f} MB for each GPU",

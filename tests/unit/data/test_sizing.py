@@ -1,26 +1,19 @@
-"""Sizing: the arithmetic, and the command that shows it."""
+"""Sizing: the arithmetic, and what it is measured from."""
 
 from pathlib import Path
 
 import pytest
 from shards import write_set
-from typer.testing import CliRunner
 
-from past.cli import app
 from past.data.plan import Reading
-from past.data.sizing import HEADROOM, Sizing, flops_per_pair, measure_core, transformer_flops
+from past.data.sizing import HEADROOM, Sizing, measure_core
 from past.errors import DataError
-
-
-def test_operations_of_a_known_network() -> None:
-    # ViT-L/16 at 224 px: 61.6 G multiply-adds (timm's table), two operations each
-    vit = transformer_flops(197, 1024, 24, 4096) + 2 * 196 * 768 * 1024
-    assert vit / 2 == pytest.approx(61.6e9, rel=0.01)
-    assert flops_per_pair() == pytest.approx(3 * (vit + transformer_flops(300, 512, 12, 1024)))
 
 
 def test_rows_follow_from_the_numbers() -> None:
     plan = Sizing(20_000_000, 30_000, 1_000, 800, 64, Reading(batch_size=48)).rows()
+    assert plan["batch"] == "48 on each GPU, 3,072 an update"
+    assert plan["training"] == "0.1 h, 6,511 updates"
     assert plan["shards"] == "10,000 of 2,000 cells, 60 MB"
     assert plan["disk"] == "600 GB"
     assert plan["pairs/s"] == "51,200"
@@ -32,12 +25,17 @@ def test_rows_follow_from_the_numbers() -> None:
         Sizing(5, 30_000, 1_000, 800, 8).rows()
 
 
-def test_the_command_measures_and_shows(tmp_path: Path) -> None:
+def test_the_length_of_a_training_is_whichever_ends_first() -> None:
+    def length(epochs: int, steps: int) -> str:
+        sizing = Sizing(20_000_000, 30_000, 1_000, 800, 64, Reading(batch_size=48), 2_000, epochs, steps, accumulate=5)
+        return sizing.rows()["training"]
+
+    assert length(20, -1) == "2.2 h, 26,060 updates"  # 6,511 batches are 1,303 updates
+    assert length(20, 1_303) == length(-1, 1_303) == length(1, -1) == "0.1 h, 1,303 updates"
+
+
+def test_a_cores_speed_is_measured(tmp_path: Path) -> None:
     index = write_set(tmp_path, [40, 40])
     assert measure_core(index, 40) > 0
-    shown = CliRunner().invoke(app, ["sizing", str(tmp_path), "--gpus", "8", "--pairs-per-second", "500"])
-    assert shown.exit_code == 0, shown.output
-    assert "4,000" in shown.output
-    assert "500 pairs/s (given)" in " ".join(shown.output.split())
     with pytest.raises(DataError, match="no cells to measure with"):
         measure_core(index.select(patients=[]))
