@@ -18,10 +18,12 @@ from past import config as door
 from past.checkpoints.saved import load_model
 from past.data.slides import SlideSet
 from past.data.tokens import Tokenizer
-from past.errors import PastError
+from past.errors import CheckpointError, PastError
 from past.evaluation.hest_bench import HestBench
+from past.evaluation.retrieval import Retrieval
 from past.evaluation.slide_task import SlideTask, slides_to_judge
 from past.inference.expression import load_stpath
+from past.models.past import PASTModel
 from past.report.hest_page import write_hest_report
 from past.report.screen import show
 from past.report.slides_page import write_maps
@@ -45,8 +47,10 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     if isinstance(task, HestBench):
         presets = config["encoders"] or ({encoder: config["encoder"]} if encoder else {})
         results = judge_encoders(config, task, presets, about)
+    elif isinstance(task, SlideTask):
+        results = judge_slides(config, task, about)
     else:
-        results = (judge_slides if isinstance(task, SlideTask) else judge_run)(config, task, about)
+        results = judge_run(config, task, about)
     print(f"results in {results}")
     return results
 
@@ -66,11 +70,14 @@ def judge_encoders(
     return results
 
 
-def judge_run(config: dict[str, Any], task: Any, about: Mapping[str, object]) -> Path:
+def judge_run(config: dict[str, Any], task: Retrieval, about: Mapping[str, object]) -> Path:
     """Run a task on a trained PAST and its own data."""
     run, checkpoint = trained(config)
     results = Path(config["results_dir"] or run.results)
     saved = load_model(checkpoint)
+    if not isinstance(saved.model, PASTModel):
+        kind = type(saved.model).__name__
+        raise CheckpointError(f"{checkpoint}: holds a {kind}, not PAST: use task=zero_shot or task=imputation")
     data = data_of(config, run)
     data.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
     data.setup("validate")

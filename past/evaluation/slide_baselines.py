@@ -55,7 +55,7 @@ class Baselines:
     def predict(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Return way → (m, g) for features (m, F)."""
         return {
-            f"ridge, {self.components} components": self.ridge(features),
+            f"ridge, {self.components} PCs": self.ridge(features),
             "training mean": np.tile(self.mean, (len(features), 1)),
         }
 

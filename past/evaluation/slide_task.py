@@ -146,7 +146,7 @@ def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
         low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
         shown.append(
             {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
-            | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f} … {high:.3f}"}
+            | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f}–{high:.3f}"}
             | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
         )
     return shown

@@ -11,6 +11,7 @@ from slide_shards import GENES, WIDTH, write_slides
 from tiny_training import composed
 
 import evaluate as entry
+import train as trainer
 from past.checkpoints.saved import Saved, save_model
 from past.errors import CheckpointError, PastError
 from past.models.stpath import STPath
@@ -93,6 +94,35 @@ def test_one_sentence(folder: Path, words: list[str], named: str) -> None:
     with pytest.raises(PastError, match=named) as refusal:
         evaluate(folder, "imputation", *(word.replace("SLIDES", str(folder / "slides")) for word in words))
     assert "\n" not in str(refusal.value)
+
+
+TRAINING = (
+    "experiment=stpath_demo", "callbacks.progress=null", "data.rounds=2", "data.batch_size=2", "run_id=one",
+    "data.masking.patch=[20,40]", "data.val=[B1]", "model.dim=8", "trainer.max_epochs=1",
+)  # fmt: skip
+
+
+def test_a_run_is_judged_on_its_own_validation_slides(folder: Path) -> None:
+    places = (f"data.root={folder / 'slides'}", f"output_root={folder / 'runs'}")
+    trainer.train(composed("train", *TRAINING, *places))
+    run = folder / "runs" / "stpath_demo" / "one"
+    words = (f"output_root={folder / 'runs'}", "name=stpath_demo", "run_id=one", "ckpt=last", *SMALL)
+    results = entry.evaluate(composed("evaluate", "task=zero_shot", *words))
+    assert results == run / "results"
+    content = json.loads((results / "zero_shot.json").read_text())
+    assert content["checkpoint"] == str(run / "checkpoints" / "last.ckpt")
+    assert {(row["name"], row["by"]) for row in content["rows"]} == {
+        ("B1", way) for way in ("STPath", f"ridge, {WIDTH} PCs", "training mean")
+    }
+    assert {"Training", "Zero-shot", "Configuration"} <= set(
+        re.findall(r"<h2>(.*?)</h2>", write_report(run).read_text())
+    )
+    elsewhere = entry.evaluate(
+        composed("evaluate", "task=zero_shot", *words, "data.val=[C]", "data.train=[A1]", f"results_dir={folder}")
+    )
+    assert {row["name"] for row in json.loads((elsewhere / "zero_shot.json").read_text())["rows"]} == {"C1"}
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: holds a STPath, not PAST: use task=zero_shot or"):
+        entry.evaluate(composed("evaluate", "task=retrieval", *words[:-2]))
 
 
 def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_ridge_is_the_benchmarks_with_the_mean_put_back(slides: SlideSet) -> Non
     found = Baselines.fit(train, GENES, 256)
     assert found.components == WIDTH  # there are no more features
     ways = found.predict(test.features)
-    assert list(ways) == [f"ridge, {WIDTH} components", "training mean"]
+    assert list(ways) == [f"ridge, {WIDTH} PCs", "training mean"]
     ridge, mean = ways.values()
     counts = np.concatenate([train.counts(slide).toarray() for slide in train])
     np.testing.assert_allclose(mean, np.tile(np.log1p(counts).mean(axis=0), (64, 1)), rtol=1e-6)
@@ -82,7 +82,7 @@ def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path
     content = json.loads((tmp_path / "results" / "zero_shot.json").read_text())
     rows = pd.DataFrame(content["rows"])
     assert set(zip(rows["scope"], rows["name"], strict=True)) == {("section", "B1"), ("section", "C1"), ("all", "all")}
-    assert set(rows["by"]) == {"STPath", "ridge, 4 components", "training mean"}
+    assert set(rows["by"]) == {"STPath", "ridge, 4 PCs", "training mean"}
     assert set(content["genes"][:TOLD]) == set(GENES[:TOLD])
     assert content["checkpoint"] == "c"
     assert list(rows.query("scope == 'all'")["spots"]) == [128] * 3
@@ -101,10 +101,10 @@ def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path
     assert not spots.isna().any(axis=None)
     assert spots["barcode"].iloc[0] == "B1-0"
     pairs = {(row["task"], row["other"]) for row in content["paired"]}
-    assert pairs == {(name, "ridge, 4 components") for name in ("B1", "C1", "all")}
+    assert pairs == {(name, "ridge, 4 PCs") for name in ("B1", "C1", "all")}
     assert len(shown) == 9
     assert shown[4]["r@4"] == ridge["pearson@4"]
-    assert shown[4]["95 %"] == f"{ridge['pearson@4/low']:.3f} … {ridge['pearson@4/high']:.3f}"
+    assert shown[4]["95 %"] == f"{ridge['pearson@4/low']:.3f}–{ridge['pearson@4/high']:.3f}"
 
 
 @pytest.mark.slow
