@@ -19,7 +19,12 @@ demo: $(READY)
 	$(BIN)/python train.py experiment=demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/shards
 	$(BIN)/python evaluate.py task=retrieval output_root=$(DEMO)/runs name=demo run_id=demo
 	$(BIN)/past report $(DEMO)/runs/demo/demo
-	@echo 'Open $(DEMO)/runs/demo/demo/report.html'
+	$(BIN)/past shards slides $(DEMO)/shards --organ breast --encoder colour --out $(DEMO)/slides
+	$(BIN)/python train.py experiment=stpath_demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/slides
+	$(BIN)/python evaluate.py task=zero_shot output_root=$(DEMO)/runs name=stpath_demo run_id=demo
+	$(BIN)/python evaluate.py task=imputation output_root=$(DEMO)/runs name=stpath_demo run_id=demo
+	$(BIN)/past report $(DEMO)/runs/stpath_demo/demo
+	@echo 'Open $(DEMO)/runs/demo/demo/report.html and $(DEMO)/runs/stpath_demo/demo/report.html'
 
 test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/test_imports.py

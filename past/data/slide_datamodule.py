@@ -35,6 +35,8 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
         vocabulary: "shards" (all genes that a training slide knows), "variable:N" (the N most variable of them), or the
             released symbol2ensembl.json.
         masking: how training examples are made; None: as published.
+        image_dropout: hide the image features of a share of an example's spots too, drawn from 0 to this, so that the
+            told spots are worth attending to although a few slides can be learned by heart (published: 0).
         context: share of a validation slide's spots that are told, where it is scored in context.
         seed: of order, split and masking.
         on_error: as there.
@@ -53,6 +55,7 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
         num_workers: int = 2,
         vocabulary: str = "shards",
         masking: Masking | None = None,
+        image_dropout: float = 0.0,
         context: float = 0.05,
         seed: int = 42,
         on_error: OnError = "raise",
@@ -64,6 +67,8 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
             raise ConfigError(f"data.rounds={rounds}: how often an epoch goes over the slides; use 1 or more")
         if not 0 < context < 1:
             raise ConfigError(f"data.context={context}: a share of the spots; use 0 < context < 1")
+        if not 0 <= image_dropout <= 1:
+            raise ConfigError(f"data.image_dropout={image_dropout}: a share of the spots; use 0 to 1")
         super().__init__(
             root,
             batch_size=batch_size,
@@ -78,7 +83,7 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
             cache=cache,
             cache_gb=cache_gb,
         )
-        self._rounds = rounds
+        self._rounds, self._image_dropout = rounds, image_dropout
         self._vocabulary, self._masking, self._context = vocabulary, masking or Masking(), context
 
     @cached_property
@@ -160,7 +165,16 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
     def _maker(self, training: bool) -> MaskedSlides | WholeSlides:
         tokens = self.vocabulary.tokens
         if training:
-            return MaskedSlides(self.tokens_of, tokens, self._masking, self._seed, self._place()[0], self._on_error)
+            return MaskedSlides(
+                self.tokens_of,
+                tokens,
+                self._masking,
+                self._image_dropout,
+                self.statistics.feature_mean.astype(np.float16),
+                seed=self._seed,
+                rank=self._place()[0],
+                on_error=self._on_error,
+            )
         ranked = self.tokens_of[self.statistics.by_variance()]
         scored = ranked[ranked >= RESERVED][:SCORED]
         return WholeSlides(self.tokens_of, tokens, (0.0, self._context), scored, self._seed, self._on_error)

@@ -50,6 +50,8 @@ class MaskedSlides:
         tokens_of: (G,) token of each gene of the shards' list, -1: none.
         tokens: their number.
         masking: what is hidden.
+        image_dropout: as in SlideDataModule.
+        no_image: (F,) features that stand in the place of hidden ones: the training slides' mean.
         seed: of the run.
         rank: this rank.
         on_error: as in ShardDataModule.
@@ -58,6 +60,8 @@ class MaskedSlides:
     tokens_of: np.ndarray
     tokens: int
     masking: Masking
+    image_dropout: float
+    no_image: np.ndarray
     seed: int
     rank: int
     on_error: OnError = "raise"
@@ -68,6 +72,8 @@ class MaskedSlides:
         for place, record in enumerate(_some(raw)):
             rng = np.random.default_rng([self.seed, epoch, self.rank, raw.number, place])
             slide = read_slide(record, self.tokens_of, self.tokens, self.masking.variable_genes)
+            hidden = rng.random(len(record)) < rng.random() * self.image_dropout
+            slide.features[hidden] = self.no_image
             examples.append(masked_example(slide, self.masking, rng))
         return join_slides(examples), raw.faults
 

@@ -105,6 +105,16 @@ def test_an_epoch_has_every_slide_as_often_as_asked_and_each_example_anew(root: 
     assert masked.any()
 
 
+def test_images_are_hidden_behind_the_training_mean(root: Path) -> None:
+    data = module(root, rounds=8, image_dropout=1.0)
+    mean = torch.from_numpy(data.statistics.feature_mean.astype(np.float16))
+    shares = [float((batch.features == mean).all(dim=1).float().mean()) for batch in data.train_dataloader()]
+    assert 0.3 < np.mean(shares) < 0.7
+    assert np.ptp(shares) > 0.2  # another share in every example
+    plain = next(iter(module(root).train_dataloader()))
+    assert not (plain.features == mean).all(dim=1).any()
+
+
 def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
     whole = list(module(root, rounds=4).train_dataloader())
     stopped = module(root, rounds=4)
@@ -160,6 +170,7 @@ def test_vocabularies(root: Path, tmp_path: Path) -> None:
     [
         ({"rounds": 0}, "data.rounds=0"),
         ({"context": 1.0}, "data.context=1.0"),
+        ({"image_dropout": 2.0}, "data.image_dropout=2.0"),
         ({"vocabulary": "variable:99"}, "data.vocabulary=variable:99: give a number of genes, from 1 to 12"),
         ({"vocabulary": "all"}, "data.vocabulary=all: use shards"),
     ],
