@@ -29,13 +29,14 @@ demo: $(READY)
 test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/test_imports.py
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85 \
-		tests/distributed tests/integration
+		tests/distributed tests/integration tests/slurm
 
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	bash -n .ci/run
+	for file in .ci/run slurm/*; do bash -n $$file || exit 1; done
+	if command -v shellcheck; then shellcheck .ci/run slurm/*; else echo 'no shellcheck: the scripts are only parsed'; fi
 
 bench: $(READY)
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
