@@ -17,7 +17,7 @@ from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
 
 CHUNK = 1024  # queries at a time; the CPU's kernel works on larger tiles where there are at least 768 …
-LOGITS = 2**25  # … but no more logits at a time than this (128 MB)
+LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): from 100,000 spots on
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 

@@ -13,11 +13,12 @@ from past.report.hest_plots import cluster_maps, extreme_genes, only, section_ma
 from past.report.plots import png
 
 TASKS = {"zero_shot": "Zero-shot", "imputation": "Imputation"}
+SHOWN = 40  # sections in a figure; the tables hold all
 AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 
 
 def write_maps(results: Path, task: str) -> None:
-    """Write `<task>_<mask ratio>.png`: for each section truth and prediction of its best and its worst gene."""
+    """Write `<task>_<mask ratio>.png`: truth and prediction of each section's best and worst gene, SHOWN at most."""
     for ratio, spots in _by_ratio(results, task):
         figure = _gene_maps(spots)
         if figure is not None:
@@ -49,6 +50,7 @@ def _task(results: Path, task: str, title: str) -> list[Block]:
         )
         bars = bars.assign(low=bars[f"pearson@{tops[0]}/low"], high=bars[f"pearson@{tops[0]}/high"])
         known = bars.dropna(subset=["pearson_mean_without_nan"])
+        known = known[known["task"].isin(known["task"].unique()[:SHOWN])]
         if len(known):
             blocks.append(Block(_named(title, "by section", ratio), image=picture(task_bars(known))))
     for ratio, spots in _by_ratio(results, task):
@@ -80,7 +82,9 @@ def _named(title: str, what: str, ratio: object) -> str:
 
 
 def _by_ratio(results: Path, task: str) -> list[tuple[float, pd.DataFrame]]:
+    """Return (mask ratio, spots) of the sections that figures show."""
     spots = pd.read_parquet(results / f"{task}_spots.parquet")
+    spots = spots[spots["sample"].isin(spots["sample"].unique()[:SHOWN])]
     return [(ratio, only(spots, mask_ratio=ratio)) for ratio in spots["mask_ratio"].unique().tolist()]
 
 
