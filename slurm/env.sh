@@ -13,11 +13,11 @@ fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
 
 # Bring the job back, if its step (exit code $1) was ended by a signal: USR1 as often as it comes (the time limit is
-# near, or someone asked), others (a rank was killed, a node's memory was full) until the job was back RESTARTS times.
+# near, or someone asked), others (a rank was killed, a node's memory was full) until the job was back PAST_RESTARTS times.
 # An error that train.py explains is final, and so is scancel, which ends this shell too.
 come_back_or_exit() {
     local code=$1 usr1=138
-    if [ "$code" -eq "$usr1" ] || { [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${RESTARTS:-10}" ]; }; then
+    if [ "$code" -eq "$usr1" ] || { [ "$code" -gt 128 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${PAST_RESTARTS:-10}" ]; }; then
         echo "job $SLURM_JOB_ID: the step ended with $code; it goes on from its last checkpoint"
         scontrol requeue "$SLURM_JOB_ID"
     fi

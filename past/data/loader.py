@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -85,7 +86,10 @@ class Feed(Generic[Batch]):
             DataError: a sample cannot be read, or too many; on all ranks, before any uses the batch.
         """
         dataset = _Worker(self, epoch, position, before)
-        deliveries = iter(DataLoader(dataset, batch_size=None, num_workers=self.workers, pin_memory=self.pin_memory))
+        loader = DataLoader(
+            dataset, None, num_workers=self.workers, pin_memory=self.pin_memory, worker_init_fn=_leave_signals
+        )
+        deliveries = iter(loader)
         plan = self.plan(epoch, before)
         skipped: Counter[str] = Counter()
         for number in range(position, plan.batches):
@@ -139,6 +143,12 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
                 yield _Delivery(*feed.make(raw, self._epoch))
         except DataError as error:
             yield _Delivery(None, failure=str(error))
+
+
+def _leave_signals(worker: int) -> None:
+    """Leave to the rank what a cluster sends to all processes: a rank that saves and stops still needs its workers."""
+    for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(signum, signal.SIG_IGN)
 
 
 class Loader(Generic[Batch]):

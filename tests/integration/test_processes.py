@@ -65,11 +65,16 @@ def test_two_ranks_make_one_run(tissue: Path, tmp_path: Path, environment: dict[
         assert torch.equal(value, second[name]), name
         assert torch.equal(value, saved["state_dict"][name]), name
     assert saved["global_step"] == 6  # 80 cells in global batches of up to 32, twice
-    assert all(2.6 < float(row["train/ln_batch"]) < 3.5 for row in metrics_of(run) if row["train/ln_batch"])
+    rows = metrics_of(run)
+    assert all(2.6 < float(row["train/ln_batch"]) < 3.5 for row in rows if row["train/ln_batch"])
+    assert all(0 <= float(row["communication_share"]) < 1 for row in rows[1:])  # DDP does not measure its first batch
 
 
 @pytest.mark.usefixtures("training_environment")
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_a_checkpoint_to_go_on_from(
+    tissue: Path, tmp_path: Path, environment: dict[str, str], signum: int, code: int
+) -> None:
     endless = ["trainer.max_epochs=10000", "data.num_workers=1", "+callbacks.tell._target_=tiny_training.Tell"]
     command = [sys.executable, ROOT / "train.py", *tiny(tissue, tmp_path, "stopped", *endless)]
     with subprocess.Popen(
@@ -78,9 +83,9 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tissue: Path, tmp_path: Path, 
         assert process.stdout is not None
         assert process.stderr is not None
         assert any("first update" in line for line in process.stdout)
-        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the loader's workers too
+        os.killpg(process.pid, signum)  # a terminal, or a cluster, sends it to the loader's workers too
         said = process.stderr.read()
-        assert process.wait(timeout=120) == 0, said
+        assert process.wait(timeout=120) == code, said
     assert "Traceback" not in said
     run = tmp_path / "tiny" / "stopped"
     step = read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"]

@@ -69,7 +69,7 @@ def test_whatever_ends_it_it_ends_as_if_nothing_had(jobs: Jobs, tissue: Path, tm
 
 def test_a_cancelled_job_saves_and_stays_away(jobs: Jobs, tissue: Path, tmp_path: Path) -> None:
     pipe = Pipe(tmp_path / "pipe")
-    job = jobs.submit("train.sbatch", ONE, *words(tissue, tmp_path, *held(pipe, 3)))
+    job = jobs.submit("train.sbatch", ONE, *words(tissue, tmp_path, "data.num_workers=1", *held(pipe, 3)))
     pipe.read()
     jobs.run("scancel", job)
     ended = jobs.end_of(job)
