@@ -4,6 +4,7 @@ Same batch, crops as bytes, same threads, alternating. Sentences have Xenium's l
 """
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class PublishedCells(nn.Module):
         self.layers = nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)
 
     def forward(self, sentences: torch.Tensor) -> torch.Tensor:
+        """Return (B, WIDTH) of (B, CONTEXT) tokens."""
         x = self.tokens(sentences) + self.positions(torch.arange(CONTEXT))
         return self.layers(x, src_key_padding_mask=sentences == PADDING)[:, 3:].mean(1)
 
@@ -44,11 +46,12 @@ class PublishedNiche(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (CONTEXT, 256, WIDTH)
-        self.linear = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths, widths[1:], strict=False))
+        self.linear = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in itertools.pairwise(widths))
         self.ends = nn.ParameterList(nn.Parameter(torch.randn(2, b) * 0.1) for b in widths[1:])
         self.norms = nn.ModuleList(nn.LayerNorm(b) for b in widths[1:])
 
     def forward(self, nodes: torch.Tensor) -> torch.Tensor:
+        """Return (B, WIDTH) of (B, NODES, CONTEXT) token ids."""
         cells = len(nodes)
         pairs = torch.cartesian_prod(torch.arange(NODES), torch.arange(NODES))
         source, target = (pairs.T[:, None] + NODES * torch.arange(cells)[:, None]).flatten(1)
@@ -71,6 +74,7 @@ def sentences(cells: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def seconds(run: Callable[[], torch.Tensor]) -> float:
+    """Return what a forward and backward pass takes."""
     start = time.perf_counter()
     run().square().mean().backward()
     return time.perf_counter() - start

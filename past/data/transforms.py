@@ -16,6 +16,7 @@ from past.types import CellBatch, RawCell
 # Optical densities of haematoxylin, eosin and DAB in R, G, B (Ruifrok & Johnston 2001)
 STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 _TURN, _STAIN, _THIN = range(3)  # what the numbers of a sample are drawn for
+_CROPS = 64  # at a time, as floats
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Augmentation:
             flags = torch.from_numpy(draw(batch.keys, seed, epoch, _TURN, 3) < 0.5).to(batch.crops.device)
             batch = replace(batch, crops=turn(batch.crops, flags), positions=turn_positions(batch.positions, flags))
         if self.stain:
-            batch = replace(batch, crops=self._jitter(batch.crops, draw(batch.keys, seed, epoch, _STAIN, 6)))
+            uniform = draw(batch.keys, seed, epoch, _STAIN, 6)
+            parts = [slice(start, start + _CROPS) for start in range(0, len(batch.crops), _CROPS)]
+            batch = replace(batch, crops=torch.cat([self._jitter(batch.crops[at], uniform[at]) for at in parts]))
         return batch
 
     def _jitter(self, crops: torch.Tensor, uniform: np.ndarray) -> torch.Tensor:

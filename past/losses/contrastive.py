@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from past.distributed import gather_rows, pass_around
 
-ROWS = 512
+ROWS = 256
 Gather = Callable[[torch.Tensor], torch.Tensor]
 Around = Callable[[torch.Tensor], Iterable[torch.Tensor]]
 _computed_again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)

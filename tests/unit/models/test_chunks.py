@@ -44,6 +44,21 @@ def test_recomputed_blocks_drop_the_same() -> None:
             torch.testing.assert_close(own, right, rtol=1e-9, atol=1e-12)
 
 
+def test_chunks_keep_little_for_backward() -> None:
+    kept = []
+    for chunk in (None, 2):
+        module, held = Contrasted(Contrast("siglip", cache_chunk=chunk)), dict[int, int]()
+
+        def note(tensor: torch.Tensor, held: dict[int, int] = held) -> torch.Tensor:
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            module(batch_of(0, torch.float32), torch.zeros(PAIRS, dtype=torch.int64))
+        kept.append(sum(held.values()))
+    assert kept[1] < 0.1 * kept[0]
+
+
 def test_backward_runs_under_the_autocast_of_forward() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         module = Contrasted(Contrast("info_nce", cache_chunk=5))
