@@ -1,0 +1,129 @@
+"""STPath on real tissue beside ridge and the training mean: one animal, or section, held out in turn.
+
+The sections of `als` (three mice) and `her2st` (two patients) become slides of one encoder's features; for every fold
+and seed `experiment=stpath_als | stpath_her2st` trains through the entry point, and the last weights are judged, so
+that nothing is chosen on the held-out slides. Scores are mean Pearson r over the 50 most variable genes of the training
+slides, over the spots of a slide, then over a fold's slides; in context, over several draws of the told spots, beside
+zero-shot on the same remaining spots. Needs the sections in PAST_DATA (default ../shared/data).
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import train as entry  # noqa: E402
+from past.cli import app  # noqa: E402
+from past.data.slide_statistics import SlideStatistics  # noqa: E402
+from past.data.slides import SlideSet  # noqa: E402
+from past.evaluation.gene_scores import score_genes  # noqa: E402
+from past.evaluation.slide_baselines import Baselines  # noqa: E402
+from past.evaluation.slide_prediction import ALONE, OURS, SlidePredictor  # noqa: E402
+from past.inference.expression import load_stpath  # noqa: E402
+
+DATA = Path(os.environ.get("PAST_DATA", ROOT.parent / "shared" / "data"))
+FOLDS = {
+    "als": [(["652", "765"], ["794"]), (["652", "794"], ["765"]), (["765", "794"], ["652"])],
+    "her2st": [(["C2", "C3"], ["C4"]), (["C2", "C3", "C4"], ["B4"])],
+}
+ORGANS = {"als": "spinal cord", "her2st": "breast"}
+GENES, TOLD, DRAWS = 50, 0.05, 10
+COMPONENTS = (48, 256)  # HEST-Bench's 256, or as many as there are features; and fewer, which suits few spots better
+
+
+def main() -> None:
+    """Print a row for each held-out animal or section, and the mean of each set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--encoder", default="colour", help="of the slides; as in 'past shards slides'")
+    parser.add_argument("--normalise-stain", action="store_true")
+    parser.add_argument("--sets", nargs="+", choices=FOLDS, default=list(FOLDS))
+    parser.add_argument("overrides", nargs="*", help="of the trainings, as on train.py's command line")
+    asked = parser.parse_intermixed_args()
+    if not DATA.is_dir():
+        print(f"no real sections in {DATA}: set PAST_DATA")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name in asked.sets:
+            words = ["--encoder", asked.encoder, *(["--normalise-stain"] if asked.normalise_stain else [])]
+            root = Path(folder) / f"{name}_slides"
+            sections = sorted(map(str, (DATA / name).glob("*.h5ad")))
+            organ = ["--organ", ORGANS[name], "--out", str(root)]
+            CliRunner().invoke(app, ["shards", "slides", *sections, *organ, *words], catch_exceptions=False)
+            table = [fold(name, root, train, val, asked.seeds, asked.overrides) for train, val in FOLDS[name]]
+            show(name, [val for _, val in FOLDS[name]], table)
+
+
+def fold(
+    name: str, root: Path, train: Sequence[str], val: Sequence[str], seeds: int, overrides: Sequence[str]
+) -> dict[str, list[float]]:
+    """Return each way's score, once for each seed."""
+    scores: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        run = root.parent / "runs" / f"stpath_{name}" / f"without-{'-'.join(val)}-{seed}"
+        sides = [f"data.train=[{','.join(train)}]", f"data.val=[{','.join(val)}]"]
+        places = [f"data.root={root}", f"output_root={root.parent / 'runs'}", f"run_id={run.name}", f"seed={seed}"]
+        words = [f"experiment=stpath_{name}", "callbacks.progress=null", *sides, *places, *overrides]
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            data = entry.train(compose("train", words)).datamodule  # type: ignore[attr-defined]
+        found = judge(run, *(SlideSet(side) for side in data.split))
+        print(
+            f"{name} without {'+'.join(val)}, seed {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()),
+            flush=True,
+        )
+        for way, score in found.items():
+            scores.setdefault(way, []).append(score)
+    return scores
+
+
+def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, float]:
+    """Score a run's last weights, and what they stand beside, on the held-out slides."""
+    ranked = SlideStatistics.of(train).by_variance()
+    genes = [train.index.genes[i] for i in ranked[:GENES]]
+    model = load_stpath(run / "checkpoints" / "last.ckpt", device="cpu")
+    found: dict[str, list[float]] = {}
+    for components in COMPONENTS:
+        baselines = Baselines.fit(train, genes, components)
+        predict = SlidePredictor(model, baselines, val.index.genes, genes, 4, seed=0)
+        for slide in val:
+            made = predict(slide, 1.0)
+            for way, values in made.predicted.items():
+                found.setdefault(way, []).append(mean_pearson(made.truth, values))
+    for draw in range(DRAWS):
+        predict = SlidePredictor(model, None, val.index.genes, genes, 4, seed=draw)
+        for slide in val:
+            made = predict(slide, 1 - TOLD)
+            for way, values in made.predicted.items():
+                named = {OURS: f"STPath, {TOLD:.0%} told", ALONE: "STPath, the same spots"}.get(way, way)
+                found.setdefault(named, []).append(mean_pearson(made.truth[made.scored], values[made.scored]))
+    return {way: float(np.mean(values)) for way, values in found.items()}
+
+
+def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the mean over the genes that vary; a constant prediction counts 0."""
+    r = score_genes(truth, predicted).pearson
+    return float(np.nan_to_num(r[np.ptp(truth, axis=0) > 0]).mean())
+
+
+def show(name: str, held: Sequence[Sequence[str]], table: Sequence[dict[str, list[float]]]) -> None:
+    """Print way × held-out side: the mean over seeds, ± half their range, and the mean over sides."""
+    print(f"{name:28s}" + "".join(f"{'+'.join(val):>16s}" for val in held) + f"{'mean':>9s}")
+    for way in table[0]:
+        cells = [(np.mean(of[way]), np.ptp(of[way]) / 2) for of in table]
+        row = "".join(f"{mean:10.3f} ±{half:.3f}" for mean, half in cells)
+        print(f"{way:28s}{row}{np.mean([mean for mean, _ in cells]):9.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
