@@ -45,14 +45,9 @@ def _task(results: Path, task: str, title: str) -> list[Block]:
     )
     blocks = [Block(title, text, table=_scores(rows, tops))]
     for ratio, of_ratio in rows.groupby("mask_ratio", sort=False):
-        bars = of_ratio.rename(
-            columns={"name": "task", "by": "encoder", f"pearson@{tops[0]}": "pearson_mean_without_nan"}
-        )
-        bars = bars.assign(low=bars[f"pearson@{tops[0]}/low"], high=bars[f"pearson@{tops[0]}/high"])
-        known = bars.dropna(subset=["pearson_mean_without_nan"])
-        known = known[known["task"].isin(known["task"].unique()[:SHOWN])]
-        if len(known):
-            blocks.append(Block(_named(title, "by section", ratio), image=picture(task_bars(known))))
+        bars = _bars(of_ratio, f"pearson@{tops[0]}")
+        if len(bars):
+            blocks.append(Block(_named(title, "by section", ratio), image=picture(task_bars(bars))))
     for ratio, spots in _by_ratio(results, task):
         figure = _gene_maps(spots)
         if figure is not None:
@@ -77,15 +72,27 @@ def _scores(rows: pd.DataFrame, tops: list[int]) -> str:
     return as_table(pd.DataFrame(shown))
 
 
+def _bars(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Return a score and its interval under the names that `task_bars` reads, where there is one."""
+    columns = {"name": "task", "by": "encoder", score: "pearson_mean_without_nan"}
+    columns |= {f"{score}/low": "low", f"{score}/high": "high"}
+    return _first(rows.rename(columns=columns).dropna(subset=["pearson_mean_without_nan"]), "task")
+
+
+def _first(frame: pd.DataFrame, sections: str) -> pd.DataFrame:
+    """Return the rows of the first sections, as many as figures show."""
+    names = list(dict.fromkeys(frame[sections]))[:SHOWN]
+    return pd.DataFrame(frame[frame[sections].isin(names)])
+
+
 def _named(title: str, what: str, ratio: object) -> str:
     return f"{title}, {what}" if ratio == 1 else f"{title}, {what}, {ratio:.0%} masked"
 
 
 def _by_ratio(results: Path, task: str) -> list[tuple[float, pd.DataFrame]]:
     """Return (mask ratio, spots) of the sections that figures show."""
-    spots = pd.read_parquet(results / f"{task}_spots.parquet")
-    spots = spots[spots["sample"].isin(spots["sample"].unique()[:SHOWN])]
-    return [(ratio, only(spots, mask_ratio=ratio)) for ratio in spots["mask_ratio"].unique().tolist()]
+    spots = _first(pd.read_parquet(results / f"{task}_spots.parquet"), "sample")
+    return [(ratio, only(spots, mask_ratio=ratio)) for ratio in dict.fromkeys(spots["mask_ratio"].tolist())]
 
 
 def _gene_maps(spots: pd.DataFrame) -> Figure | None:

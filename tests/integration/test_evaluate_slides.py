@@ -16,6 +16,7 @@ from past.checkpoints.saved import Saved, save_model
 from past.errors import CheckpointError, PastError
 from past.models.stpath import STPath
 from past.report.html import write_report
+from past.report.slides_page import write_maps
 from past.stpath_vocabularies import GeneVocabulary
 
 pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
@@ -38,7 +39,9 @@ def evaluate(folder: Path, task: str, *overrides: str) -> Path:
     return entry.evaluate(composed("evaluate", *words))
 
 
-def test_imported_weights_are_judged_and_the_page_shows_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_imported_weights_are_judged_and_the_page_shows_them(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     results = folder / "runs" / "mine" / "one" / "results"
     for task in ("zero_shot", "imputation"):
         words = (f"data.root={folder / 'slides'}", "data.val=[B,C1]", f"results_dir={results}", *SMALL)
@@ -52,7 +55,8 @@ def test_imported_weights_are_judged_and_the_page_shows_them(folder: Path, capsy
     }
     maps = sorted(path.name for path in results.glob("*.png"))
     assert maps == ["imputation_0.8.png", "imputation_0.9.png", "imputation_0.95.png", "zero_shot_1.png"]
-    assert min(Image.open(results / "zero_shot_1.png").size) > 300
+    both = Image.open(results / "zero_shot_1.png").size
+    assert min(both) > 300
     page = write_report(results.parent).read_text()
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles[:5] == [
@@ -68,6 +72,9 @@ def test_imported_weights_are_judged_and_the_page_shows_them(folder: Path, capsy
     ]
     row = next(row for row in content["rows"] if row["by"].startswith("ridge"))
     assert f"<td>{row['pearson@4']:.4f} [{row['pearson@4/low']:.4f}, {row['pearson@4/high']:.4f}]</td>" in page
+    monkeypatch.setattr("past.report.slides_page.SHOWN", 1)
+    write_maps(results, "zero_shot")
+    assert Image.open(results / "zero_shot_1.png").size[1] < 0.7 * both[1]
 
 
 def test_all_slides_are_judged_on_given_genes(folder: Path) -> None:
