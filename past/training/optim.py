@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from past.errors import ConfigError
@@ -85,8 +86,14 @@ def warmup_cosine(update: int, total: int, optim: Rate) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def adamw(model: nn.Module, optim: Optim, updates: int) -> tuple[torch.optim.AdamW, LambdaLR]:
+def clippable(optimizer: Optimizer) -> Optimizer:
+    """Return a fused optimiser that leaves the unscaling of gradients to the trainer, which must do it to clip them."""
+    optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+    return optimizer
+
+
+def adamw(model: nn.Module, optim: Optim, updates: int) -> tuple[Optimizer, LambdaLR]:
     """Build the optimiser and its per-update schedule over `updates`."""
     groups = parameter_groups(model, optim)
-    optimizer = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=optim.fused)
+    optimizer = clippable(torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=optim.fused))
     return optimizer, LambdaLR(optimizer, lambda update: warmup_cosine(update, updates, optim))

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from past.distributed import gather_rows
 from past.losses.masked_expression import masked_expression
 from past.models.stpath import STPath
-from past.training.optim import Rate, warmup_cosine
+from past.training.optim import Rate, clippable, warmup_cosine
 from past.training.row_adam import RowAdam
 from past.training.steps import total_updates
 from past.types import SlideBatch, SlideStart
@@ -118,7 +118,7 @@ class STPathModule(pl.LightningModule):
             optimizer: torch.optim.Optimizer = RowAdam(self.parameters(), self.model.tables(), lr=rate.lr)
         else:
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
-        schedule = LambdaLR(optimizer, lambda update: warmup_cosine(update, total, rate))
+        schedule = LambdaLR(clippable(optimizer), lambda update: warmup_cosine(update, total, rate))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

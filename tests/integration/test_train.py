@@ -66,6 +66,25 @@ def test_accumulation_averages_once(tissue: Path, tmp_path: Path, accumulate: in
             torch.testing.assert_close(own, right, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("32-true", 1e-4), ("bf16-mixed", 2e-2)])
+def test_how_a_batch_is_computed_changes_no_number(
+    tissue: Path, tmp_path: Path, precision: str, tolerance: float
+) -> None:
+    """Dropout is on: each cell's follows from the seed, however the batch is cut."""
+    same = ["trainer.max_steps=3", "trainer.accumulate_grad_batches=2", f"trainer.precision={precision}"]
+    lean = [
+        "model.loss.cache_chunk=5", "model.execution.recompute=[image_encoder,cell_encoder]",
+        "model.execution.channels_last=true", "model.optim.fused=false",
+    ]  # fmt: skip
+    for run_id, how in (("plain", []), ("lean", lean)):
+        train_tiny(tissue, tmp_path, run_id, *same, *how)
+    rows = [metrics_of(tmp_path / "tiny" / run_id) for run_id in ("plain", "lean")]
+    assert len(rows[0]) == 3
+    for plain, other in zip(*rows, strict=True):
+        for name in ("train/loss", "grad_norm"):
+            assert float(other[name]) == pytest.approx(float(plain[name]), rel=tolerance), name
+
+
 def test_a_sweep_gives_each_job_its_own_run(tissue: Path, tmp_path: Path) -> None:
     for job in (0, 1):
         entry.train(composed("train", *tiny(tissue, tmp_path, "null", "trainer.max_steps=1", f"seed={job}")), job=job)
