@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
@@ -15,6 +16,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.optim import Optimizer
 
+from past.errors import ConfigError
 from past.training.checkpoint_io import read_checkpoint
 
 
@@ -32,6 +34,14 @@ class Sharded(ModelParallelStrategy):
         """Make the mesh of all ranks; Lightning's own default is one of the nodes."""
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    def setup(self, trainer: pl.Trainer) -> None:
+        """Refuse a module that shards nothing."""
+        module = self.lightning_module
+        assert module is not None
+        if type(module).configure_model is pl.LightningModule.configure_model:
+            raise ConfigError(f"trainer=fsdp: {type(module).__name__} cannot be sharded; use trainer=ddp")
+        super().setup(trainer)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the optimiser's whole state on the first rank, numbered as an optimiser of one process numbers it."""

@@ -39,13 +39,11 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of the same ten updates on two ranks, named by their trainer."""
+    """Runs of the same ten updates on two ranks, named by their trainer; their chunks are different ones."""
     root = tmp_path_factory.mktemp("runs")
-    for name in ("ddp", "fsdp"):
-        words = tiny(
-            shards, root, name, *ALIKE, f"trainer={name}", f"trainer.max_steps={STEPS}", "trainer.max_epochs=9"
-        )
-        train_on_ranks(2, words)
+    for name, chunk in (("ddp", 5), ("fsdp", 7)):
+        how = (f"trainer={name}", f"trainer.max_steps={STEPS}", f"model.loss.cache_chunk={chunk}")
+        train_on_ranks(2, tiny(shards, root, name, *ALIKE, *how, "trainer.max_epochs=9"))
     return root / "tiny"
 
 
