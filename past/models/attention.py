@@ -156,7 +156,7 @@ def _weights(
     if dropout == 0:
         return p, p, 1.0
     keep, factor = draw_keep(p, dropout, generator)
-    return p, torch.where(keep, p, 0.0), factor
+    return p, p * keep, factor
 
 
 def distance_attention(

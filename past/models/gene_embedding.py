@@ -59,7 +59,9 @@ class ExpressionEmbedding(nn.Module):
 
     def forward(self, expression: SparseExpression) -> torch.Tensor:
         """Return (S, dim)."""
-        genes, columns = torch.unique(expression.genes, return_inverse=True)
+        occurs = torch.zeros(len(self.table.weight), dtype=torch.bool, device=expression.genes.device)
+        occurs[expression.genes] = True  # cheaper than sorting them, as torch.unique does
+        genes, columns = occurs.nonzero()[:, 0], (occurs.cumsum(0) - 1)[expression.genes]
         rows = self.table(genes)
         entries = expression.offsets.diff()
         out = rows.new_zeros(len(expression), rows.shape[1])
