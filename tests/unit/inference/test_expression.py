@@ -127,6 +127,11 @@ def test_saved_weights_predict_the_same(predictor: Predictor, slide: Slide, rele
 
 BAD = {
     "width": (lambda f, c: ((f[:, :5], c), {}), r"read 8 numbers a spot: embed the tiles with their encoder \(Prov"),
+    "known width": (lambda f, c: ((np.zeros((12, 1024)), c), {}), r"shape \(12, 1024\) \(UNI's or Phikon-v2's width\)"),
+    "infinite": (
+        lambda f, c: ((np.where(f == f.max(), np.inf, f), c), {}),
+        "features: 1 of 12 rows hold NaN or infinity",
+    ),
     "lengths": (lambda f, c: ((f, c[:-1]), {}), r"12 spots in features, but coords of shape \(11, 2\)"),
     "empty": (lambda f, c: ((f[:0], c[:0]), {}), "no spot"),
     "nan": (lambda f, c: ((np.where(np.arange(12)[:, None] == 3, np.nan, f), c), {}), "first is row 3"),
