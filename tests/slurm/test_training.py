@@ -78,9 +78,9 @@ def test_a_cancelled_job_saves_and_stays_away(jobs: Jobs, tissue: Path, tmp_path
 
 
 def test_a_wrong_layout_ends_at_once_and_says_the_right_one(jobs: Jobs, tissue: Path, tmp_path: Path) -> None:
-    job = jobs.submit("train.sbatch", LAYOUT, *words(tissue, tmp_path, *DDP, "trainer.devices=3"))
+    job = jobs.submit("train.sbatch", ONE, *words(tissue, tmp_path, "trainer.devices=2"))
     ended = jobs.end_of(job)
     assert (ended["JobState"], ended["Restarts"]) == ("FAILED", "0")
-    sentence = "SLURM started 2 tasks on each of 2 nodes, but trainer.devices=3 and trainer.num_nodes=2: give sbatch "
-    assert sentence + "--nodes=2 --ntasks-per-node=3, or trainer.devices=2 trainer.num_nodes=2" in jobs.logs
+    sentence = "SLURM started 1 tasks on each of 1 nodes, but trainer.devices=2 and trainer.num_nodes=1: give sbatch "
+    assert sentence + "--nodes=1 --ntasks-per-node=2, or trainer.devices=1 trainer.num_nodes=1" in jobs.logs
     assert not (tmp_path / "tiny").exists()
