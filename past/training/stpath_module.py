@@ -38,7 +38,8 @@ class STPathModule(pl.LightningModule):
         standardise: as there; on the training slides.
         optim: learning rate and schedule of Adam.
         by_rows: take Adam's steps in the rows of the gene tables when these are read (`RowAdam`): the same steps in
-            less time where a step reads a few of them; False: all rows in every step.
+            less time where a step reads a few of them; False, or on several ranks, whose gradients DDP adds up dense:
+            all rows in every step.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class STPathModule(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam without weight decay, stepped per update."""
         total, rate = total_updates(self.trainer), self.optim
-        if self.by_rows:
+        if self.by_rows and self.trainer.world_size == 1:
             optimizer: torch.optim.Optimizer = RowAdam(self.parameters(), self.model.tables(), lr=rate.lr)
         else:
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
