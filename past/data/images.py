@@ -10,6 +10,8 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from past.errors import DataError
 
 MAX_SIDE: Final = 4096  # px, where no size is asked for
+# what may stand before a JPEG's frame header: tables, restart interval, application data, comment; all with a length
+_SEGMENTS: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
 
 
 def decode(content: bytes, side: int | None = None) -> torch.Tensor:
@@ -28,14 +30,22 @@ def decode(content: bytes, side: int | None = None) -> torch.Tensor:
         raise DataError(f"its image claims {width:,} × {height:,} px: wanted {wanted}, so it was not decoded")
     try:
         if content[:2] == b"\xff\xd8":
-            pixels = decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8), mode=ImageReadMode.RGB)
-            return cast("torch.Tensor", pixels)
+            encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            pixels = cast("torch.Tensor", decode_jpeg(encoded, mode=ImageReadMode.RGB))
+            _require(pixels.shape[1:] == (height, width))
+            return pixels
         with Image.open(io.BytesIO(content), formats=("PNG", "WEBP")) as image:
+            _require(image.size == (width, height))  # before it is decoded
             rgb = image.convert("RGB").tobytes()
     except (RuntimeError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         cause = " ".join(str(error).partition("<_io")[0].split())[:80]
         raise DataError(f"its image does not decode ({cause}): damaged") from error
     return torch.frombuffer(bytearray(rgb), dtype=torch.uint8).view(height, width, 3).permute(2, 0, 1)
+
+
+def _require(as_claimed: bool) -> None:
+    if not as_claimed:
+        raise DataError("its image has another size than its header claims: damaged, or made to mislead")
 
 
 def image_size(content: bytes) -> tuple[int, int]:
@@ -54,12 +64,18 @@ def image_size(content: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """Walk the segments to the frame header (ITU T.81, annex B): 0xFF, marker, two bytes of length, content."""
+    """Walk the segments to the frame header (ITU T.81, annex B): 0xFF, marker, two bytes of length, content.
+
+    Markers that have no length (0x00, 0x01, 0xD0 to 0xD9) and fill bytes (0xFF) are refused: read as segments, they
+    would hide from this walk the frame header that the decoder finds.
+    """
     place = 2
     while place + 9 < len(content) and content[place] == 0xFF:
         marker = content[place + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return int.from_bytes(content[place + 5 : place + 7]), int.from_bytes(content[place + 7 : place + 9])
+        if marker not in _SEGMENTS:
+            raise DataError(f"its image is a JPEG with the marker 0x{marker:02X} before its size: damaged")
         place += 2 + int.from_bytes(content[place + 2 : place + 4])
     raise DataError("its image is a JPEG without a size: damaged")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from past.data import images
 from past.data.images import decode, image_size
 from past.errors import DataError
 
@@ -61,6 +62,27 @@ def test_an_image_that_claims_too_much_is_not_decoded(content: bytes) -> None:
         decode(content)
     with pytest.raises(DataError, match="wanted 224 × 224, so it was not decoded"):
         decode(content, side=224)
+
+
+def hidden(marker: int) -> bytes:
+    """A JPEG of 37 × 53 behind a marker without a length; a walk that reads one lands on a false 224 × 224."""
+    real = encoded("JPEG")[2:]
+    size = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 224, 224, 3) + bytes(9)
+    length = struct.unpack(">H", real[:2])[0]  # what the decoder takes for the next marker
+    return b"\xff\xd8\xff" + bytes([marker]) + real + bytes(length - len(real)) + size
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDB), 0xFF])
+def test_a_jpeg_cannot_hide_its_size(marker: int) -> None:
+    with pytest.raises(DataError, match=f"its image is a JPEG with the marker 0x{marker:02X} before its size: damaged"):
+        decode(hidden(marker), side=224)
+
+
+def test_an_image_of_another_size_than_it_claimed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "image_size", lambda _: (224, 224))
+    for kind in ("JPEG", "PNG", "WEBP"):
+        with pytest.raises(DataError, match="its image has another size than its header claims"):
+            decode(encoded(kind), side=224)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
