@@ -90,24 +90,22 @@ class ShardIndex:
                     f"{root}/{INDEX}: version {content['version']}, this program reads {VERSION}: make the shards again"
                 )
             index = ShardIndex(
-                genes=tuple(content["genes"]),
-                shards=tuple(Shard(**{**shard, "patients": tuple(shard["patients"])}) for shard in content["shards"]),
-                settings=content["settings"],
-                sections=content["sections"],
+                genes=_strings(content["genes"]),
+                shards=tuple(_entry(shard, root) for shard in content["shards"]),
+                settings=dict(content["settings"]),
+                sections={name: dict(facts) for name, facts in dict(content["sections"]).items()},
                 root=root,
             )
+            if index.genes_hash != content["genes_hash"]:
+                raise DataError(
+                    f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: "
+                    "the file was changed by hand"
+                )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{root}/{INDEX}: not an index of shards ({error}); run 'past shards merge {root}'"
+                f"{root}/{INDEX}: not an index of shards ({type(error).__name__}: {error}), or the file was changed "
+                f"by hand; run 'past shards merge {root}'"
             ) from error
-        for shard in index.shards:
-            if not (_NAME.fullmatch(shard.name) and _SHA256.fullmatch(shard.sha256) and shard.samples >= 0):
-                raise DataError(f"{root}/{INDEX}: {shard.name!r:.80} is no shard's entry: the file was changed by hand")
-        if index.genes_hash != content["genes_hash"]:
-            raise DataError(
-                f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: "
-                "the file was changed by hand"
-            )
         return index
 
     @staticmethod
@@ -120,3 +118,23 @@ class ShardIndex:
                 f"or finish with 'past shards merge {root}'"
             )
         return ShardIndex.from_json(path.read_text(), str(root))
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError(f"wanted a list of names, found {value!r:.80}")
+    return tuple(value)
+
+
+def _entry(content: dict[str, object], root: str) -> Shard:
+    """Make a shard's entry of what JSON holds, which may be anything."""
+    shard = Shard(**{**content, "patients": _strings(content["patients"])})  # type: ignore[arg-type]
+    counts, texts = (shard.samples, shard.bytes), (shard.name, shard.sha256, shard.section)
+    if not (
+        all(type(count) is int and count >= 0 for count in counts)
+        and all(isinstance(text, str) for text in texts)
+        and _NAME.fullmatch(shard.name)
+        and _SHA256.fullmatch(shard.sha256)
+    ):
+        raise DataError(f"{root}/{INDEX}: {shard.name!r:.80} is no shard's entry: the file was changed by hand")
+    return shard
