@@ -83,7 +83,7 @@ def score_table(matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int
         DataError: no cells.
     """
     if not found.keys:
-        raise DataError("retrieval over no cells: choose validation sections that exist (data.val_sections=…)")
+        raise DataError("retrieval over no cells: choose validation sections that exist (data.val=…)")
     sections, patients, types = (found.column(name) for name in ("section", "patient", "cell_type"))
     scopes = [("section", name, sections == name) for name in dict.fromkeys(sections)]
     scopes += [("patient", name, patients == name) for name in dict.fromkeys(patients)]

@@ -73,5 +73,5 @@ def test_the_nearest_are_of_the_querys_own_section() -> None:
 
 def test_no_cells_is_an_error() -> None:
     empty = Embeddings(torch.zeros(0, 2), torch.zeros(0, 2), [], [], np.zeros((0, 3), dtype=int))
-    with pytest.raises(DataError, match="no cells"):
+    with pytest.raises(DataError, match=r"no cells: .* \(data\.val=…\)"):
         score_table([], empty)
