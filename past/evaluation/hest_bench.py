@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from past.data.hest_patients import PatientTable, read_patient_table
 from past.errors import ConfigError, DataError, PastError
 from past.evaluation.bench_data import FoldData, TaskData
 from past.evaluation.bench_files import Failure, Run, require_same_protocol, write_predictions, write_run
 from past.evaluation.gene_scores import bootstrap_pearson, score_genes
 from past.evaluation.heads import Head
 from past.evaluation.hest_task import read_patients, read_task, task_names
-from past.evaluation.leakage import PatientTable, read_patient_table
 from past.evaluation.protocols import FrozenFeatures, Predictor
 from past.evaluation.results import FoldResult, TaskResult
 from past.evaluation.ridge import RidgeHead

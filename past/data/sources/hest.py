@@ -1,6 +1,8 @@
 """HEST-1k samples: `st/<id>.h5ad`, `wsis/<id>.tif` or `patches/<id>.h5`, and what its metadata says."""
 
 import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from past.data.hest_patients import read_patient_table, study_of
 from past.data.sources.anndata import feature_names
 from past.data.sources.h5ad import read_adata, read_counts, read_places, read_var_names
 from past.data.sources.hest_cells import QUALITY, read_cells
@@ -18,6 +21,8 @@ from past.data.sources.tables import read_table
 from past.data.sources.tenx import is_gene
 from past.errors import DataError
 from past.types import Section
+
+_log = logging.getLogger(__name__)
 
 SEGMENTATIONS = (("xenium_seg", "xenium_cell_seg"), ("cellvit_seg", "cellvit_seg"))  # the instrument's own first
 SCALES = ("pixel_size_um_estimated", "pixel_size_um_embedded")  # as HEST measured it, and as the image's header says
@@ -49,6 +54,10 @@ class HestSource(FileSource):
         by_cell = transcripts.is_file() and segmentation and image != patches
         return [self.path, image, *([transcripts, *segmentation] if by_cell else [])]
 
+    def metadata(self) -> list[Path]:
+        """Return the table of samples and the sample's own JSON, where they are there."""
+        return [*tables(self._root), *(path for path in [_json(self._root, self.name)] if path.is_file())]
+
     def genes(self) -> tuple[str, ...]:
         """Return the sample's genes."""
         return tuple(name for name in read_var_names(self.path) if is_gene(name))
@@ -59,9 +68,8 @@ class HestSource(FileSource):
         adata = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
         _, image, *by_cell = self.files()
         said = read_metadata(self._root, self.name)
-        study, patient = said.get("dataset_title", ""), said.get("patient")
         words = {"organ": said.get("organ"), "technology": said.get("st_technology"), "species": said.get("species")}
-        section = self.given.section(self.name, patient=f"{study}: {patient}" if patient else None, **words)
+        section = self.given.section(self.name, patient=read_patient(self._root, self.name, said), **words)
         facts = {key: said[key] for key in KEPT if key in said}
         reading = (
             self._cells(section, adata, image, said, *by_cell) if by_cell else self._spots(section, adata, image, said)
@@ -121,6 +129,31 @@ class HestSource(FileSource):
         return self.path.resolve().parent.parent
 
 
+def tables(root: Path) -> list[Path]:
+    """Return the newest `HEST_v*.csv`, where there is one."""
+    return sorted([*root.glob("HEST_v*.csv"), *root.glob("assets/HEST_v*.csv")])[-1:]
+
+
+def read_patient(root: Path, sample: str, said: Mapping[str, str]) -> str | None:
+    """Return the patient's name by the rule of past.data.hest_patients; without a `HEST_v*.csv`, within the study only.
+
+    Args:
+        root: of the samples' folders.
+        sample: its name.
+        said: what its metadata says.
+
+    Returns:
+        None: the patient is not recorded.
+    """
+    for table in map(read_patient_table, tables(root)):
+        if sample in table.labelled:
+            return table.patients[sample]
+    if "patient" not in said:
+        return None
+    _log.warning("%s: not in a HEST_v*.csv in %s: its patient is not sought in other studies", sample, root)
+    return f"{study_of(said.get('dataset_title', ''))}: {said['patient']}"
+
+
 def read_metadata(root: Path, sample: str) -> dict[str, str]:
     """Return what is said of a sample: its row of `HEST_v*.csv` (the newest there), then `metadata/<id>.json` over it.
 
@@ -128,11 +161,11 @@ def read_metadata(root: Path, sample: str) -> dict[str, str]:
         DataError: one of them is broken; neither says anything of it.
     """
     said: dict[str, str] = {}
-    for path in sorted([*root.glob("HEST_v*.csv"), *root.glob("assets/HEST_v*.csv")])[-1:]:
+    for path in tables(root):
         table = read_table(path, ["id"], dtype=str, encoding="utf-8-sig")
         for _, row in table[table["id"] == sample].iterrows():
             said.update({str(word): str(value) for word, value in row.items() if pd.notna(value)})
-    path = root / "metadata" / f"{sample}.json"
+    path = _json(root, sample)
     if path.is_file():
         try:
             content = json.loads(path.read_text())
@@ -142,3 +175,7 @@ def read_metadata(root: Path, sample: str) -> dict[str, str]:
     if not said:
         raise DataError(f"{sample}: neither {path} nor a HEST_v*.csv in {root} says anything of it: download one")
     return said
+
+
+def _json(root: Path, sample: str) -> Path:
+    return root / "metadata" / f"{sample}.json"

@@ -3,7 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -125,11 +125,21 @@ class FileSource(ABC):
     def read(self) -> Reading:
         """Read everything; DataError where something is wrong, naming the section."""
 
+    def metadata(self) -> list[Path]:
+        """Return the tables of many sections that say something of this one; none, unless a reader has such."""
+        return []
+
     def origin(self) -> dict[str, object]:
-        """Return the SHA-256 of every file, and what the user said in their place."""
-        hashes = [sha256_of(path) for path in (*self.files(), *self.given.gene_tables)]
+        """Return the SHA-256 of every file, what the user said in their place, and which part of the files is meant."""
+        hashes = [sha256_of(path) for path in (*self.files(), *self.metadata(), *self.given.gene_tables)]
         said = asdict(replace(self.given, image=None, gene_tables=()))
-        return {"sha256": hashes, **{word: value for word, value in said.items() if value != getattr(Given, word)}}
+        own = {word.name: getattr(self, word.name) for word in fields(self) if word.name not in ("path", "given")}
+        parts = {word: value for word, value in own.items() if value is not None and not isinstance(value, Path)}
+        return {
+            "sha256": hashes,
+            **parts,
+            **{word: value for word, value in said.items() if value != getattr(Given, word)},
+        }
 
     def open(self, genes: Sequence[str]) -> TissueSection:
         """Read the section, its counts over `genes`, its cells in the order in which their crops are read fastest.

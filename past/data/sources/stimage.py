@@ -44,6 +44,10 @@ class STImageSource(FileSource):
             or only_file([folder / "image"], [f"{self.name}.*"], "image of the slide", "give it with --image"),
         ]
 
+    def metadata(self) -> list[Path]:
+        """Return `meta/meta*.csv` beside the technology's folder."""
+        return _tables(self.path.resolve().parents[2])
+
     def genes(self) -> tuple[str, ...]:
         """Return the columns that are genes."""
         columns = read_table(self.path, [], nrows=0, index_col=0).columns
@@ -100,9 +104,13 @@ def _read_counts(path: Path) -> tuple[list[str], csr_matrix, list[str]]:
     return rows, require_counts(csr_matrix(vstack(parts)), str(path)), genes
 
 
+def _tables(root: Path) -> list[Path]:
+    return sorted((root / "meta").glob("meta*.csv"))
+
+
 def _meta(root: Path, slide: str) -> dict[str, str]:
     """Return the slide's row of `meta/*.csv`, empty where there is none."""
-    for path in sorted((root / "meta").glob("meta*.csv")):
+    for path in _tables(root):
         table = read_table(path, ["slide"], sep=None, engine="python", dtype=str)
         found = table[table["slide"] == slide]
         if len(found):

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from past.cli import app
+from past.data.hest_patients import read_patient_table
 from past.data.index import ShardIndex
 from past.errors import ConfigError, DataError
 from past.evaluation.hest_task import TASKS, read_task, require_apart, task_names
@@ -15,7 +16,6 @@ from past.evaluation.leakage import (
     POSSIBLE_SIBLINGS,
     SIBLINGS,
     benchmark_samples,
-    read_patient_table,
     refuse_benchmark,
 )
 

@@ -13,7 +13,7 @@ from platforms import stained
 from scipy.sparse import csr_matrix
 
 from past.data.crops import cut_crop
-from past.data.sources.hest import HestSource, read_metadata
+from past.data.sources.hest import HestSource, read_metadata, read_patient
 from past.data.sources.platform import Given
 from past.errors import DataError
 
@@ -153,3 +153,23 @@ def test_a_bad_download_is_one_sentence(tmp_path: Path, broken: str, says: str) 
             file["barcode"] = np.array([b"A", b"B"])
     with pytest.raises(DataError, match=says):
         HestSource(path, Given()).open(GENES)
+
+
+def test_samples_of_one_patient_are_joined_across_titles(tmp_path: Path, real_data: Path) -> None:
+    (tmp_path / "HEST_v1_1_0.csv").write_bytes((real_data / "hest_bench" / "HEST_v1_1_0.csv").read_bytes())
+    names = {read_patient(tmp_path, sample, read_metadata(tmp_path, sample)) for sample in ("TENX94", "TENX96")}
+    assert len(names) == 1
+    assert read_patient(tmp_path, "TENX159", read_metadata(tmp_path, "TENX159")) is None
+
+
+def test_other_metadata_is_another_section(tmp_path: Path) -> None:
+    path, _, places = a_sample(tmp_path)
+    with_slide(tmp_path, places)
+    origins = [HestSource(path).origin()]
+    said = tmp_path / "metadata" / "TENX1.json"
+    said.write_text(json.dumps({**WORDS, "pixel_size_um_estimated": 0.5}))
+    origins.append(HestSource(path).origin())
+    for mpp in (0.25, 0.5):
+        (tmp_path / "HEST_v1_1_0.csv").write_text(f"id,pixel_size_um_estimated\nTENX1,{mpp}\n")
+        origins.append(HestSource(path).origin())
+    assert all(one not in origins[:i] for i, one in enumerate(origins))

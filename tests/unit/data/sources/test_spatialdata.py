@@ -10,6 +10,8 @@ import pytest
 from platforms import GENES, a_bundle, stained, write_cells_zarr, write_xenium
 from scipy.sparse import csr_matrix
 
+from past.data.shard_set import ShardSettings
+from past.data.shards import write_section
 from past.data.sources.platform import Given
 from past.data.sources.spatialdata import SpatialDataSource
 from past.data.sources.xenium import XeniumSource
@@ -115,3 +117,12 @@ def test_a_folder_that_is_no_store_and_a_store_without_a_scale(tmp_path: Path) -
     path, _, _ = a_store(tmp_path / "S.zarr")
     with pytest.raises(DataError, match="do not tell µm/px"):
         SpatialDataSource(path, Given(organ="breast", species="human", technology="Visium")).open(SYMBOLS)
+
+
+def test_another_table_is_refused_as_another_section(tmp_path: Path) -> None:
+    path, _, _ = a_store(tmp_path / "S.zarr", tables=2)
+    settings = ShardSettings("spatialdata", px=8, mpp=None, neighbours=0, image_format="png", cells_per_shard=100)
+    for _ in range(2):
+        write_section(tmp_path, SpatialDataSource(path, GIVEN, "table"), settings, SYMBOLS, lambda *_: None)
+    with pytest.raises(DataError, match="holds section S from another source"):
+        write_section(tmp_path, SpatialDataSource(path, GIVEN, "other"), settings, SYMBOLS, lambda *_: None)

@@ -75,3 +75,12 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
     path.write_text(f"{cut},one\n")
     with pytest.raises(DataError, match="not a table of counts"):
         STImageSource(path).open(GENES)
+
+
+def test_other_metadata_is_another_section(tmp_path: Path) -> None:
+    path, _, _ = a_slide(tmp_path)
+    before = STImageSource(path).origin()
+    assert STImageSource(path).origin() == before
+    meta = tmp_path / "meta" / "meta_all_gene.csv"
+    meta.write_text(meta.read_text().replace("breast", "brain"))
+    assert STImageSource(path).origin() != before
