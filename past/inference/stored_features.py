@@ -19,11 +19,16 @@ class StoredFeatures:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
+    @property
+    def fingerprint(self) -> str:
+        """Where they lie: nothing else is known of what made them."""
+        return str(self.folder.resolve())
+
     def features(self, task: str, sample: str, patches: PatchFile) -> np.ndarray:
         """Return (n, width) features in the order of the patch file's barcodes.
 
         Raises:
-            DataError: no such file, or spots without features.
+            DataError: no such file, or spots without features, or with some that are not finite.
         """
         places = [self.folder / task / f"{sample}.h5", self.folder / f"{sample}.h5"]
         path = next((place for place in places if place.is_file()), None)
@@ -33,11 +38,21 @@ class StoredFeatures:
         if found.names is None:
             if len(found.features) != len(patches):
                 raise DataError(f"{path}: {len(found.features)} rows without barcodes for {len(patches)} spots")
-            return found.features
+            return _finite(found.features, patches, path)
         row = {name: i for i, name in enumerate(found.names)}
         lost = [barcode for barcode in patches.barcodes if barcode not in row]
         if lost:
             raise DataError(
                 f"{path}: no features for {len(lost)} of {len(patches)} spots ({lost[0]}, …): make it again"
             )
-        return found.features[[row[barcode] for barcode in patches.barcodes]]
+        return _finite(found.features[[row[barcode] for barcode in patches.barcodes]], patches, path)
+
+
+def _finite(features: np.ndarray, patches: PatchFile, path: Path) -> np.ndarray:
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"{path}: features of {len(broken)} of {len(patches)} spots are not finite "
+            f"({patches.barcodes[broken[0]]}, …): make it again"
+        )
+    return features
