@@ -65,7 +65,7 @@ def judge_encoders(
         encoders[name] = door.build(preset, f"encoders.{name}")
     run_id = config["run_id"] or "-".join([re.sub(r"\W+", "_", task.protocol(encoders)), *presets])
     results = Path(config["results_dir"] or Run(config["output_root"], "hest_bench", run_id).results)
-    show(task(encoders, results, about))
+    show(task(encoders, results, about, presets))
     write_hest_report(results)
     return results
 

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from past.errors import ConfigError
 from past.evaluation.bench_data import FoldData
 from past.evaluation.paired import compare_all, count_wins
 from past.evaluation.results import TaskResult, write_library_files
@@ -46,14 +46,14 @@ class Run:
     """A run as it grows.
 
     Attributes:
-        protocol: what was done with every fold.
+        origin: what it is made from: the protocol, the root, the tasks, and each encoder's preset and fingerprint.
         about: settings and versions.
         results: (what was done to the tiles, result) of every encoder and task.
         failures: what did not run.
         exposure: encoder → fold → names of test patients or their siblings that it was trained on; None: not recorded.
     """
 
-    protocol: str
+    origin: Mapping[str, Any]
     about: Mapping[str, object]
     results: list[tuple[str, TaskResult]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -64,16 +64,6 @@ class Run:
         if failure.reason not in {known.reason for known in self.failures}:
             log.warning("%s", failure.reason)
         self.failures.append(failure)
-
-
-def require_same_protocol(folder: Path, protocol: str) -> None:
-    """Raise ConfigError where `folder` holds the results of another protocol."""
-    path = folder / SUMMARY
-    if not path.is_file():
-        return
-    found = json.loads(path.read_text())["protocol"]
-    if found != protocol:
-        raise ConfigError(f"results_dir={folder}: holds results of '{found}', not of '{protocol}'; give another one")
 
 
 def write_predictions(folder: Path, fold: FoldData, truth: np.ndarray, predicted: np.ndarray) -> None:
@@ -108,7 +98,7 @@ def write_run(folder: Path, run: Run) -> list[Row]:
     own = variants.get(AS_THEY_ARE, [])
     by_task = {task: [result for result in own if result.task == task] for task in dict.fromkeys(r.task for r in own)}
     write_library_files(folder, by_task)
-    table = tidy(run.protocol, run.results)
+    table = tidy(run.origin["protocol"], run.results)
     write_atomically(folder / "hest_bench.csv", table.to_csv(index=False, lineterminator="\n"))
     with atomic_file(folder / "hest_bench.parquet") as file:
         table.to_parquet(file, index=False)
@@ -118,7 +108,7 @@ def write_run(folder: Path, run: Run) -> list[Row]:
     rows = [row for images, results in variants.items() for row in score_rows(images, results)]
     content = {
         "task": "hest_bench",
-        "protocol": run.protocol,
+        **run.origin,
         **run.about,
         "rows": rows,
         "paired": count_wins(paired),

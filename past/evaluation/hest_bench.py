@@ -4,8 +4,9 @@ Per encoder and fold: features of every tile → a protocol (see protocols.py) �
 spots. A task or fold that cannot run is named in one sentence, and the others run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from torch import nn
 from past.data.hest_patients import PatientTable, read_patient_table
 from past.errors import ConfigError, DataError, PastError
 from past.evaluation.bench_data import FoldData, TaskData
-from past.evaluation.bench_files import Failure, Run, require_same_protocol, write_predictions, write_run
+from past.evaluation.bench_files import Failure, Run, write_predictions, write_run
 from past.evaluation.gene_scores import bootstrap_pearson, score_genes
 from past.evaluation.heads import Head
-from past.evaluation.hest_task import read_patients, read_task, task_names
+from past.evaluation.hest_task import fold_numbers, read_patients, read_task, task_names
+from past.evaluation.origin import claim, require_same_origin
 from past.evaluation.protocols import FrozenFeatures, Predictor
 from past.evaluation.results import FoldResult, TaskResult
 from past.evaluation.ridge import RidgeHead
@@ -76,29 +78,38 @@ class HestBench:
         self.metadata = Path(metadata) if metadata else self.root / "HEST_v1_1_0.csv"
         self.device = device
 
-    def __call__(self, encoders: Mapping[str, Encoder], results: Path, about: Mapping[str, object]) -> list[Row]:
+    def __call__(
+        self,
+        encoders: Mapping[str, Encoder],
+        results: Path,
+        about: Mapping[str, object],
+        presets: Mapping[str, object] | None = None,
+    ) -> list[Row]:
         """Run everything and write `results`.
 
         Args:
             encoders: name → an image encoder, a PAST checkpoint's, stored features, or a model that needs no head.
             results: folder of the result files.
             about: what `hest_bench.json` says of its origin (versions).
+            presets: name → the configuration that an encoder was built from.
 
         Returns:
             The score rows, for the screen.
 
         Raises:
-            ConfigError: encoders of two protocols, or `results` holds another protocol's.
+            ConfigError: encoders of two protocols, or `results` holds what other encoders, tasks or protocols made.
             DataError: nothing could run.
         """
         protocol = self.protocol(encoders)
-        require_same_protocol(results, protocol)
+        judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
+        names = task_names(self.root, self.tasks)
+        origin = self._origin(protocol, names, judged, presets or {})
+        require_same_origin(results, origin)
         for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
             remove_abandoned(folder, "*")  # what an interrupted evaluation was writing
-        run = Run(protocol, {**about, "root": str(self.root), "resamples": self.resamples, "seed": self.seed})
+        run = Run(origin, {**about, "resamples": self.resamples, "seed": self.seed})
         table = read_patient_table(self.metadata) if self.metadata.is_file() else None
-        judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
-        for name in task_names(self.root, self.tasks):
+        for name in names:
             try:
                 task = read_task(self.root / name)
                 patients = {**(table.patients if table else {}), **read_patients(self.root / name)}
@@ -125,6 +136,14 @@ class HestBench:
             raise ConfigError(f"encoder={pairs or 'none'}: a run compares one or more encoders of one protocol")
         return next(iter(found))
 
+    def _origin(
+        self, protocol: str, names: Sequence[str], judged: "Sequence[_Judged]", presets: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return what tells this run's results from another's."""
+        folds = sorted({number for name in names for number in fold_numbers(self.root / name)})
+        made = {one.name: {"preset": presets.get(one.name), "fingerprint": one.fingerprint(folds)} for one in judged}
+        return {"protocol": protocol, "root": str(self.root.resolve()), "tasks": list(names), "encoders": made}
+
     def _freeze(self, encoder: Encoder) -> "Frozen":
         if isinstance(encoder, nn.Module):
             return FrozenEncoder.of(encoder, self.device)
@@ -145,6 +164,7 @@ class HestBench:
                 truth = np.concatenate([spots.expression for spots in found.test])
                 scored = np.isfinite(predicted).all(axis=1)
                 if images == AS_THEY_ARE:
+                    claim(results, run.origin)
                     write_predictions(results / found.task / judged.name, found, truth, predicted)
                     run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
                 truth, predicted = truth[scored], predicted[scored]
@@ -178,6 +198,13 @@ class _Judged:
         """Whether it can see tiles whose colour was changed."""
         return isinstance(self.encoder, FrozenEncoder | PASTTower)
 
+    def fingerprint(self, folds: Sequence[int]) -> object:
+        """Return what the encoder's features depend on; by fold where each has its own, None where it has no model."""
+        of_fold = getattr(self.encoder, "fingerprint_of", None)
+        if of_fold is None:
+            return _or_none(lambda: getattr(self.encoder, "fingerprint", None))
+        return {f"fold {fold}": _or_none(partial(of_fold, fold)) for fold in folds}
+
     def exposure(self, fold: FoldData, table: PatientTable | None) -> list[str] | None:
         """Return the sections and patients of the fold's test side that it was trained on; None: not recorded."""
         says = getattr(self.encoder, "trained_on", None)
@@ -188,3 +215,11 @@ class _Judged:
         for spots in fold.test if table else ():
             test |= table.of_one_patient(spots.name) if table else set()
         return sorted(test & trained_on)
+
+
+def _or_none(ask: Callable[[], object]) -> object:
+    """Return what is asked for, None where there is no model: then its folds will not run, and say why."""
+    try:
+        return ask()
+    except PastError:
+        return None

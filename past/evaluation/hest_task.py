@@ -16,6 +16,7 @@ from past.genes import read_genes
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
 MADE = "task.json"  # what `past bench-from` says of a task that it made
+PARTS = ("splits", "patches", "adata")  # folders of a task; one of them makes it one, cut short or whole
 COLUMNS = ("sample_id", "patches_path", "expr_path")
 
 
@@ -59,14 +60,14 @@ def task_names(root: Path, wanted: Sequence[str] | None = None) -> tuple[str, ..
     Raises:
         DataError: no task there, or not the wanted one.
     """
-    there = {path.parent.name for path in root.glob("*/splits")}
+    there = {path.parent.name for part in PARTS for path in root.glob(f"*/{part}")}
     known = tuple(name for name in TASKS if name in there)
     found = known + tuple(sorted(there - set(known)))
     if not found:
         raise DataError(f"{root}: no task there; task.root is the folder that holds IDC/splits, PRAD/splits, …")
     missing = [name for name in wanted or () if name not in there]
     if missing:
-        raise DataError(f"{root}: no {missing[0]}/splits there; the tasks are {', '.join(found)}")
+        raise DataError(f"{root}: no {missing[0]} there; the tasks are {', '.join(found)}")
     return tuple(wanted) if wanted else found
 
 
@@ -81,10 +82,7 @@ def read_task(folder: Path) -> HestTask:
     Raises:
         DataError: no splits, a train file without its test file, an empty or broken one, or no gene list.
     """
-    numbers = {
-        part: {int(match[1]) for path in (folder / "splits").glob("*.csv") if (match := _numbered(part, path.name))}
-        for part in ("train", "test")
-    }
+    numbers = {part: fold_numbers(folder, part) for part in ("train", "test")}
     if not numbers["train"] | numbers["test"]:
         raise DataError(f"{folder}: no splits/train_<k>.csv there: is the benchmark downloaded whole?")
     lonely = sorted(numbers["train"] ^ numbers["test"])
@@ -99,8 +97,10 @@ def read_task(folder: Path) -> HestTask:
     return HestTask(folder.name, genes, tuple(folds))
 
 
-def _numbered(part: str, name: str) -> re.Match[str] | None:
-    return re.fullmatch(rf"{part}_(\d+)\.csv", name)
+def fold_numbers(folder: Path, part: str = "test") -> set[int]:
+    """Return every k of a task's splits/<part>_<k>.csv."""
+    names = [path.name for path in (folder / "splits").glob("*.csv")]
+    return {int(match[1]) for name in names if (match := re.fullmatch(rf"{part}_(\d+)\.csv", name))}
 
 
 def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:

@@ -11,7 +11,7 @@ from past.errors import ConfigError, DataError
 from past.evaluation.bench_data import FoldData, Spots
 from past.evaluation.protocols import tile_features
 from past.inference.feature_cache import FeatureCache
-from past.inference.frozen_encoder import Precision
+from past.inference.frozen_encoder import Precision, weights_hash
 from past.inference.past_tower import PASTCheckpoint, PASTTower
 from past.inference.transcriptomes import encode_spots
 from past.keys import Keys
@@ -54,6 +54,10 @@ class PASTNeighbours:
     def protocol(self) -> str:
         """Names what it does."""
         return f"PAST, {self.k} nearest training transcriptomes"
+
+    def fingerprint_of(self, fold: int) -> str:
+        """Return the hash of a fold's weights, of both sides."""
+        return weights_hash(self.checkpoint.for_fold(fold)[0])
 
     def trained_on(self, fold: int) -> frozenset[str] | None:
         """See PASTCheckpoint.trained_on."""

@@ -57,6 +57,11 @@ class STPathSlides:
         """Names what it does."""
         return f"STPath, {self.context:.0%} of the spots measured" if self.context else "STPath, zero-shot"
 
+    @property
+    def fingerprint(self) -> list[object]:
+        """The hash of the weights, and the fingerprint of the features that they read."""
+        return [self._load().made_with["weights_sha256"], self.features.fingerprint]
+
     def predict(self, fold: FoldData) -> np.ndarray:
         """Return (m, g) predicted log1p expression; rows of NaN are the measured spots, which are not scored."""
         predictor = self._load()

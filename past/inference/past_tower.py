@@ -92,6 +92,10 @@ class PASTTower:
         """Return the tower for a fold; see PASTCheckpoint.for_fold."""
         return self._frozen(self.checkpoint.at(fold))
 
+    def fingerprint_of(self, fold: int) -> str:
+        """Return what the fold's features depend on; see FrozenEncoder.fingerprint."""
+        return self.for_fold(fold).fingerprint
+
     def trained_on(self, fold: int) -> frozenset[str] | None:
         """See PASTCheckpoint.trained_on."""
         return self.checkpoint.trained_on(fold)
