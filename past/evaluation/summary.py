@@ -80,9 +80,15 @@ def _scores(result: TaskResult) -> Row:
         "pearson_mean_without_nan": _plain(without.mean()),
         "low": _plain(low),
         "high": _plain(high),
-        **shares_above(np.array([r.mean() for r in result.by_gene.values()])),
+        **shares_above(np.array([_mean_where_defined(r) for r in result.by_gene.values()])),
         "nan_genes": ", ".join(constant),
     }
+
+
+def _mean_where_defined(r: np.ndarray) -> float:
+    """Return a gene's mean r over the folds in which it is not constant, NaN where it is in all."""
+    defined = r[~np.isnan(r)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _mean_draws(result: TaskResult) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Runs the benchmark in children that are killed at random moments, then whole; prints what the results hash to.
+"""Runs the benchmark in children that are killed at drawn writes, then whole; prints what the results hash to.
 
-python kill_bench.py ROOT OUT: one JSON line, {"whole": {file: sha256}, "killed": [how many files each], "after": {…}}.
+python kill_bench.py ROOT OUT: one JSON line, {"whole": {file: sha256}, "after": {file: sha256}, "kills": how many
+children were killed, "status": of the child that went on to the end}.
 """
 
 import hashlib
@@ -9,7 +10,6 @@ import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -21,15 +21,29 @@ KILLS = 5
 
 
 def run(root: Path, out: Path) -> None:
-    bench = HestBench(root, out / "cache", components=4, resamples=20, batch_size=4)
+    bench = HestBench(root, out / "cache", components=4, resamples=20, batch_size=8)
     bench({"two": ColourGrid(2), "four": ColourGrid(4)}, out / "results", {})
 
 
-def in_child(root: Path, out: Path, after: float | None) -> int:
+def die_at(write: int) -> None:
+    """Kill this process as it brings its `write`-th piece to the disk; the cache and the results do that alike."""
+    left, fsync = write, os.fsync
+
+    def dying(file: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(file)
+
+    os.fsync = dying
+
+
+def in_child(root: Path, out: Path, write: int | None) -> int:
     child = os.fork()
     if child == 0:
-        if after is not None:
-            signal.setitimer(signal.ITIMER_REAL, after)  # SIGALRM, unhandled, ends the process as SIGKILL would
+        if write is not None:
+            die_at(write)
         run(root, out)
         os._exit(0)
     return os.waitpid(child, 0)[1]
@@ -42,16 +56,16 @@ def hashes(results: Path) -> dict[str, str]:
 
 def main(root: Path, out: Path) -> None:
     torch.set_num_threads(1)  # a pool of threads does not survive the fork
-    start = time.perf_counter()
     assert in_child(root, out / "whole", None) == 0
-    took = time.perf_counter() - start
+    whole = hashes(out / "whole" / "results")
     chance = random.Random(0)
-    killed = [in_child(root, out / "killed", chance.uniform(0.05, 0.95) * took) for _ in range(KILLS)]
+    # Every run writes all files of results but the origin again, so no draw comes after its end.
+    killed = [in_child(root, out / "killed", chance.randrange(1, len(whole))) for _ in range(KILLS)]
     status = in_child(root, out / "killed", None)
     print(
         json.dumps(
             {
-                "whole": hashes(out / "whole" / "results"),
+                "whole": whole,
                 "after": hashes(out / "killed" / "results"),
                 "kills": sum(os.WIFSIGNALED(ended) for ended in killed),
                 "status": status,
