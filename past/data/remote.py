@@ -38,11 +38,13 @@ class Transfer:
         attempts: tries in a row that bring nothing after which it is given up.
         timeout: seconds without an answer that end a try.
         pause: seconds before the second such try, doubled before each further one.
+        slowest: bytes/s over the whole, below which it is given up.
     """
 
     attempts: int = 6
     timeout: float = 30.0
     pause: float = 0.5
+    slowest: float = SLOWEST
 
     def fetch(self, url: str, file: BinaryIO, size: int | None = None) -> None:
         """Append to `file` what it lacks of the bytes at `url`, `size` of them (None: as many as there are).
@@ -59,10 +61,12 @@ class Transfer:
                         raise DataError(f"{url}: it has {end} bytes, not the {size} of the index: another version?")
                     size = end
                     file.truncate(file.seek(start))
-                    while part := body.read(min(CHUNK, size - file.tell())):
+                    # what has come, however little: a read that waits for a whole part would wait for a trickle
+                    read = getattr(body, "read1", body.read)
+                    while part := read(min(CHUNK, size - file.tell())):
                         file.write(part)
-                        if time.monotonic() - began > self.timeout + size / SLOWEST:
-                            raise DataError(f"{url}: slower than {SLOWEST >> 10} KiB/s: given up")
+                        if time.monotonic() - began > self.timeout + size / self.slowest:
+                            raise DataError(f"{url}: slower than {self.slowest / 1024:,.0f} KiB/s: given up")
             except urllib.error.HTTPError as error:
                 cause = f"{error.code} {error.reason}"
                 if error.code in _FINAL:
