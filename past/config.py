@@ -243,7 +243,8 @@ def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> 
     """
     launched = "WORLD_SIZE" in os.environ or "SLURM_PROCID" in os.environ
     devices = trainer.get("devices", 1)
-    if multirun and not launched and devices not in (1, "1", [0]):
+    one = len(devices) == 1 if isinstance(devices, list) else str(devices) == "1"
+    if multirun and not launched and not one:
         raise ConfigError(
             f"-m with trainer.devices={devices} would run the sweep once on every device: "
             "set trainer.devices=1, or start each run by torchrun or sbatch"

@@ -1,4 +1,4 @@
-"""Whether what SLURM started is what the trainer is told: a task for every device, the same number on every node."""
+"""Whether what SLURM or torchrun started is what the trainer is told: a process for every device of every node."""
 
 import re
 from collections.abc import Mapping
@@ -20,9 +20,12 @@ def refuse_wrong_layout(devices: int, num_nodes: int, environment: Mapping[str, 
         environment: of this process.
 
     Raises:
-        ConfigError: no srun, or another number of nodes or tasks; says what to give sbatch, or the trainer.
+        ConfigError: no srun, or another number of nodes or tasks; says what to give sbatch, torchrun or the trainer.
     """
-    if "SLURM_JOB_ID" not in environment or "TORCHELASTIC_RUN_ID" in environment:
+    if "TORCHELASTIC_RUN_ID" in environment:
+        _refuse_other_ranks(devices, num_nodes, environment)
+        return
+    if "SLURM_JOB_ID" not in environment:
         return
     asked = f"--nodes={num_nodes} --ntasks-per-node={devices}"
     if not started_by_srun(environment):
@@ -46,4 +49,14 @@ def refuse_wrong_layout(devices: int, num_nodes: int, environment: Mapping[str, 
         raise ConfigError(
             f"SLURM started {tasks} tasks on each of {nodes} nodes, but trainer.devices={devices} and "
             f"trainer.num_nodes={num_nodes}: give sbatch {asked}, or trainer.devices={tasks} trainer.num_nodes={nodes}"
+        )
+
+
+def _refuse_other_ranks(devices: int, num_nodes: int, environment: Mapping[str, str]) -> None:
+    """Refuse torchrun's processes where the trainer expects another number: each would train for itself."""
+    world, here = int(environment["WORLD_SIZE"]), int(environment["LOCAL_WORLD_SIZE"])
+    if (world, here) != (devices * num_nodes, devices):
+        raise ConfigError(
+            f"torchrun started {here} processes here and {world} in all, but trainer.devices={devices} and "
+            f"trainer.num_nodes={num_nodes}: add trainer=ddp, or give torchrun --nproc_per_node={devices}"
         )

@@ -110,6 +110,7 @@ def test_a_kept_configuration_comes_back(tmp_path: Path) -> None:
         (1, True, None, False),
         ("1", True, None, False),
         ([0], True, None, False),
+        ([1], True, None, False),
         (2, False, None, False),
         (2, True, "WORLD_SIZE", False),
         (2, True, "SLURM_PROCID", False),

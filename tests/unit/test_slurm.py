@@ -1,4 +1,4 @@
-"""Processes that SLURM did not start as the trainer expects are refused, with the numbers to give."""
+"""Processes that SLURM or torchrun did not start as the trainer expects are refused, with the numbers to give."""
 
 import pytest
 
@@ -16,6 +16,10 @@ def step(nodes: int, on_each: str, tasks: int, told: bool = True) -> dict[str, s
     return job(SLURM_STEP_ID="0", SLURM_STEP_NUM_TASKS=str(tasks), **layout, **more)
 
 
+def torchrun(world: int, here: int) -> dict[str, str]:
+    return {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(here)}
+
+
 @pytest.mark.parametrize(
     ("devices", "nodes", "environment"),
     [
@@ -23,7 +27,8 @@ def step(nodes: int, on_each: str, tasks: int, told: bool = True) -> dict[str, s
         (8, 4, {}),  # no SLURM: torchrun's or Lightning's affair
         (1, 1, job()),
         (1, 1, job(SLURM_NTASKS="1")),
-        (8, 1, job(SLURM_NTASKS="1", TORCHELASTIC_RUN_ID="x")),
+        (8, 1, job(SLURM_NTASKS="1", **torchrun(8, 8))),
+        (2, 2, torchrun(4, 2)),
         (2, 2, step(2, "2(x2)", 4)),
         (8, 1, step(1, "8", 8)),
         (1, 1, step(1, "1", 1, told=False)),
@@ -42,6 +47,10 @@ def test_what_fits_is_let_through(devices: int, nodes: int, environment: dict[st
         (2, 1, step(2, "2(x2)", 4), ["2 nodes", "--nodes=1 --ntasks-per-node=2", "trainer.num_nodes=2"]),
         (2, 2, step(2, "3,1", 4, told=False), ["4 tasks", "(3,1)", "--nodes=2 --ntasks-per-node=2", "--ntasks"]),
         (2, 2, step(2, "2(x2)", 4, told=False), ["in place of --ntasks"]),  # Lightning's own rule
+        (1, 1, torchrun(2, 2), ["2 processes here", "trainer.devices=1", "trainer=ddp", "--nproc_per_node=1"]),
+        (4, 1, torchrun(2, 2), ["2 in all", "trainer.devices=4", "--nproc_per_node=4"]),
+        (2, 1, torchrun(4, 2), ["4 in all", "trainer.num_nodes=1"]),
+        (1, 2, torchrun(2, 2), ["2 processes here", "trainer.num_nodes=2"]),
     ],
 )
 def test_what_would_hang_is_refused_with_the_numbers(
