@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import anndata
 import numpy as np
+import pandas as pd
 
-from past.data.sources.h5ad import read_adata, read_counts, read_meta, read_places, read_var_names
+from past.data.sources.h5ad import feature_names, read_adata, read_counts, read_features, read_meta, read_places
 from past.data.sources.images import find_image, open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.errors import DataError
 from past.genes import require_unique
 from past.keys import Keys
-
-IDS = ("gene_ids", "gene_id", "ensembl_id")  # columns of var that hold Ensembl ids beside symbols
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,9 @@ class AnnDataSource(FileSource):
         """Return the h5ad file and its image."""
         return [self.path, self.given.image or find_image(self.path, _text(read_meta(self.path), "image"))]
 
-    def genes(self) -> tuple[str, ...]:
-        """Return the var names."""
-        return read_var_names(self.path)
+    def features(self) -> list[tuple[str, ...]]:
+        """Return the var names, with Ensembl ids where there are some."""
+        return read_features(self.path)
 
     def read(self) -> Reading:
         """Read the file: no places, no raw counts, no scale, or a gene twice is an error."""
@@ -47,7 +45,7 @@ class AnnDataSource(FileSource):
             mpp=mpp,
             centres=read_places(adata, self.name) * (places_mpp / mpp),
             counts=read_counts(adata, self.name),
-            features=feature_names(adata),
+            features=feature_names(pd.DataFrame(adata.var)),
             names=list(map(str, adata.obs_names)),
             cell_types=adata.obs[Keys.CELL_TYPE].astype(str).tolist() if Keys.CELL_TYPE in adata.obs else None,
         )
@@ -64,12 +62,6 @@ class AnnDataSource(FileSource):
                 f"{self.name}: uns['meta']['um_per_px'] is {known}: give the image's µm/px with --image-mpp"
             )
         return scales
-
-
-def feature_names(adata: anndata.AnnData) -> list[tuple[str, ...]]:
-    """Return each gene's var name, and its Ensembl id where var has such a column."""
-    columns = [adata.var_names, *(adata.var[column] for column in IDS if column in adata.var)]
-    return list(zip(*(map(str, column) for column in columns), strict=True))
 
 
 def _text(meta: Mapping[str, object], key: str) -> str | None:

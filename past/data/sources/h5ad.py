@@ -7,6 +7,7 @@ from typing import Any
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 from anndata.io import read_elem
 from scipy.sparse import csr_matrix, issparse
 
@@ -15,6 +16,7 @@ from past.genes import require_unique
 from past.keys import Keys
 
 COUNTS_LAYER = "counts"
+IDS = ("gene_ids", "gene_id", "ensembl_id")  # columns of var that hold Ensembl ids beside symbols
 
 
 def read_meta(path: Path) -> dict[str, object]:
@@ -27,16 +29,22 @@ def read_meta(path: Path) -> dict[str, object]:
         return _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
 
 
-def read_var_names(path: Path) -> tuple[str, ...]:
-    """Read the gene names only.
+def read_features(path: Path) -> list[tuple[str, ...]]:
+    """Read the genes' names only; see `feature_names`.
 
     Raises:
         DataError: the file is missing, no h5ad, or names a gene twice.
     """
     with _opened(path) as file:
-        names = tuple(map(str, _element(file, "var").index))
-    require_unique(names, path.stem)
-    return names
+        features = feature_names(_element(file, "var"))
+    require_unique([names[0] for names in features], path.stem)
+    return features
+
+
+def feature_names(var: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return each gene's var name, and its Ensembl id where `var` has such a column."""
+    columns = [var.index, *(var[column] for column in IDS if column in var)]
+    return list(zip(*(map(str, column) for column in columns), strict=True))
 
 
 def _opened(path: Path) -> h5py.File:

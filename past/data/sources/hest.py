@@ -11,8 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from past.data.hest_patients import read_patient_table, study_of
-from past.data.sources.anndata import feature_names
-from past.data.sources.h5ad import read_adata, read_counts, read_places, read_var_names
+from past.data.sources.h5ad import feature_names, read_adata, read_counts, read_features, read_places
 from past.data.sources.hest_cells import QUALITY, read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
@@ -58,9 +57,9 @@ class HestSource(FileSource):
         """Return the table of samples and the sample's own JSON, where they are there."""
         return [*tables(self._root), *(path for path in [_json(self._root, self.name)] if path.is_file())]
 
-    def genes(self) -> tuple[str, ...]:
+    def features(self) -> list[tuple[str, ...]]:
         """Return the sample's genes."""
-        return tuple(name for name in read_var_names(self.path) if is_gene(name))
+        return [names for names in read_features(self.path) if is_gene(names[0])]
 
     def read(self) -> Reading:
         """Read the sample: its spots, its pooled bins, or its cells."""
@@ -86,7 +85,7 @@ class HestSource(FileSource):
             mpp=self._mpp(said),
             centres=cells.centres,
             counts=cells.counts,
-            features=feature_names(adata),
+            features=feature_names(pd.DataFrame(adata.var)),
             names=cells.names,
             cell_types=cells.types,
             facts={"cells_from": segmentation.name, "min_quality_value": QUALITY},
@@ -111,7 +110,7 @@ class HestSource(FileSource):
             mpp=mpp,
             centres=places,
             counts=counts,
-            features=feature_names(adata),
+            features=feature_names(pd.DataFrame(adata.var)),
             names=names,
             facts={"cells_from": self.path.name},
         )

@@ -14,7 +14,7 @@ from past.data.sources.h5ad import over_genes, sha256_of
 from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
 from past.errors import DataError
-from past.genes import match_genes, read_genes, read_synonyms
+from past.genes import match_genes, read_genes, read_synonyms, unversioned
 from past.types import Section
 from past.vocabularies import SPECIES, TECHNOLOGY, canonical
 
@@ -46,6 +46,14 @@ class Given:
     min_counts: int = 1
     drop_outside: bool = False
     gene_tables: tuple[Path, ...] = ()
+
+    def synonyms(self) -> dict[str, set[str]]:
+        """Return what the gene tables together say."""
+        synonyms: dict[str, set[str]] = {}
+        for table in self.gene_tables:
+            for name, others in read_synonyms(table).items():
+                synonyms[name] = synonyms.get(name, set()) | others
+        return synonyms
 
     def section(self, name: str, **said: str | None) -> Section:
         """Return the section's description from what its files say of patient, organ, technology and species.
@@ -118,8 +126,12 @@ class FileSource(ABC):
         """Return the files that the section is made from; DataError where one is missing."""
 
     @abstractmethod
+    def features(self) -> list[tuple[str, ...]]:
+        """Return each gene's names as `Reading.features` has them, without reading counts."""
+
     def genes(self) -> tuple[str, ...]:
-        """Return the genes' names, without reading counts."""
+        """Return the names that a set of this section alone is made of by default."""
+        return tuple(dict.fromkeys(names[0] for names in self.features()))
 
     @abstractmethod
     def read(self) -> Reading:
@@ -148,11 +160,7 @@ class FileSource(ABC):
             DataError: what is wrong with it, or no cell left.
         """
         reading = self.read()
-        synonyms: dict[str, set[str]] = {}
-        for table in self.given.gene_tables:
-            for name, others in read_synonyms(table).items():
-                synonyms[name] = synonyms.get(name, set()) | others
-        positions = match_genes(reading.features, genes, synonyms)
+        positions = match_genes(reading.features, genes, self.given.synonyms())
         counts = over_genes(reading.counts, positions, len(genes))
         total = np.asarray(counts.sum(axis=1)).ravel()
         least = max(1, self.given.min_counts)
@@ -195,5 +203,19 @@ def genes_of(sources: Sequence[FileSource], given: Path | None) -> tuple[str, ..
 
 
 def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
-    """Return all sections' genes in the order in which they first occur."""
-    return tuple(dict.fromkeys(gene for source in sources for gene in source.genes()))
+    """Return all sections' genes, a gene once by whichever of its names: an Ensembl id with or without its version too.
+
+    They stand in the order in which they first occur, sections whose genes have fewest names first: one that says
+    symbols and ids knows the genes of one that says ids alone, and not the other way round.
+    """
+    union: list[str] = []
+    of_each = [(source.features(), source.given.synonyms()) for source in sources]
+    for features, synonyms in sorted(of_each, key=lambda each: max((_distinct(names) for names in each[0]), default=0)):
+        positions = match_genes(features, union, synonyms)
+        new = [names[0] for names, position in zip(features, positions, strict=True) if position < 0]
+        union += dict.fromkeys(new)
+    return tuple(union)
+
+
+def _distinct(names: Sequence[str]) -> int:
+    return len({unversioned(name) for name in names})

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from past.data.pictures import TiledPicture
-from past.data.sources.anndata import feature_names
-from past.data.sources.h5ad import read_counts
+from past.data.sources.h5ad import feature_names, read_counts
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import rows_named
 from past.data.sources.tenx import is_gene
@@ -39,9 +38,10 @@ class SpatialDataSource(FileSource):
         """Return every file of the store."""
         return sorted(path for path in self.path.rglob("*") if path.is_file())
 
-    def genes(self) -> tuple[str, ...]:
+    def features(self) -> list[tuple[str, ...]]:
         """Return the table's genes."""
-        return tuple(name for name in map(str, self._table(self._open("tables")).var_names) if is_gene(name))
+        var = pd.DataFrame(self._table(self._open("tables")).var)
+        return [names for names in feature_names(var) if is_gene(names[0])]
 
     def read(self) -> Reading:
         """Read the table, the centres of what it annotates, and open the image."""
@@ -57,7 +57,7 @@ class SpatialDataSource(FileSource):
             mpp=self.given.image_mpp or self._mpp(section.technology, adata, annotated, places),
             centres=places,
             counts=read_counts(kept, self.name),
-            features=feature_names(kept),
+            features=feature_names(pd.DataFrame(kept.var)),
             names=list(map(str, adata.obs_names)),
             facts={
                 "files": [self.path.name],

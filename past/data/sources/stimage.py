@@ -48,10 +48,10 @@ class STImageSource(FileSource):
         """Return `meta/meta*.csv` beside the technology's folder."""
         return _tables(self.path.resolve().parents[2])
 
-    def genes(self) -> tuple[str, ...]:
+    def features(self) -> list[tuple[str, ...]]:
         """Return the columns that are genes."""
         columns = read_table(self.path, [], nrows=0, index_col=0).columns
-        return tuple(dict.fromkeys(name for name in map(str, columns) if is_gene(name)))
+        return [(name,) for name in map(str, columns) if is_gene(name)]
 
     def read(self) -> Reading:
         """Read the slide; µm/px by the spots' radius in pixels and their known size."""

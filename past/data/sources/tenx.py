@@ -56,9 +56,9 @@ def find_matrix(folder: Path, stem: str) -> Path:
     raise DataError(f"{folder}: no {stem}.h5, {stem}.zarr.zip or {stem}/matrix.mtx.gz there: copy one of them")
 
 
-def read_gene_names(path: Path) -> tuple[str, ...]:
-    """Return the genes' symbols without reading counts."""
-    return tuple(dict.fromkeys(names[0] for names, kept in zip(*_features(path), strict=True) if kept))
+def read_features(path: Path) -> list[tuple[str, ...]]:
+    """Return each gene's symbol and Ensembl id without reading counts."""
+    return [names for names, kept in zip(*_features(path), strict=True) if kept]
 
 
 def read_matrix(path: Path) -> Matrix:

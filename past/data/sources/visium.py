@@ -11,7 +11,7 @@ import pandas as pd
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import find_matrix, read_gene_names, read_matrix
+from past.data.sources.tenx import find_matrix, read_features, read_matrix
 from past.errors import DataError
 
 MATRIX: Final = "filtered_feature_bc_matrix"
@@ -67,9 +67,9 @@ class VisiumSource(FileSource):
             ),
         ]
 
-    def genes(self) -> tuple[str, ...]:
+    def features(self) -> list[tuple[str, ...]]:
         """Return the matrix's genes."""
-        return read_gene_names(find_matrix(self._folder, MATRIX))
+        return read_features(find_matrix(self._folder, MATRIX))
 
     def read(self) -> Reading:
         """Read the spots under tissue, their places in pixels of the full-resolution image."""

@@ -12,7 +12,7 @@ import pandas as pd
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import Matrix, find_matrix, read_gene_names, read_matrix
+from past.data.sources.tenx import Matrix, find_matrix, read_features, read_matrix
 from past.errors import DataError
 
 MATRIX = "cell_feature_matrix"
@@ -54,9 +54,9 @@ class XeniumSource(FileSource):
             ),
         ]
 
-    def genes(self) -> tuple[str, ...]:
+    def features(self) -> list[tuple[str, ...]]:
         """Return the panel's genes."""
-        return read_gene_names(find_matrix(self.path, MATRIX))
+        return read_features(find_matrix(self.path, MATRIX))
 
     def read(self) -> Reading:
         """Read the bundle: places from µm to pixels of the H&E, counts of genes."""
