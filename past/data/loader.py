@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import signal
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
@@ -47,6 +47,25 @@ class _Delivery(Generic[Batch]):
         return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
 
 
+@dataclass
+class Skipped:
+    """Samples of an epoch that could not be had so far.
+
+    Attributes:
+        everyone: how many over all ranks.
+        before: how many of these in earlier runs of the epoch.
+        own: this rank's of this run, by shard.
+    """
+
+    everyone: int = 0
+    before: int = 0
+    own: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{count} of {shard}" for shard, count in self.own.most_common(5)) or "none"
+        return f"{shown}; all ranks {self.before:,} before this run" if self.before else shown
+
+
 @dataclass(frozen=True)
 class Feed(Generic[Batch]):
     """One set of shards, how one rank reads it, and what becomes of its samples.
@@ -79,8 +98,10 @@ class Feed(Generic[Batch]):
         """Plan an epoch, or what `before` left of it."""
         return plan_of(self.index, rank=self.rank, seed=self.seed, epoch=epoch, reading=self.reading, before=before)
 
-    def read(self, epoch: int, position: int = 0, before: tuple[Phase, ...] = ()) -> Iterator[Batch]:
-        """Yield the rank's batches of an epoch from `position` on.
+    def read(
+        self, epoch: int, position: int = 0, before: tuple[Phase, ...] = (), skipped: Skipped | None = None
+    ) -> Iterator[Batch]:
+        """Yield the rank's batches of an epoch from `position` on, counting in `skipped` what is missing in them.
 
         Raises:
             DataError: a sample cannot be read, or too many; on all ranks, before any uses the batch.
@@ -90,29 +111,31 @@ class Feed(Generic[Batch]):
             dataset, None, num_workers=self.workers, pin_memory=self.pin_memory, worker_init_fn=_leave_signals
         )
         deliveries = iter(loader)
-        plan = self.plan(epoch, before)
-        skipped: Counter[str] = Counter()
-        for number in range(position, plan.batches):
-            batch = self._agree(deliveries, skipped, plan.total)
-            if skipped and number == plan.batches - 1:
-                log.warning("epoch %d: rank %d skipped %s", epoch, self.rank, _shown(skipped))
+        batches = self.plan(epoch, before).batches
+        skipped = skipped or Skipped()
+        for number in range(position, batches):
+            batch = self._agree(deliveries, skipped)
+            if skipped.own and number == batches - 1:
+                log.warning("epoch %d: rank %d skipped %s", epoch, self.rank, skipped)
             yield batch
 
-    def _agree(self, deliveries: Iterator[_Delivery[Batch]], skipped: Counter[str], total: int) -> Batch:
+    def _agree(self, deliveries: Iterator[_Delivery[Batch]], skipped: Skipped) -> Batch:
         try:
             delivery = next(deliveries)
         except Exception as error:
             # A worker that was killed, or a fault of this program: the other ranks must not wait for this one.
             self.agreement.tell(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             raise
-        for shard in delivery.faults.skipped - skipped:
-            log.warning("%s: skipped a sample: %s", shard, delivery.faults.first)
-        skipped.update(delivery.faults.skipped)
-        everyone = self.agreement.check(delivery.failure, skipped.total())
-        if everyone > self.max_skipped * total:
+        for shard, cause in delivery.faults.causes.items():
+            if shard not in skipped.own:
+                log.warning("%s: skipped a sample: %s", shard, cause)
+        skipped.own.update(delivery.faults.skipped)
+        skipped.everyone = skipped.before + self.agreement.check(delivery.failure, skipped.own.total())
+        if skipped.everyone > self.max_skipped * self.index.samples:
             raise DataError(
-                f"{everyone:,} of {total:,} samples could not be read, more than data.max_skipped={self.max_skipped:g}"
-                f" allows (rank {self.rank}: {_shown(skipped)}): run 'past verify {self.index.root}'"
+                f"{skipped.everyone:,} of {self.index.samples:,} samples could not be read, more than "
+                f"data.max_skipped={self.max_skipped:g} allows (rank {self.rank}: {skipped}): "
+                f"run 'past verify {self.index.root}'"
             )
         assert delivery.batch is not None
         return delivery.batch
@@ -185,6 +208,7 @@ class TrainingLoader(Generic[Batch]):
         self._position = 0  # batches handed out, in this phase of the epoch
         self._before: tuple[Phase, ...] = ()
         self._begun = False  # whether the next iteration is a new epoch
+        self._skipped = deque([0, 0], maxlen=2)  # of the epoch, all ranks: after the last batch but one, after the last
 
     def __len__(self) -> int:
         """Batches of this rank in the current epoch, those before a change of ranks included."""
@@ -195,21 +219,26 @@ class TrainingLoader(Generic[Batch]):
         over = self._position >= self._feed.plan(self.epoch, self._before).batches
         if self._begun or over:
             self.epoch, self._position, self._before = self.epoch + 1, 0, ()
+            self._skipped = deque([0, 0], maxlen=2)
         self._begun = True
-        for batch in self._feed.read(self.epoch, self._position, self._before):
+        skipped = Skipped(before=self._skipped[-1])
+        for batch in self._feed.read(self.epoch, self._position, self._before, skipped):
             self._position += 1
+            self._skipped.append(skipped.everyone)
             yield batch
 
     def state_dict(self) -> dict[str, object]:
         """Return the place in the epoch as plain values; the same on all ranks."""
+        in_flight = self._in_flight()
         return {
             "shards": _fingerprint(self._feed.index),
             "seed": self._feed.seed,
             "epoch": self.epoch,
             "phases": [
                 {"reading": asdict(phase.reading), "batches": phase.batches}
-                for phase in (*self._before, Phase(self._feed.reading, self._position - self._in_flight()))
+                for phase in (*self._before, Phase(self._feed.reading, self._position - in_flight))
             ],
+            "skipped": self._skipped[-1 - in_flight],
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -227,6 +256,7 @@ class TrainingLoader(Generic[Batch]):
         phases = [Phase(Reading(**phase["reading"]), phase["batches"]) for phase in state["phases"]]  # type: ignore[attr-defined]
         *before, last = (phase for phase in phases)
         self.epoch, self._begun = int(state["epoch"]), False  # type: ignore[call-overload]
+        self._skipped = deque([int(state["skipped"])] * 2, maxlen=2)  # type: ignore[call-overload]
         if last.reading == self._feed.reading or last.batches == 0:
             self._before, self._position = tuple(before), last.batches
             return
@@ -249,7 +279,3 @@ class TrainingLoader(Generic[Batch]):
 def _fingerprint(index: ShardIndex) -> str:
     lines = "\n".join(f"{shard.name} {shard.samples}" for shard in index.shards)
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
-
-
-def _shown(skipped: Counter[str]) -> str:
-    return ", ".join(f"{count} of {shard}" for shard, count in skipped.most_common(5)) or "none"

@@ -41,15 +41,20 @@ class LocalShards:
 
 @dataclass
 class Faults:
-    """Samples that could not be had: how many of each shard, and the first one's message."""
+    """Samples that could not be had: how many of each shard, and the message of each shard's first."""
 
     skipped: Counter[str] = field(default_factory=Counter)
-    first: str | None = None
+    causes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def first(self) -> str | None:
+        """The first one's message."""
+        return next(iter(self.causes.values()), None)
 
     def add(self, shard: str, error: DataError) -> None:
         """Count one sample."""
         self.skipped[shard] += 1
-        self.first = self.first or str(error)
+        self.causes.setdefault(shard, str(error))
 
 
 @dataclass

@@ -21,10 +21,16 @@ from past.types import CellBatch
 
 
 def feed(
-    index: ShardIndex, workers: int = 0, rank: int = 0, world: int = 1, on_error: OnError = "raise", **options
+    index: ShardIndex,
+    workers: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    on_error: OnError = "raise",
+    batch_size: int = 4,
+    **options,
 ) -> Feed:
     tokenizer = Tokenizer(GENES, GENES, {"Xenium": np.ones(len(GENES))}, context=8, neighbours=2)
-    reading = Reading(world, batch_size=4, open_shards=2, buffer=10)
+    reading = Reading(world, batch_size, open_shards=2, buffer=10)
     make = BatchMaker(tokenizer, SIDE, on_error=on_error)
     return Feed(index, make, reading, rank, seed=7, workers=workers, agreement=Agreement(), **options)
 
@@ -109,6 +115,52 @@ def test_skipping_counts_and_stops_above_the_limit(tmp_path: Path, caplog: pytes
     assert "epoch 0: rank 0 skipped 2 of S1-000000.tar" in caplog.text
     with pytest.raises(DataError, match=r"of 32 samples could not be read, more than data.max_skipped=0.01 allows"):
         keys(iter(TrainingLoader(feed(index, on_error="skip", max_skipped=0.01))))
+
+
+def test_each_shard_is_told_with_its_own_cause(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    index = write_set(tmp_path, [9, 9, 30])
+    (tmp_path / index.shards[0].name).unlink()
+    (tmp_path / index.shards[1].name).write_bytes(b"")
+    loader = TrainingLoader(feed(index, on_error="skip", max_skipped=1, batch_size=48))
+    with caplog.at_level(logging.WARNING):
+        keys(iter(loader))
+    told = [message for message in caplog.messages if "skipped a sample" in message]
+    assert sorted(message.split(" skipped a sample: ")[0] for message in told) == ["S0-000000.tar:", "S1-000000.tar:"]
+    for message in told:
+        shard, cause = message.split(" skipped a sample: ")
+        assert cause.startswith(shard)
+
+
+@pytest.mark.parametrize("in_flight", [0, 1])
+def test_what_was_skipped_counts_on_where_the_epoch_does(tmp_path: Path, in_flight: int) -> None:
+    index = write_set(tmp_path, [4, 4, 4, 4, 84])
+    for shard in index.shards[:4]:
+        (tmp_path / shard.name).unlink()
+
+    def requeued(allowed: float) -> TrainingLoader:
+        """Three runs that use one batch each, with perhaps one more in flight, and one that reads the rest."""
+        state = None
+        for count, ahead in (*[(1, in_flight)] * 3, (2, 0)):
+            made = feed(index, on_error="skip", max_skipped=allowed, batch_size=20)
+            loader = TrainingLoader(made, lambda ahead=ahead: ahead)
+            if state is not None:
+                loader.load_state_dict(state)
+            list(islice(iter(loader), count + ahead))
+            state = loader.state_dict()
+        return loader
+
+    assert requeued(0.16).state_dict()["skipped"] == 16, "each once, though a batch in flight is read again"
+    with pytest.raises(DataError, match=r"of 100 samples could not be read.*; all ranks \d+ before this run\)"):
+        requeued(0.15)
+
+
+def test_a_new_epoch_counts_from_nothing(tmp_path: Path) -> None:
+    index = write_set(tmp_path, [30, 2])
+    (tmp_path / index.shards[1].name).unlink()
+    loader = TrainingLoader(feed(index, on_error="skip", max_skipped=2 / 32))
+    for _ in range(3):
+        keys(iter(loader))
+        assert loader.state_dict()["skipped"] == 2
 
 
 def test_a_shard_that_vanishes_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
