@@ -1,5 +1,6 @@
 """Peak rates of GPUs: dense bfloat16 operations/s with a multiply-add as two, from the makers' data sheets."""
 
+import re
 from typing import Final
 
 PEAKS: Final = {  # part of the name that the driver gives → operations/s; float16 where there is no bfloat16
@@ -11,8 +12,10 @@ PEAKS: Final = {  # part of the name that the driver gives → operations/s; flo
     "H100": 989e12,
     "A100": 312e12,
     "L40S": 362e12,
+    "L40": 181e12,
     "L4": 121e12,
     "A40": 150e12,
+    "A10G": 70e12,
     "A10": 125e12,
     "V100": 125e12,
     "T4": 65e12,
@@ -24,6 +27,6 @@ PEAKS: Final = {  # part of the name that the driver gives → operations/s; flo
 
 
 def peak_of(name: str) -> float | None:
-    """Return the peak of the GPU whose name holds a name of the table, the longest one; None: not in the table."""
-    known = [part for part in PEAKS if part in name]
+    """Return the peak of a GPU by the longest of the table's names that are whole words of its own; None: none is."""
+    known = [part for part in PEAKS if re.search(rf"\b{part}\b", name)]
     return PEAKS[max(known, key=len)] if known else None

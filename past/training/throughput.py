@@ -59,12 +59,13 @@ class Throughput(Callback):
         self._marks.append((phase, self._now()))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the device, and have DDP measure as often as is logged."""
+        """Look at the device, have DDP measure as often as is logged, and begin to count."""
         self._device = pl_module.device
         if self._peak is None and self._device.type == "cuda":
             self._peak = peak_of(torch.cuda.get_device_name(self._device))
         if isinstance(trainer.strategy.model, DistributedDataParallel):
             trainer.strategy.model._set_ddp_runtime_logging_sample_rate(trainer.log_every_n_steps)  # type: ignore[attr-defined]
+        self._restart()  # by the device's clock; a run that goes on within an epoch does not begin one
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the pause between epochs."""

@@ -7,6 +7,7 @@ from tiny_past import planted_data, tiny_module, tiny_trainer
 from torch.utils.flop_counter import FlopCounterMode
 
 from past.peaks import peak_of
+from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
 from past.training.throughput import Throughput
 
@@ -71,9 +72,34 @@ def test_time_is_told_apart_and_validation_left_out(monkeypatch: pytest.MonkeyPa
         watch.on_validation_end(trainer, module)
 
 
+def test_a_run_that_goes_on_within_an_epoch_counts_from_its_start(tmp_path: Path) -> None:
+    data, module = planted_data(tmp_path / "set"), tiny_module()
+    module.fit_parts(data.sample())
+    keep = KeepLast(str(tmp_path))
+    tiny_trainer(tmp_path, callbacks=[keep], max_steps=2).fit(module, datamodule=data)  # of the 4 of an epoch
+    watch = Throughput()
+    watch._marks = [("", torch.cuda.Event())]  # of another device's clock
+    trainer = tiny_trainer(tmp_path, callbacks=[watch], log_every_n_steps=1)
+    trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    assert trainer.logged_metrics["cells_per_second"] > 0
+
+
 @pytest.mark.parametrize(
     ("name", "peak"),
-    [("NVIDIA H100 80GB HBM3", 989e12), ("NVIDIA H100 PCIe", 756e12), ("NVIDIA L40S", 362e12), ("A toaster", None)],
+    [
+        ("NVIDIA H100 80GB HBM3", 989e12),
+        ("NVIDIA H100 PCIe", 756e12),
+        ("NVIDIA A100-SXM4-80GB", 312e12),
+        ("NVIDIA L40S", 362e12),
+        ("NVIDIA L40", 181e12),
+        ("NVIDIA L4", 121e12),
+        ("NVIDIA A10G", 70e12),
+        ("NVIDIA A10", 125e12),
+        ("NVIDIA RTX A4000", None),
+        ("NVIDIA RTX A1000", None),
+        ("AMD Instinct MI300X", 1307e12),
+        ("A toaster", None),
+    ],
 )
 def test_the_peak_of_a_gpu_by_its_name(name: str, peak: float | None) -> None:
     assert peak_of(name) == peak
