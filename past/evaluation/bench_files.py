@@ -51,6 +51,8 @@ class Run:
         results: (what was done to the tiles, result) of every encoder and task.
         failures: what did not run.
         exposure: encoder → fold → names of test patients or their siblings that it was trained on; None: not recorded.
+        patients: fold → whether anybody says whose its test samples are.
+        folds: task → how many folds it has, run or not.
     """
 
     origin: Mapping[str, Any]
@@ -58,9 +60,13 @@ class Run:
     results: list[tuple[str, TaskResult]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     exposure: dict[str, dict[str, list[str] | None]] = field(default_factory=dict)
+    patients: dict[str, bool] = field(default_factory=dict)
+    folds: dict[str, int] = field(default_factory=dict)
 
     def fail(self, failure: Failure) -> None:
-        """Note what did not run, and say so; the same sentence is said once."""
+        """Note what did not run, and say so; the same is noted once, the same sentence said once."""
+        if failure in self.failures:  # on the second kind of images
+            return
         if failure.reason not in {known.reason for known in self.failures}:
             log.warning("%s", failure.reason)
         self.failures.append(failure)
@@ -112,7 +118,9 @@ def write_run(folder: Path, run: Run) -> list[Row]:
         **run.about,
         "rows": rows,
         "paired": count_wins(paired),
+        "folds": run.folds,
         "trained_on_test_patients": run.exposure,
+        "test_patients_known": run.patients,
         "failures": [asdict(failure) for failure in run.failures],
     }
     write_atomically(folder / SUMMARY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

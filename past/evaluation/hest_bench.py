@@ -19,6 +19,7 @@ from past.evaluation.bench_files import Failure, Run, write_predictions, write_r
 from past.evaluation.gene_scores import bootstrap_pearson, score_genes
 from past.evaluation.heads import Head
 from past.evaluation.hest_task import fold_numbers, read_patients, read_task, task_names
+from past.evaluation.leakage import of_test_patient
 from past.evaluation.origin import claim, require_same_origin
 from past.evaluation.protocols import FrozenFeatures, Predictor
 from past.evaluation.results import FoldResult, TaskResult
@@ -30,6 +31,7 @@ from past.inference.frozen_encoder import FrozenEncoder
 from past.inference.past_tower import PASTTower
 from past.inference.stored_features import StoredFeatures
 
+METADATA = "HEST_v1_1_0.csv"
 Encoder = nn.Module | StoredFeatures | PASTTower | Predictor
 
 
@@ -44,7 +46,8 @@ class HestBench:
         resamples: of the test spots, for the intervals.
         seed: of the resamples.
         mean_colour_removed: score a second time on tiles without their section's mean colour.
-        metadata: HEST-1k's csv, for patients; None: `<root>/HEST_v1_1_0.csv` where it is there.
+        metadata: HEST-1k's csv, for patients; None: `<root>/HEST_v1_1_0.csv` where it is there. Without it only the
+            siblings that we know by name count as patients of the test side.
         cache: folder of the features.
         batch_size: tiles at a time.
         device: "cpu", "cuda", …; None: a GPU where there is one.
@@ -75,7 +78,7 @@ class HestBench:
         self.resamples = resamples
         self.seed = seed
         self.mean_colour_removed = mean_colour_removed
-        self.metadata = Path(metadata) if metadata else self.root / "HEST_v1_1_0.csv"
+        self.metadata = metadata
         self.device = device
 
     def __call__(
@@ -98,7 +101,7 @@ class HestBench:
 
         Raises:
             ConfigError: encoders of two protocols, or `results` holds what other encoders, tasks or protocols made.
-            DataError: nothing could run.
+            DataError: nothing could run, or no table at `metadata`.
         """
         protocol = self.protocol(encoders)
         judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
@@ -108,15 +111,17 @@ class HestBench:
         for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
             remove_abandoned(folder, "*")  # what an interrupted evaluation was writing
         run = Run(origin, {**about, "resamples": self.resamples, "seed": self.seed})
-        table = read_patient_table(self.metadata) if self.metadata.is_file() else None
+        table = self._patient_table()
+        known = {sample: table.patients[sample] for sample in table.labelled} if table else {}
         for name in names:
             try:
                 task = read_task(self.root / name)
-                patients = {**(table.patients if table else {}), **read_patients(self.root / name)}
+                patients = {**known, **read_patients(self.root / name)}
             except DataError as error:
                 run.fail(Failure(name, None, None, str(error)))
                 continue
             data = TaskData(task, patients)
+            run.folds[name] = len(task.folds)
             for encoder in judged:
                 self._run_task(run, data, encoder, table, results)
         if not run.results:
@@ -144,6 +149,11 @@ class HestBench:
         made = {one.name: {"preset": presets.get(one.name), "fingerprint": one.fingerprint(folds)} for one in judged}
         return {"protocol": protocol, "root": str(self.root.resolve()), "tasks": list(names), "encoders": made}
 
+    def _patient_table(self) -> PatientTable | None:
+        """Read HEST-1k's patients; only the table that nobody named may be missing."""
+        path = Path(self.metadata) if self.metadata else self.root / METADATA
+        return read_patient_table(path) if self.metadata or path.is_file() else None
+
     def _freeze(self, encoder: Encoder) -> "Frozen":
         if isinstance(encoder, nn.Module):
             return FrozenEncoder.of(encoder, self.device)
@@ -166,6 +176,7 @@ class HestBench:
                 if images == AS_THEY_ARE:
                     claim(results, run.origin)
                     write_predictions(results / found.task / judged.name, found, truth, predicted)
+                    run.patients[found.title] = all(spots.name in data.patients for spots in found.test)
                     run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
                 truth, predicted = truth[scored], predicted[scored]
                 draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
@@ -211,9 +222,8 @@ class _Judged:
         trained_on = says(fold.number) if says else None
         if trained_on is None:
             return None
-        test = {name for spots in fold.test for name in (spots.name, spots.patient)}
-        for spots in fold.test if table else ():
-            test |= table.of_one_patient(spots.name) if table else set()
+        test = {spots.patient for spots in fold.test}
+        test |= {name for spots in fold.test for name in of_test_patient(spots.name, table)}
         return sorted(test & trained_on)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from past.data.hest_patients import PatientTable
 from past.errors import ConfigError
 
 # The samples, and what the rule of past.data.hest_patients finds beside them in HEST-1k 1.1.0 (tested against it)
@@ -40,3 +41,16 @@ def refuse_benchmark(sections: Iterable[str]) -> None:
             f"{len(found)} of the sections are of HEST-Bench's patients: {', '.join(found)}: a model trained on them "
             "cannot be judged there; leave them out, or say --allow-benchmark, which the index records"
         )
+
+
+def of_test_patient(sample: str, table: PatientTable | None) -> frozenset[str]:
+    """Return the samples that are of the patient of `sample`, or may be, itself with them.
+
+    Args:
+        sample: judged on.
+        table: HEST-1k's patients; None: only the siblings outside the benchmark are known, by SIBLINGS.
+    """
+    if table is None:
+        known = SIBLINGS | POSSIBLE_SIBLINGS
+        return frozenset(name for name, of in known.items() if of == sample) | {sample}
+    return table.of_one_patient(sample) | {sibling.sample for sibling in table.siblings([sample])}

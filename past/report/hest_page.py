@@ -34,7 +34,7 @@ def hest_blocks(results: Path) -> list[Block]:
     own = only(rows, images=AS_THEY_ARE)
     return [
         *(_scores(only(rows, images=images), str(images)) for images in dict.fromkeys(rows["images"])),
-        _leaderboard(own, content["protocol"]),
+        _leaderboard(own, content),
         Block("By task", image=picture(task_bars(own.query("task != @AVERAGE")))),
         Block(
             "Genes",
@@ -58,23 +58,38 @@ def _scores(rows: pd.DataFrame, images: str) -> Block:
     return Block(f"Scores, tiles {images}", text, table=as_table(shown.filter(columns)))
 
 
-def _leaderboard(rows: pd.DataFrame, protocol: str) -> Block:
+def _leaderboard(rows: pd.DataFrame, content: dict[str, Any]) -> Block:
+    protocol = content["protocol"]
     if protocol != PUBLISHED:
         return Block("Published leaderboard", f"Made with '{PUBLISHED}'; '{protocol}' is not compared with it.")
     with files("past.report").joinpath("leaderboard.csv").open() as file:
         published = pd.read_csv(file)
     tasks = [name for name in published.columns[2:-1] if name in set(rows["task"])]
-    ours = rows.pivot(index="encoder", columns="task", values="pearson_mean_without_nan").reindex(columns=tasks)
+    ours, ran = (
+        rows.pivot(index="encoder", columns="task", values=values).reindex(columns=tasks)
+        for values in ("pearson_mean_without_nan", "folds")
+    )
+    whole = ran == pd.Series(content["folds"]).reindex(tasks)
     ours["mean"], published["mean"] = (table[tasks].mean(axis=1, skipna=False) for table in (ours, published))
+    compared = ours[tasks].where(whole)  # fewer folds are another number than the published
+    compared["mean"] = compared.mean(axis=1, skipna=False)
     tasks = [*tasks, "mean"]
     lines: list[dict[str, Any]] = []
     for encoder, values in ours.iterrows():
         lines.append({"encoder": f"{encoder} (here)", **values.map(digits)})
         known = only(published, preset=encoder)
         if len(known):
-            lines.append({"encoder": f"{encoder}: here − published", **(values - known.iloc[0][tasks]).map(_signed)})
+            lines.append(
+                {
+                    "encoder": f"{encoder}: here − published",
+                    **(compared.loc[encoder] - known.iloc[0][tasks]).map(_signed),
+                }
+            )
     lines += published.filter(["encoder", *tasks]).to_dict("records")
-    text = "HEST-Bench, README of 03.04.26, over the tasks that ran here; Pearson r."
+    text = (
+        "HEST-Bench, README of 03.04.26, over the tasks that ran here; Pearson r. "
+        "A task of which not all folds ran is not compared."
+    )
     return Block("Beside the published leaderboard", text, table=as_table(pd.DataFrame(lines)))
 
 
@@ -119,13 +134,21 @@ def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
         {
             "encoder": encoder,
             "fold": fold,
-            "trained on": "not recorded" if names is None else ", ".join(names) or "none",
+            "trained on": _exposed(names, content["test_patients_known"][fold]),
         }
         for encoder, folds in content["trained_on_test_patients"].items()
         for fold, names in folds.items()
     ]
     text = "Test patients, or their siblings under other study titles, that an encoder's training data held."
     return [*blocks, Block("Test patients seen in training", text, table=as_table(pd.DataFrame(leaks)))]
+
+
+def _exposed(names: list[str] | None, known: bool) -> str:
+    if names is None:
+        return "not recorded"
+    if known:
+        return ", ".join(names) or "none"
+    return (", ".join(names) or "none of the known siblings") + "; patients otherwise unknown"
 
 
 def _versions(content: dict[str, Any]) -> Block:

@@ -129,8 +129,10 @@ def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path, caplog: pyte
     write_split(folder, "test_5", ["few"])
     (tmp_path / "PRAD" / "splits").mkdir(parents=True)
     (tmp_path / "SKCM" / "adata").mkdir(parents=True)
-    _, content = run(tmp_path)
+    _, content = run(tmp_path, mean_colour_removed=True)
     assert content["rows"][0]["folds"] == 3
+    assert content["folds"] == {"IDC": 6}
+    assert len(content["failures"]) == 5  # each once, on two kinds of images
     reasons = {(failure["task"], failure["fold"]): failure["reason"] for failure in content["failures"]}
     assert set(reasons) == {("IDC", 3), ("IDC", 4), ("IDC", 5), ("PRAD", None), ("SKCM", None)}
     assert "IDC fold 3 did not run:" in reasons["IDC", 3]
@@ -176,6 +178,17 @@ def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
     assert content["protocol"] == "mean of the training spots"
     with pytest.raises(ConfigError, match="holds results of 'mean of the training spots', not of 'ridge_cv, 4"):
         run(tmp_path, head=RidgeCVHead())
+
+
+def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    with pytest.raises(DataError, match=r"hest.csv: no such table"):
+        run(tmp_path, metadata=tmp_path / "hest.csv")
+    assert run(tmp_path)[1]["test_patients_known"] == {f"IDC fold {k}": False for k in range(3)}
+    table = "id,dataset_title,patient,organ,study_link\nA,One,P1,Breast,\nB,One,,Breast,\n"
+    (tmp_path / "hest.csv").write_text(table)
+    _, content = run(tmp_path, metadata=tmp_path / "hest.csv")
+    assert content["test_patients_known"] == {"IDC fold 0": True, "IDC fold 1": False, "IDC fold 2": False}
 
 
 def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:

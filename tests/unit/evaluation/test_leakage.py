@@ -16,6 +16,7 @@ from past.evaluation.leakage import (
     POSSIBLE_SIBLINGS,
     SIBLINGS,
     benchmark_samples,
+    of_test_patient,
     refuse_benchmark,
 )
 
@@ -75,6 +76,13 @@ def test_shards_refuse_benchmark_patients_unless_told_otherwise(real_data: Path,
     assert CliRunner().invoke(app, [*command, "--allow-benchmark"]).exit_code == 0
     assert ShardIndex.read(tmp_path / "shards").settings["benchmark"] == "allowed"
     refuse_benchmark(["C2", "TENX1", "INT25"])
+
+
+def test_reference_who_may_be_a_test_patient_with_and_without_the_table(real_data: Path) -> None:
+    table = read_patient_table(real_data / "hest_bench" / "HEST_v1_1_0.csv")
+    assert of_test_patient("NCBI785", table) == of_test_patient("NCBI785", None) == {"NCBI785", "NCBI784", "NCBI776"}
+    assert "NCBI776" in of_test_patient("NCBI783", table)
+    assert of_test_patient("INT1", None) == {"INT1"}
 
 
 def test_each_clause_of_the_rule_joins(tmp_path: Path) -> None:

@@ -4,15 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny_bench import write_task
+from tiny_bench import write_split, write_task
 
 from past.evaluation.hest_bench import HestBench
 from past.models.colour import ColourGrid
-from past.report.hest_page import write_hest_report
+from past.report.hest_page import _exposed, write_hest_report
 
 
 def page(root: Path, encoders: tuple[str, ...], components: int) -> str:
-    write_task(root)
+    if not (root / "IDC").is_dir():
+        write_task(root)
     bench = HestBench(root, root / "cache", components=components, resamples=20)
     about = {"versions": {"numpy": "1.2.3"}}
     bench({name: ColourGrid(2 * (i + 1)) for i, name in enumerate(encoders)}, root / "results", about)
@@ -48,3 +49,20 @@ def test_the_published_protocol_stands_beside_the_leaderboard(tmp_path: Path, mo
     difference = float(re.findall(r"here − published</td>\s*<td>(.*?)</td>", found)[0])
     assert own - difference == pytest.approx(0.5890, abs=1.1e-4)  # UNI on IDC
     assert found.count("<td>ResNet50 (ImageNet)</td>") == 1
+
+
+def test_a_task_cut_short_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.report.hest_page.PUBLISHED", "ridge, 4 components")
+    folder = write_task(tmp_path)
+    write_split(folder, "train_3", ["A", "nobody"])
+    write_split(folder, "test_3", ["B"])
+    found = page(tmp_path, ("uni",), 4)
+    assert re.findall(r"here − published</td>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", found) == [("–", "–")]
+    assert float(re.findall(r"<td>uni \(here\)</td>\s*<td>(.*?)</td>", found)[0]) > 0
+
+
+def test_exposure_is_none_only_where_patients_are_known() -> None:
+    assert _exposed([], known=True) == "none"
+    assert _exposed([], known=False) == "none of the known siblings; patients otherwise unknown"
+    assert _exposed(["TENX98"], known=False) == "TENX98; patients otherwise unknown"
+    assert _exposed(None, known=False) == "not recorded"
