@@ -21,7 +21,7 @@ def plan(
     ] = 0,
     gpu: Annotated[str, typer.Option(help="Whose peak is taken (H100, A100, …).")] = "H100",
     utilisation: Annotated[
-        float, typer.Option(help="Share of the peak that training reaches: mfu in metrics.csv.")
+        float, typer.Option(help="Share of the peak that training reaches, above 0: mfu in metrics.csv.")
     ] = 0.4,
     pairs_per_second: Annotated[float, typer.Option(help="Of one GPU, where measured; 0: from its peak.")] = 0,
     cells_per_shard: Annotated[int, typer.Option(help="Cells in a full shard.")] = 2_000,
@@ -37,6 +37,8 @@ def plan(
     from past.data.plan import Reading
     from past.data.sizing import Sizing, measure_core
 
+    if not 0 < utilisation <= 1:
+        raise ConfigError(f"--utilisation {utilisation:g}: give a share of the GPU's peak, above 0 and at most 1")
     config = door.composed([word for word in words if not word.startswith("gpus=")])
     data, trainer = config["data"], config["trainer"]
     if not config["cell_encoder"]:
@@ -77,8 +79,9 @@ def operations_per_pair(config: Mapping[str, Any], px: int) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     from past import config as door
-    from past.data.sizing import BACKWARD, transformer_flops
+    from past.data.sizing import transformer_flops
     from past.models.image_encoder import ImageEncoder
+    from past.peaks import BACKWARD
 
     node = config["encoder"]
     with torch.device("meta"):
@@ -94,9 +97,12 @@ def operations_per_pair(config: Mapping[str, Any], px: int) -> float:
 def _gpus(words: Sequence[str]) -> list[int]:
     given = [word.removeprefix("gpus=") for word in words if word.startswith("gpus=")]
     try:
-        return [int(number) for number in given[-1].split(",")] if given else []
+        counts = [int(number) for number in given[-1].split(",")] if given else []
     except ValueError as error:
         raise ConfigError(f"gpus={given[-1]}: give a number, or several parted by commas") from error
+    if any(count < 1 for count in counts):
+        raise ConfigError(f"gpus={given[-1]}: give at least one GPU")
+    return counts
 
 
 def _peak(gpu: str) -> float:

@@ -1,8 +1,12 @@
-"""Peak rates of GPUs: dense bfloat16 operations/s with a multiply-add as two, from the makers' data sheets."""
+"""Peak rates of GPUs: dense bfloat16 operations/s with a multiply-add as two, from the makers' data sheets.
+
+Beside them the rule by which a training's operations are counted.
+"""
 
 import re
 from typing import Final
 
+BACKWARD: Final = 3  # operations of forward and backward over those of forward alone
 PEAKS: Final = {  # part of the name that the driver gives → operations/s; float16 where there is no bfloat16
     "B200": 2250e12,
     "GH200": 989e12,

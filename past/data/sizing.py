@@ -14,7 +14,6 @@ from past.data.tokens import Tokenizer
 from past.errors import DataError
 
 HEADROOM: Final = 1.25  # loader cores beyond the mean rate, for the slow moments
-BACKWARD: Final = 3  # forward and backward over forward alone
 
 
 def transformer_flops(tokens: int, width: int, layers: int, feedforward: int) -> float:

@@ -1,6 +1,7 @@
 """Several runs on one page: what was set differently, how well each did beside chance, and their curves."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,14 @@ def _read(directory: Path) -> Trained:
     log = run.directory / "metrics.csv"
     if not (log.is_file() and run.config.is_file()):
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
-    own = {key: value.replace(run.directory.name, "…") for key, value in flat(yaml.safe_load(run.config.read_text()))}
+    own = {key: without_run(value, directory) for key, value in flat(yaml.safe_load(run.config.read_text()))}
     return Trained(run.directory.name, own, pd.read_csv(log))
+
+
+def without_run(value: str, directory: Path) -> str:
+    """Return a setting with the run id left out of "<name>/<run_id>" (paths) and "<name>-<run_id>" (W&B)."""
+    name, run_id = re.escape(directory.parent.name), re.escape(directory.name)
+    return re.sub(rf"(?<![\w.+=,-])({name}[/-]){run_id}(?![\w.+=,-])", r"\1…", value)
 
 
 def flat(node: object, path: str = "") -> list[tuple[str, str]]:

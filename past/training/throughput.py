@@ -13,9 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from past.distributed import rank_and_world
-from past.peaks import peak_of
+from past.peaks import BACKWARD, peak_of
 
-BACKWARD = 3  # forward and backward over forward alone
 Stamp = float | torch.cuda.Event
 
 

@@ -53,6 +53,8 @@ def test_shards_are_measured_where_they_are(tmp_path: Path) -> None:
         (["experimen=past"], "experimen"),
         (["experiment=past_pretrain", "gpus=many"], "gpus=many: give a number"),
         (["experiment=past_pretrain", "--gpu", "toaster"], "--gpu toaster: its peak is not known; give one of .*H100"),
+        (["experiment=past_pretrain", "gpus=8,0"], "gpus=8,0: give at least one GPU"),
+        (["experiment=past_pretrain", "--utilisation", "0"], "--utilisation 0: give a share"),
         (["experiment=stpath_pretrain"], "trainings on cells"),
         (["experiment=demo"], "give --pairs-per-second"),
     ],

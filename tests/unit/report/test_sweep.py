@@ -9,7 +9,7 @@ import yaml
 from matplotlib import pyplot as plt
 
 from past.errors import DataError
-from past.report.sweep import by_setting, differences, flat, write_sweep
+from past.report.sweep import by_setting, differences, flat, without_run, write_sweep
 
 METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"
 
@@ -44,6 +44,16 @@ def test_what_was_varied_the_best_value_and_chance(tmp_path: Path) -> None:
     text = page.read_text()
     assert text.count("data:image/png") == 2
     assert "http" not in text
+
+
+def test_a_run_id_that_is_in_a_setting_leaves_it_as_it_is(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "1", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "2", 0.2, "grid", 0.6, 0.4)]
+    header, best, other = rows_of(write_sweep(runs))
+    assert header[:3] == ["run", "model.temperature", "best"]  # and no path
+    assert (best[1], other[1]) == ("0.2", "0.1")
+    assert without_run("runs/toy/1/x", tmp_path / "toy" / "1") == "runs/toy/…/x"
+    assert without_run("toy-1", tmp_path / "toy" / "1") == "toy-…"
+    assert without_run("toy/10", tmp_path / "toy" / "1") == "toy/10"
 
 
 def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tmp_path: Path) -> None:
