@@ -51,9 +51,10 @@ def _text(origin: Mapping[str, object]) -> str:
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Yield (dotted name, value) of every leaf; a list is one."""
+    """Yield (dotted name, value) of every leaf; a list is one, and a mapping's names come before its parts."""
     if not isinstance(value, dict):
         yield name, value
     else:
+        yield name, list(value)
         for key, part in value.items():
             yield from _flat(part, f"{name}.{key}".lstrip("."))

@@ -208,6 +208,8 @@ def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
         bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "B"}})
     with pytest.raises(ConfigError, match=r"\(encoders.past.fingerprint\)"):
         bench({"past": ColourGrid(4)}, out, {}, {"past": {"checkpoint": "A"}})
+    with pytest.raises(ConfigError, match=r"holds results of \['past'\], not of \['other'\] \(encoders\)"):
+        bench({"other": ColourGrid(2)}, out, {})
     bench.tasks = ["IDC"]
     with pytest.raises(ConfigError, match=r"holds results of \['IDC', 'PRAD'\], not of \['IDC'\] \(tasks\)"):
         bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
