@@ -21,6 +21,7 @@ class KeepLast(Callback):
     SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGUSR2 to any rank end training on all after the update in hand, with the
     checkpoint written; a second Ctrl-C ends it at once. After SIGINT the program goes on; after another signal it ends
     with 128 plus its number, as a shell would say it, unless a launcher had set a handler of its own, which is called.
+    In the validation after an epoch such a signal ends it after the batch in hand, Ctrl-C after the next update.
     Saved when a batch ends and not when an epoch does: an epoch that was cut short would count as done otherwise.
 
     Args:
@@ -54,8 +55,7 @@ class KeepLast(Callback):
         loop = trainer.fit_loop.epoch_loop
         if loop._should_accumulate():
             return
-        asked = torch.tensor(self._noted, device=trainer.strategy.root_device)
-        self._noted = int(trainer.strategy.reduce(asked, reduce_op="max"))
+        self._agree(trainer)
         due = trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps
         if self._noted or due or trainer.is_last_batch:
             for logger in trainer.loggers:  # what a resumed run will not train, and so not log, again
@@ -65,12 +65,32 @@ class KeepLast(Callback):
             trainer.should_stop = True
             trainer.limit_val_batches = 0
 
+    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """End within the validation after an epoch: its last batch is saved.
+
+        A run that goes on does not make up for it, nor for one that a signal in an epoch's last batch left out.
+
+        Raises:
+            SystemExit: as `teardown`.
+        """
+        if trainer.is_last_batch and not trainer.sanity_checking:
+            self._agree(trainer)
+            self._end()
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """End as the signal asks, once everything is written.
 
         Raises:
             SystemExit: training was ended by a signal other than Ctrl-C, and no launcher handles it.
         """
+        self._end()
+
+    def _agree(self, trainer: pl.Trainer) -> None:
+        """Take the signal that any rank got."""
+        asked = torch.tensor(self._noted, device=trainer.strategy.root_device)
+        self._noted = int(trainer.strategy.reduce(asked, reduce_op="max"))
+
+    def _end(self) -> None:
         if self._noted in (0, signal.SIGINT):
             return
         if self._noted in self._before:

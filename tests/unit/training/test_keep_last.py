@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import pandas as pd
 import pytest
 import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
@@ -78,6 +79,34 @@ def test_another_signal_ends_the_program_once_all_is_saved(tmp_path: Path, signu
     resumed = fit(tmp_path, "stopped", resume=last)
     for name, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], value), name
+
+
+class SignalInValidation(pl.Callback):
+    """Sends this process SIGUSR1 in the first validation."""
+
+    def on_validation_batch_start(self, *_: Any) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+
+def test_a_signal_in_validation_ends_there_and_the_run_goes_on(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    whole = fit(tmp_path, "whole", logger=MetricsCSV(str(tmp_path / "whole")), log_every_n_steps=1)
+    logged = {"logger": MetricsCSV(str(tmp_path / "stopped")), "log_every_n_steps": 1}
+    with pytest.raises(SystemExit) as end:
+        fit(tmp_path, "stopped", SignalInValidation(), **logged)
+    assert end.value.code == 128 + signal.SIGUSR1
+    assert signal.getsignal(signal.SIGUSR1) is before
+    last = tmp_path / "stopped/last.ckpt"
+    assert read_checkpoint(last)["global_step"] == 4  # the epoch's last
+    logged["logger"] = MetricsCSV(str(tmp_path / "stopped"))
+    resumed = fit(tmp_path, "stopped", resume=last, **logged)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+    own, right = (
+        pd.read_csv(tmp_path / run / "metrics.csv").filter(like="val/").dropna() for run in ("stopped", "whole")
+    )
+    assert len(own) == 1  # nothing of the one that was cut short
+    pd.testing.assert_frame_equal(own, right.tail(1))
 
 
 def test_a_launcher_that_listens_is_told_once_all_is_saved(tmp_path: Path) -> None:
