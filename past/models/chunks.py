@@ -1,6 +1,7 @@
 """Gradient caching (Gao et al. 2021): a batch of any size in the memory of a small one."""
 
 import torch
+from timm.layers import DropBlock2d, DropPath, PatchDropout  # type: ignore[attr-defined]
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -8,6 +9,8 @@ from past.errors import ConfigError
 from past.models.dropout import dropout_by_row
 from past.models.past import PASTModel, PASTOutput
 from past.types import CellBatch
+
+DROPS = (nn.modules.dropout._DropoutNd, DropPath, DropBlock2d, PatchDropout)  # not by the rows' seeds, as ours
 
 
 def embed(model: PASTModel, batch: CellBatch, seeds: torch.Tensor, chunk: int | None = None) -> PASTOutput:
@@ -38,10 +41,23 @@ def embed(model: PASTModel, batch: CellBatch, seeds: torch.Tensor, chunk: int | 
 
 
 def require_rowwise(model: nn.Module, chunk: int) -> None:
-    """Raise ConfigError where a layer of `model` mixes the cells of a batch: it would see the chunk."""
+    """Raise ConfigError where a layer of `model` mixes the cells of a batch, or does not drop by the cells' seeds."""
+    refuse_batch_norm(
+        model, f"model.loss.cache_chunk={chunk}", "it would over the chunk", "model.loss.cache_chunk=null"
+    )
+    for name, layer in model.named_modules():
+        if isinstance(layer, DROPS) and any(getattr(layer, rate, 0) > 0 for rate in ("p", "drop_prob", "prob")):
+            raise ConfigError(
+                f"model.loss.cache_chunk={chunk}: {name} ({type(layer).__name__}) would drop other elements than in a "
+                "batch that is not cut: set its rate to 0 in image_encoder.options (drop_rate, drop_path_rate, "
+                "patch_drop_rate, …), or model.loss.cache_chunk=null"
+            )
+
+
+def refuse_batch_norm(model: nn.Module, option: str, why: str, without: str) -> None:
+    """Raise ConfigError where a layer of `model` normalises over the batch, which `option` does not allow."""
     for name, layer in model.named_modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             raise ConfigError(
-                f"model.loss.cache_chunk={chunk}: {name} normalises over the batch, and would over the chunk: "
-                "use an encoder without batch norm, or model.loss.cache_chunk=null"
+                f"{option}: {name} normalises over the batch, and {why}: use an encoder without, or {without}"
             )

@@ -10,6 +10,7 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from past.errors import ConfigError
 from past.models.blocks import blocks, compile_blocks, recompute_blocks
+from past.models.chunks import refuse_batch_norm
 
 TOWERS = ("image_encoder", "cell_encoder")
 
@@ -38,7 +39,7 @@ class Execution:
         """Arrange `model`'s towers, in place.
 
         Raises:
-            ConfigError: a tower without repeated blocks.
+            ConfigError: a tower without repeated blocks, or one with batch norm that is to be recomputed.
         """
         for key, arrange in (("recompute", recompute_blocks), ("compile", compile_blocks)):
             for name in getattr(self, key):
@@ -46,6 +47,9 @@ class Execution:
                 if next(blocks(tower), None) is None:
                     kind = type(tower).__name__
                     raise ConfigError(f"model.execution.{key}: {name} ({kind}) has no repeated blocks; leave it out")
+                if key == "recompute":
+                    why = "its running statistics would be updated twice"
+                    refuse_batch_norm(tower, f"model.execution.recompute={name}", why, f"leave {name} out")
                 arrange(tower)
         if self.channels_last:
             model.get_submodule("image_encoder").to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,7 +1,10 @@
 """A batch in chunks is the batch, dropout and autocast included."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from timm.layers import DropPath, PatchDropout  # type: ignore[attr-defined]
 from tiny_contrast import Contrasted, batch_of
 from torch import nn
 
@@ -77,5 +80,12 @@ def test_backward_runs_under_the_autocast_of_forward() -> None:
 
 def test_a_layer_that_mixes_the_batch_is_refused() -> None:
     require_rowwise(nn.LayerNorm(3), 8)
-    with pytest.raises(ConfigError, match=r"cache_chunk=8: 1 normalises over the batch"):
+    with pytest.raises(ConfigError, match=r"cache_chunk=8: 1 normalises over the batch.*cache_chunk=null"):
         require_rowwise(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), 8)
+
+
+@pytest.mark.parametrize("drops", [nn.Dropout, nn.Dropout2d, DropPath, PatchDropout])
+def test_a_layer_that_draws_for_the_batch_is_refused_where_it_drops(drops: Callable[[float], nn.Module]) -> None:
+    require_rowwise(nn.Sequential(drops(0.0)), 8)
+    with pytest.raises(ConfigError, match=r"cache_chunk=8: 0 \(\w+\) would drop other.*options \(drop_rate"):
+        require_rowwise(nn.Sequential(drops(0.1)), 8)

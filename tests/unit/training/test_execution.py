@@ -101,5 +101,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         Execution(compile=["fusion"])
     cells = CellEncoder(40, context=9, width=8, layers=1, heads=2, feedforward=12)
     made = PASTModule(ColourGrid(), cells, execution=Execution(recompute=["image_encoder"]))
+    with pytest.raises(ConfigError, match=r"recompute=image_encoder: .* normalises over the batch.*updated twice"):
+        module("test_resnet", recompute=["image_encoder"])
     with pytest.raises(ConfigError, match=r"recompute: image_encoder \(ColourGrid\) has no repeated blocks"):
         made.configure_model()
