@@ -1,12 +1,16 @@
 """Loaders: worker processes that make batches, ranks that stop together, and a place in the epoch that can be saved."""
 
+import atexit
 import hashlib
 import logging
+import multiprocessing.process
+import multiprocessing.util  # registers its own end, which waits for workers that leave signals alone: ours comes first
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -111,6 +115,7 @@ class Feed(Generic[Batch]):
             dataset, None, num_workers=self.workers, pin_memory=self.pin_memory, worker_init_fn=_leave_signals
         )
         deliveries = iter(loader)
+        _workers.update(getattr(deliveries, "_workers", ()))
         batches = self.plan(epoch, before).batches
         skipped = skipped or Skipped()
         for number in range(position, batches):
@@ -166,6 +171,17 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
                 yield _Delivery(*feed.make(raw, self._epoch))
         except DataError as error:
             yield _Delivery(None, failure=str(error))
+
+
+_workers: WeakSet[multiprocessing.process.BaseProcess] = WeakSet()
+
+
+@atexit.register
+def _end_workers() -> None:
+    """End the workers of readings that nobody finished."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch takes an ended worker for a fault
+    for worker in _workers:
+        worker.kill()
 
 
 def _leave_signals(worker: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from shards import write_set
 from tiny_training import ROOT, metrics_of, tiny, train_tiny
 
 from past.training.checkpoint_io import read_checkpoint
@@ -91,3 +92,21 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(
     step = read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"]
     assert step >= 1
     assert train_tiny(tissue, tmp_path, "stopped", f"trainer.max_steps={step + 3}").global_step == step + 3
+
+
+UNFINISHED = """
+import sys
+from past.data.datamodules import CellDataModule
+data = CellDataModule(sys.argv[1], val=["P0"], neighbours=2, context=8, batch_size=2, num_workers=2)
+data.setup("fit")
+kept = iter(data.train_dataloader())
+print(len(next(kept)))
+"""
+
+
+def test_a_reading_that_nobody_finishes_does_not_keep_the_program_alive(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", [40, 40, 40])
+    program = [sys.executable, "-c", UNFINISHED, str(tmp_path / "set")]
+    run = subprocess.run(program, capture_output=True, text=True, timeout=120, check=True)
+    assert run.stdout == "2\n"
+    assert run.stderr == ""
