@@ -119,7 +119,7 @@ class CellDataModule(ShardDataModule[CellBatch]):
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
-        return gene_statistics(self.split.train, open_shard=self.open_shard, on_error=self._on_error)
+        return gene_statistics(self.split.train, open_shard=self.open_shard, on_error=self.on_error)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -142,14 +142,14 @@ class CellDataModule(ShardDataModule[CellBatch]):
         """What becomes of each section's pixels; None: nothing."""
         if not self._normalise_stain:
             return None
-        return stain_tables(self._both, open_shard=self.open_shard, on_error=self._on_error)
+        return stain_tables(self._both, open_shard=self.open_shard, on_error=self.on_error)
 
     @cached_property
     def means(self) -> SectionMeans | None:
         """What is taken from each section's expression; None: nothing."""
         if not self.tokenizer.centred:
             return None
-        return section_means(self._both, self.tokenizer, self.open_shard, self._on_error)
+        return section_means(self._both, self.tokenizer, self.open_shard, self.on_error)
 
     @property
     def _both(self) -> ShardIndex:
@@ -159,7 +159,7 @@ class CellDataModule(ShardDataModule[CellBatch]):
 
     def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
         """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
-        found = list(sample_cells(self.split.train, cells, self.open_shard, self._on_error))
+        found = list(sample_cells(self.split.train, cells, self.open_shard, self.on_error))
         make = self._maker(training=False)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
@@ -167,7 +167,7 @@ class CellDataModule(ShardDataModule[CellBatch]):
     def _maker(self, training: bool) -> BatchMaker:
         augmentation = self._augmentation if training else PLAIN
         side = int(self.index.settings["px"])  # type: ignore[call-overload]
-        return BatchMaker(self.tokenizer, side, self._seed, augmentation, self._on_error, self.stain, self.means)
+        return BatchMaker(self.tokenizer, side, self._seed, augmentation, self.on_error, self.stain, self.means)
 
     def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
         computed = self.statistics.technology_mean

@@ -62,7 +62,7 @@ class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
         self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
         self.split: Split = split_patients(self.index, val, train, seed)
         self._seed, self._workers = seed, num_workers
-        self._on_error: OnError = on_error
+        self.on_error: OnError = on_error
         self._max_skipped = max_skipped
         self._reading = Reading(1, batch_size, open_shards, buffer)
         self._training: TrainingLoader[Batch] | None = None

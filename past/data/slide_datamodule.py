@@ -173,8 +173,8 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
                 self.statistics.feature_mean.astype(np.float16),
                 seed=self._seed,
                 rank=self._place()[0],
-                on_error=self._on_error,
+                on_error=self.on_error,
             )
         ranked = self.tokens_of[self.statistics.by_variance()]
         scored = ranked[ranked >= RESERVED][:SCORED]
-        return WholeSlides(self.tokens_of, tokens, (0.0, self._context), scored, self._seed, self._on_error)
+        return WholeSlides(self.tokens_of, tokens, (0.0, self._context), scored, self._seed, self.on_error)

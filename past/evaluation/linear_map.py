@@ -1,5 +1,6 @@
 """The baseline that every retrieval table shows: a linear map from colour statistics to expression components."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,11 @@ from sklearn.linear_model import Ridge
 from past.data.images import decode
 from past.data.index import ShardIndex
 from past.data.plan import Reading
-from past.data.stream import OpenShard, shard_stream
+from past.data.statistics import sample_cells
+from past.data.stream import OnError, OpenShard, shard_stream
+from past.errors import DataError
 from past.models.colour import order_statistics
+from past.types import RawCell
 
 QUANTILES, GENES, COMPONENTS, ALPHA, SCALE = 32, 1000, 20, 10.0, 1e4
 
@@ -36,7 +40,11 @@ class _Cells:
 
 
 def linear_matcher(
-    train: ShardIndex, val: ShardIndex, limit: int = 20_000, open_shard: OpenShard | None = None
+    train: ShardIndex,
+    val: ShardIndex,
+    limit: int = 20_000,
+    open_shard: OpenShard | None = None,
+    on_error: OnError = "raise",
 ) -> Linear:
     """Fit on the training cells, apply to the validation cells.
 
@@ -45,12 +53,17 @@ def linear_matcher(
     whitened; vectors are compared by their angle. It sees a whole section at a time: no other row of the table may.
 
     Args:
-        train: cells that the map is fitted on, at most `limit`, evenly over the shards.
+        train: cells that the map is fitted on, about `limit` at most; see `sample_cells`.
         val: cells that it is applied to.
         limit: see `train`.
         open_shard: how a shard is opened; None: as a file below the index.
+        on_error: "raise", or "skip" cells that cannot be read.
+
+    Raises:
+        DataError: a cell cannot be read, or (`on_error="skip"`) none of `train` or of `val`.
     """
-    fitted, applied = _read(train, limit, open_shard), _read(val, None, open_shard)
+    fitted = _read(sample_cells(train, limit, open_shard, on_error), train, on_error)
+    applied = _read(_all_cells(val, open_shard, on_error), val, on_error)
     square = fitted.expression.multiply(fitted.expression).mean(axis=0)
     variance = np.asarray(square - np.square(fitted.expression.mean(axis=0))).ravel()
     genes = np.sort(np.argsort(-variance, kind="stable")[:GENES])
@@ -64,22 +77,29 @@ def _unit(vectors: np.ndarray) -> torch.Tensor:
     return F.normalize(torch.from_numpy(vectors.astype(np.float32)), dim=1)
 
 
-def _read(index: ShardIndex, limit: int | None, open_shard: OpenShard | None) -> _Cells:
-    """Read colours and expression of all cells, or of every s-th so that at most `limit` remain."""
-    stride = 1 if limit is None else -(-index.samples // limit)
-    keys, sections, colours, rows = [], [], [], []
+def _all_cells(index: ShardIndex, open_shard: OpenShard | None, on_error: OnError) -> Iterator[RawCell]:
     reading = Reading(batch_size=256, shuffle=False)
-    seen = 0
-    for batch in shard_stream(index, rank=0, seed=0, reading=reading, open_shard=open_shard):
-        cells = [cell for i, cell in enumerate(batch.cells) if (seen + i) % stride == 0]
-        seen += len(batch.cells)
-        if not cells:
+    for batch in shard_stream(index, rank=0, seed=0, reading=reading, open_shard=open_shard, on_error=on_error):
+        yield from batch.cells
+
+
+def _read(found: Iterable[RawCell], index: ShardIndex, on_error: OnError) -> _Cells:
+    """Read colours and expression of the cells of `index` that are `found`."""
+    side = int(index.settings["px"])  # type: ignore[call-overload]
+    keys, sections, colours, rows = [], [], [], []
+    for cell in found:
+        try:
+            crop = decode(cell.image, side)
+        except DataError as error:
+            if on_error == "raise":
+                raise DataError(f"{cell.shard}: sample {cell.key}: {error}") from error
             continue
-        crops = torch.stack([decode(cell.image) for cell in cells]).flatten(2).float() / 255
-        colours.append(order_statistics(crops, QUANTILES).flatten(1).numpy())
-        keys += [cell.key for cell in cells]
-        sections += [str(cell.meta["section"]) for cell in cells]
-        rows += [(cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]]) for cell in cells]
+        colours.append(order_statistics(crop.flatten(1)[None].float() / 255, QUANTILES).flatten().numpy())
+        keys.append(cell.key)
+        sections.append(str(cell.meta["section"]))
+        rows.append((cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]]))
+    if not rows:
+        raise DataError(f"{index.root}: the linear map has no cell that can be read")
     indptr = np.cumsum([0, *(len(genes) for genes, _ in rows)])
     ids, counts = np.concatenate([g for g, _ in rows]), np.concatenate([c for _, c in rows]).astype(np.float64)
     expression = sp.csr_matrix((counts, ids.astype(np.int64), indptr), shape=(len(rows), len(index.genes)))
@@ -87,7 +107,7 @@ def _read(index: ShardIndex, limit: int | None, open_shard: OpenShard | None) ->
     expression = sp.csr_matrix(sp.diags(SCALE / total) @ expression)
     expression.data = np.log1p(expression.data)
     names = np.array(sections)
-    return _Cells(keys, names, _standardise(np.concatenate(colours), names), expression)
+    return _Cells(keys, names, _standardise(np.stack(colours), names), expression)
 
 
 def _centred(values: np.ndarray, sections: np.ndarray) -> np.ndarray:

@@ -160,7 +160,7 @@ class Retrieval:
         """
         found = embed(model, data.val_dataloader())
         baseline = linear_matcher(
-            data.split.train, data.split.val, limit=self._baseline_cells, open_shard=data.open_shard
+            data.split.train, data.split.val, self._baseline_cells, data.open_shard, data.on_error
         )
         if baseline.keys != found.keys:
             raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")

@@ -1,10 +1,14 @@
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
 from planted import Slice, write_planted
 
+from past.data.images import decode
+from past.data.index import Shard
+from past.errors import DataError
 from past.evaluation.linear_map import Linear, linear_matcher
 from past.ranking import chance_at, pool_sizes, ranks_within_pools, recall_at
 
@@ -48,6 +52,47 @@ def test_the_limit_thins_the_training_cells_evenly(tmp_path: Path) -> None:
     assert recall_at_5(half) > 0.4
     assert half.keys == everything.keys
     assert not torch.allclose(half.images, everything.images)
+
+
+def test_only_the_sample_of_the_training_cells_is_read(tmp_path: Path) -> None:
+    index = write_planted(tmp_path, [Slice(f"S{i}", "A", cells=3) for i in range(70)] + [Slice("V", "C")])
+    opened: list[str] = []
+
+    def open_shard(shard: Shard) -> BinaryIO:
+        opened.append(shard.name)
+        return (tmp_path / shard.name).open("rb")
+
+    linear_matcher(index.select(patients=["A"]), index.select(patients=["C"]), 80, open_shard)
+    assert len(opened) == 65
+
+
+def test_broken_crops_are_named_or_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = write_planted(tmp_path, SECTIONS)
+    train, val = index.select(patients=["A", "B"]), index.select(patients=["C"])
+    images: list[bytes] = []
+
+    def failing(content: bytes, side: int | None = None) -> torch.Tensor:
+        images.append(content)
+        if len(images) in (4, 82):  # the fourth training cell and the second to be judged
+            raise DataError("its image does not decode: damaged")
+        return decode(content, side)
+
+    monkeypatch.setattr("past.evaluation.linear_map.decode", failing)
+    found = linear_matcher(train, val, on_error="skip")
+    assert found.keys == [f"S2_{i:07d}" for i in range(50) if i != 1]
+    images.clear()
+    with pytest.raises(DataError, match=r"S0-000000.tar: sample S0_0000003: its image does not decode"):
+        linear_matcher(train, val)
+
+
+def test_shards_that_are_gone_are_passed_over(tmp_path: Path) -> None:
+    index = write_planted(tmp_path, [*SECTIONS, Slice("S3", "C")])
+    for name in ("S1", "S3"):
+        (tmp_path / f"{name}-000000.tar").unlink()
+    train, val = index.select(patients=["A", "B"]), index.select(patients=["C"])
+    assert len(linear_matcher(train, val, on_error="skip").keys) == 50
+    with pytest.raises(DataError, match="no cell that can be read"):
+        linear_matcher(train, index.select(sections=["S3"]), on_error="skip")
 
 
 def test_fewer_training_cells_than_components_is_no_error(tmp_path: Path) -> None:
