@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra
 import lightning.pytorch as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -81,7 +82,8 @@ def judge_run(config: dict[str, Any], task: Retrieval, about: Mapping[str, objec
     data = data_of(config, run)
     data.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
     data.setup("validate")
-    show(task(saved.model, data, results, {"checkpoint": str(checkpoint), **about}))
+    model = saved.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    show(task(model, data, results, {"checkpoint": str(checkpoint), **about}))
     return results
 
 

@@ -19,6 +19,7 @@ from past.data.transforms import Augmentation
 from past.errors import ConfigError
 from past.genes import gene_map, read_genes
 from past.types import CellBatch
+from past.vocabularies import TECHNOLOGY, canonical
 
 
 class CellDataModule(ShardDataModule[CellBatch]):
@@ -178,9 +179,25 @@ class CellDataModule(ShardDataModule[CellBatch]):
                 raise ConfigError(
                     f"data.technology_mean={self._technology_mean}: no .npy of numbers ({error})"
                 ) from error
-            return dict.fromkeys(computed, given)
+            return dict.fromkeys(sorted({*computed, *self._validated}), given)
+        for technology, section in self._validated.items():
+            if technology not in computed:
+                raise ConfigError(
+                    f"{section}: validates on {technology}, of which no section is trained on, so its genes have no "
+                    "mean: choose other sections by data.val, or give data.technology_mean"
+                )
         source = gene_map(vocabulary, self.index.genes)
         return {name: np.where(source >= 0, mean[source], 0) for name, mean in computed.items()}
+
+    @property
+    def _validated(self) -> dict[str, str]:
+        """Technologies of the validation sections as the index knows them, each with a section of it."""
+        about = {shard.section: self.index.sections.get(shard.section, {}) for shard in self.split.val.shards}
+        return {
+            canonical(str(facts["technology"]), TECHNOLOGY, "technology"): section
+            for section, facts in about.items()
+            if "technology" in facts
+        }
 
     def on_after_batch_transfer(self, batch: CellBatch, dataloader_idx: int) -> CellBatch:
         """Augment training batches, on the device."""

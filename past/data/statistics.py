@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class GeneStatistics:
 def gene_statistics(
     index: ShardIndex, cells: int = CELLS, open_shard: OpenShard | None = None, on_error: OnError = "raise"
 ) -> GeneStatistics:
-    """Compute them from at most about `cells` cells; see `sample_cells`.
+    """Compute them from at most about `cells` cells of each technology; see `sample_cells`.
 
     Raises:
         DataError: nothing to read, or a sample is broken (`on_error="raise"`).
@@ -58,7 +59,7 @@ def gene_statistics(
     total: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     expressing: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n_genes))
     log_sum, log_square, read = np.zeros(n_genes), np.zeros(n_genes), 0
-    for cell in sample_cells(index, cells, open_shard, on_error):
+    for cell in chain.from_iterable(sample_cells(part, cells, open_shard, on_error) for part in _by_technology(index)):
         technology = canonical(str(cell.meta["technology"]), TECHNOLOGY, "technology")
         genes, counts = cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]].astype(np.float64)
         scaled = counts * (TARGET_SUM / max(counts.sum(), 1.0))
@@ -72,6 +73,14 @@ def gene_statistics(
         raise DataError("there is no cell to compute the genes' means from: the training split is empty")
     means = {name: total[name] / np.maximum(expressing[name], 1) for name in sorted(total)}
     return GeneStatistics(means, np.maximum(log_square / read - (log_sum / read) ** 2, 0), read)
+
+
+def _by_technology(index: ShardIndex) -> Iterator[ShardIndex]:
+    """Yield the part of each technology: a rare one has a mean too."""
+    sections = sorted({shard.section for shard in index.shards})
+    of = {section: str(index.sections.get(section, {}).get("technology", "")) for section in sections}
+    for technology in sorted(set(of.values())):
+        yield index.select(sections=[section for section in sections if of[section] == technology])
 
 
 def sample_cells(

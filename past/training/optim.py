@@ -1,7 +1,9 @@
 """AdamW with a learning rate of its own for the image encoder, and a schedule that leaves that ratio alone."""
 
+import logging
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +11,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from past.errors import ConfigError
+from past.training.steps import Length
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +97,28 @@ def clippable(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
-def adamw(model: nn.Module, optim: Optim, updates: int) -> tuple[Optimizer, LambdaLR]:
-    """Build the optimiser and its per-update schedule over `updates`."""
+class WarmupCosine(LambdaLR):
+    """`warmup_cosine` per update; an epoch of another length than before a resume (other ranks) keeps its place."""
+
+    def __init__(self, optimizer: Optimizer, rate: Rate, length: Length) -> None:
+        self.per_epoch = length.per_epoch
+        super().__init__(optimizer, lambda update: warmup_cosine(update, length.updates, rate))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore, and scale the updates made where an epoch has more or fewer of them now."""
+        now = self.per_epoch
+        super().load_state_dict(state_dict)
+        before, self.per_epoch = self.per_epoch, now
+        if now and before and now != before:
+            made, self.last_epoch = self.last_epoch, round(self.last_epoch * now / before)
+            log.warning(
+                "an epoch has %d updates, %d before: the learning rate goes on as after %d of the new, not %d updates",
+                now, before, self.last_epoch, made,
+            )  # fmt: skip
+
+
+def adamw(model: nn.Module, optim: Optim, length: Length) -> tuple[Optimizer, WarmupCosine]:
+    """Build the optimiser and its per-update schedule over a training of this length."""
     groups = parameter_groups(model, optim)
     optimizer = clippable(torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=optim.fused))
-    return optimizer, LambdaLR(optimizer, lambda update: warmup_cosine(update, updates, optim))
+    return optimizer, WarmupCosine(optimizer, optim, length)

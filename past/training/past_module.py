@@ -23,7 +23,7 @@ from past.models.past import CellTower, ImageTower, PASTModel, PASTOutput
 from past.ranking import recalls
 from past.training.execution import Execution, shard
 from past.training.optim import Optim, adamw
-from past.training.steps import total_updates
+from past.training.steps import training_length
 from past.types import CellBatch
 
 SIGLIP_BIAS = -10.0  # at the start: nearly all pairs are negative (Zhai et al. 2023)
@@ -176,5 +176,5 @@ class PASTModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW over parameter groups, stepped per update."""
-        optimizer, schedule = adamw(self, self.optim, total_updates(self.trainer))
+        optimizer, schedule = adamw(self, self.optim, training_length(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,13 +1,21 @@
 """How many optimiser updates a training will make."""
 
 import math
+from typing import NamedTuple
 
 import lightning.pytorch as pl
 
 from past.errors import ConfigError
 
 
-def total_updates(trainer: pl.Trainer) -> int:
+class Length(NamedTuple):
+    """A training's updates in all, and those of one epoch where epochs are its bound (else None)."""
+
+    updates: int
+    per_epoch: int | None = None
+
+
+def training_length(trainer: pl.Trainer) -> Length:
     """Return the number of updates by `max_steps` and `max_epochs`, whichever ends first.
 
     Asks the data module and not `trainer.estimated_stepping_batches`: that makes the loaders before a resume has
@@ -18,10 +26,11 @@ def total_updates(trainer: pl.Trainer) -> int:
     """
     bounds = []
     if trainer.max_steps and trainer.max_steps > 0:
-        bounds.append(trainer.max_steps)
+        bounds.append(Length(trainer.max_steps))
     if trainer.max_epochs and trainer.max_epochs > 0:
         batches = trainer.datamodule.batches_per_epoch  # type: ignore[attr-defined]
-        bounds.append(trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches))
+        per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        bounds.append(Length(trainer.max_epochs * per_epoch, per_epoch))
     if not bounds:
         raise ConfigError("trainer.max_epochs and trainer.max_steps are both open: the schedule needs an end, give one")
-    return min(bounds)
+    return min(bounds, key=lambda bound: bound.updates)

@@ -5,14 +5,13 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch.optim.lr_scheduler import LambdaLR
 
 from past.distributed import gather_rows
 from past.losses.masked_expression import masked_expression
 from past.models.stpath import STPath
-from past.training.optim import Rate, clippable, warmup_cosine
+from past.training.optim import Rate, WarmupCosine, clippable
 from past.training.row_adam import RowAdam
-from past.training.steps import total_updates
+from past.training.steps import training_length
 from past.types import SlideBatch, SlideStart
 
 TOPS = (50, 100, 200)  # most variable genes over which validation averages
@@ -114,12 +113,12 @@ class STPathModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam without weight decay, stepped per update."""
-        total, rate = total_updates(self.trainer), self.optim
+        rate = self.optim
         if self.by_rows and self.trainer.world_size == 1:
             optimizer: torch.optim.Optimizer = RowAdam(self.parameters(), self.model.tables(), lr=rate.lr)
         else:
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
-        schedule = LambdaLR(clippable(optimizer), lambda update: warmup_cosine(update, total, rate))
+        schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

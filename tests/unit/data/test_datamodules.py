@@ -118,6 +118,20 @@ def test_vocabularies(root: Path, tmp_path: Path) -> None:
     assert given.tokenizer.state()["technology_mean"] == {"Xenium": [2, 1, 3]}
 
 
+def test_a_technology_that_is_only_validated_on_is_named_before_the_training(root: Path, tmp_path: Path) -> None:
+    index = ShardIndex.read(root)
+    about = {shard.section: {"technology": "Xenium"} for shard in index.shards}
+    data = module(root, vocabulary="shards")
+    alone = data.split.val.shards[0].section
+    data.index = replace(index, sections={**about, alone: {"technology": "visium"}})
+    with pytest.raises(ConfigError, match=rf"{alone}: validates on Visium, of which no section is trained on"):
+        _ = data.tokenizer
+    np.save(tmp_path / "mean.npy", np.ones(len(GENES)))
+    given = module(root, technology_mean=str(tmp_path / "mean.npy"))
+    given.index = data.index
+    assert given.tokenizer.technologies == ("Visium", "Xenium")
+
+
 def test_settings_that_cannot_work_are_named(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"data.on_error=ignore: use raise or skip"):
         module(root, on_error="ignore")

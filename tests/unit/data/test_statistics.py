@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from shards import GENES, a_record, write_set
 
+from past.data import statistics
 from past.data.statistics import gene_statistics
 from past.errors import DataError
 
@@ -53,3 +54,13 @@ def test_broken_samples_are_named_or_passed_over(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"S1-000000.tar: cannot be opened"):
         gene_statistics(index)
     assert gene_statistics(index, on_error="skip").cells == 5
+
+
+def test_a_rare_technology_has_a_mean_too(tmp_path: Path) -> None:
+    sizes = [1] * 100
+    index = write_set(tmp_path, sizes)
+    about = {f"S{i}": {"technology": "Visium" if i == 99 else "Xenium"} for i in range(100)}
+    facts = replace(index, sections=about)
+    seen = [part.samples for part in statistics._by_technology(facts)]
+    assert seen == [1, 99]
+    assert statistics.gene_statistics(facts).cells == 1 + statistics.SHARDS

@@ -6,6 +6,7 @@ from torch import nn
 
 from past.errors import ConfigError
 from past.training.optim import Optim, adamw, parameter_groups, warmup_cosine
+from past.training.steps import Length
 
 
 class Towers(nn.Module):
@@ -17,7 +18,7 @@ class Towers(nn.Module):
 
 def rates(updates: int, optim: Optim) -> list[dict[str, float]]:
     model = Towers()
-    optimizer, schedule = adamw(model, optim, updates)
+    optimizer, schedule = adamw(model, optim, Length(updates))
     seen = []
     for _ in range(updates):
         seen.append({group["name"]: group["lr"] for group in optimizer.param_groups})
@@ -65,3 +66,15 @@ def test_frozen_parameters_are_left_out() -> None:
 def test_settings_that_cannot_work_are_named(settings: dict[str, float], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         Optim(**settings)
+
+
+def test_another_number_of_ranks_keeps_the_schedules_place(caplog: pytest.LogCaptureFixture) -> None:
+    optim = Optim(lr=1.0, min_lr=0.01, warmup=0.0)
+    eight, four = (adamw(Towers(), optim, Length(20 * per_epoch, per_epoch)) for per_epoch in (100, 200))
+    eight[1].last_epoch = 1_000  # half way
+    four[1].load_state_dict(eight[1].state_dict())
+    assert four[1].last_epoch == 2_000
+    assert "an epoch has 200 updates, 100 before" in caplog.text
+    longer = adamw(Towers(), optim, Length(40 * 200, 200))[1]
+    longer.load_state_dict(four[1].state_dict())  # more epochs: a longer cosine, the same updates made
+    assert longer.last_epoch == 2_000
