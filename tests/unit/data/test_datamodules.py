@@ -1,6 +1,7 @@
 """The data module under Lightning: checkpoints in mid-epoch, its statement, its tokens."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -11,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from shards import GENES, keys_of, write_set
 
 from past.data.datamodules import CellDataModule
+from past.data.index import ShardIndex
 from past.data.transforms import Augmentation
 from past.errors import ConfigError, DataError
 from past.types import CellBatch

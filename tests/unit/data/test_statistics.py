@@ -1,5 +1,6 @@
 """Gene statistics from a bounded sample."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
