@@ -43,13 +43,15 @@ class Agreement:
             return skipped
         own = torch.tensor([failure is not None, skipped])
         states = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        messages: list[str | None] = [None] * len(states)
         try:
             dist.all_gather(states, own, group=self._group)
+            failed = any(state[0] for state in states)
+            if failed:
+                dist.all_gather_object(messages, failure, group=self._group)
         except RuntimeError as error:
             raise DataError(f"another rank is gone ({str(error)[-120:]}): its own log says why") from error
-        if any(state[0] for state in states):
-            messages: list[str | None] = [None] * len(states)
-            dist.all_gather_object(messages, failure, group=self._group)
+        if failed:
             with contextlib.suppress(RuntimeError):  # nobody leaves before all have read
                 dist.barrier(group=self._group)
             rank, message = next((i, message) for i, message in enumerate(messages) if message is not None)

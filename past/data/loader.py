@@ -130,6 +130,9 @@ class Feed(Generic[Batch]):
         except Exception as error:
             # A worker that was killed, or a fault of this program: the other ranks must not wait for this one.
             self.agreement.tell(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            if isinstance(error, EOFError | OSError) and "in DataLoader worker" not in str(error):
+                # not the worker's own error: its pipe broke while it handed a batch over
+                raise DataError("a DataLoader worker was killed: was memory short? lower data.num_workers") from error
             raise
         for shard, cause in delivery.faults.causes.items():
             if shard not in skipped.own:

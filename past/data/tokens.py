@@ -65,7 +65,8 @@ class Tokenizer:
         if centred and context < len(self.vocabulary):
             raise ConfigError(
                 f"data.centre_expression needs every gene of a cell: data.context={context} is below the vocabulary's "
-                f"{len(self.vocabulary)} genes; set data.context={len(self.vocabulary)} or data.vocabulary=variable:{context}"
+                f"{len(self.vocabulary)} genes; set data.context={len(self.vocabulary)} or "
+                f"data.vocabulary=variable:{context}"
             )
         self._column = gene_map(genes, self.vocabulary)
         self.overlap = int((self._column >= 0).sum())

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +112,9 @@ def test_a_rank_that_loses_a_worker_stops_the_others(tmp_path: Path) -> None:
     write_set(tmp_path / "set", [200, 200])
     got = run(lose_a_worker, tmp_path / "set", tmp_path / "out")
     assert [rank[0] for rank in got] == ["stopped", "stopped"]
-    assert got[0][1].startswith("rank 1: RuntimeError: DataLoader worker (pid")
+    # torch raises from a signal's handler, wherever the rank is: it cannot always tell the others why
+    assert re.match(r"rank 1: |another rank is gone", got[0][1])
+    assert "DataLoader worker" in got[1][1]
 
 
 def test_a_rank_that_dies_is_not_waited_for(tmp_path: Path) -> None:
