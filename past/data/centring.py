@@ -1,6 +1,6 @@
 """Expression relative to its section: the mean over its cells is taken away, as stain normalisation does for pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from past.data.tokens import Sentences, Tokenizer
 from past.vocabularies import PADDING, RESERVED
 
 CELLS = 2000  # of a section, at most: enough for a mean
+BATCH = 256  # of them at a time
 
 SectionMeans = Mapping[str, np.ndarray]
 
@@ -22,8 +23,19 @@ def section_means(
     means = {}
     for section in sorted({shard.section for shard in index.shards}):
         cells = list(sample_cells(index.select(sections=[section]), CELLS, open_shard, on_error))
-        means[section] = dense(tokenizer(cells), len(tokenizer.vocabulary))[:, 0].mean(axis=0)
+        batches = (tokenizer(cells[start : start + BATCH]) for start in range(0, len(cells), BATCH))
+        means[section] = mean_of_cells(batches, len(tokenizer.vocabulary))
     return means
+
+
+def mean_of_cells(batches: Iterable[Sentences], genes: int) -> np.ndarray:
+    """Return (genes,) float32: the mean over all cells, their neighbours left out."""
+    total, cells = np.zeros(genes), 0
+    for batch in batches:
+        own = batch._replace(tokens=batch.tokens[:, :1], values=batch.values[:, :1])
+        total += dense(own, genes).sum(axis=(0, 1), dtype=np.float64)
+        cells += len(batch.tokens)
+    return (total / cells).astype(np.float32)
 
 
 def dense(sentences: Sentences, genes: int) -> np.ndarray:
@@ -38,7 +50,7 @@ def centred(sentences: Sentences, means: np.ndarray) -> Sentences:
 
     Args:
         sentences: with room for all G genes (L ≥ G).
-        means: (B, G), each cell's section's.
+        means: (B, G), each cell's section's; (1, G): of one section.
     """
     values = dense(sentences, means.shape[1]) - means[:, None]
     order = np.argsort(-values, axis=2, kind="stable")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from past.data.centring import centred, dense
+from past.data.centring import centred, mean_of_cells
 from past.data.neighbours import nearest
 from past.data.tokens import Tokenizer
 from past.errors import ConfigError
@@ -50,8 +50,8 @@ def encode_spots(
     starts = range(0, len(rows), BATCH)
     batches = [sentences([_cell(counts, near, coords, meta) for near in rows[i : i + BATCH]]) for i in starts]
     if sentences.centred:
-        mean = np.concatenate([dense(batch, len(sentences.vocabulary))[:, 0] for batch in batches]).mean(axis=0)
-        batches = [centred(batch, np.tile(mean, (len(batch.tokens), 1))) for batch in batches]
+        mean = mean_of_cells(batches, len(sentences.vocabulary))
+        batches = [centred(batch, mean[None]) for batch in batches]
     found = []
     for batch in batches:
         parts = (batch.tokens, batch.values, batch.valid, batch.context_tokens)
