@@ -21,6 +21,7 @@ from past.data.slides import SlideSet
 from past.data.tokens import Tokenizer
 from past.errors import CheckpointError, PastError
 from past.evaluation.hest_bench import HestBench
+from past.evaluation.origin import claim, require_same_origin
 from past.evaluation.retrieval import Retrieval
 from past.evaluation.slide_task import SlideTask, slides_to_judge
 from past.inference.expression import load_stpath
@@ -89,17 +90,22 @@ def judge_run(config: dict[str, Any], task: Retrieval, about: Mapping[str, objec
 
 def judge_slides(config: dict[str, Any], task: SlideTask, about: Mapping[str, object]) -> Path:
     """Run STPath on slides: a training's on its own, or imported weights (`ckpt=FOLDER`) on those of `data`."""
-    imported = Path(config["ckpt"])
-    if "/" in config["ckpt"] and imported.is_dir():
-        run, checkpoint = Run(config["output_root"], task.name, imported.resolve().name), imported
-        where = config["data"]
+    checkpoint, where = Path(config["ckpt"]), config["data"]
+    imported = "/" in config["ckpt"] and checkpoint.is_dir()
+    if imported:
+        run = Run(config["output_root"], task.name, config["run_id"] or checkpoint.resolve().name)
         train, slides = slides_to_judge(where["root"], where["val"], where["train"], config["seed"])
     else:
         run, checkpoint = trained(config)
         data = data_of(config, run)
         train, slides = (SlideSet(side, data.open_shard) for side in data.split)
     results = Path(config["results_dir"] or run.results)
-    show(task(load_stpath(checkpoint), train, slides, results, {"checkpoint": str(checkpoint), **about}))
+    model = load_stpath(checkpoint)
+    if imported:
+        origin = {"weights": model.made_with["weights_sha256"], **{key: where[key] for key in ("root", "val", "train")}}
+        require_same_origin(results, origin)
+        claim(results, origin)
+    show(task(model, train, slides, results, {"checkpoint": str(checkpoint), **about}))
     write_maps(results, task.name)
     return results
 

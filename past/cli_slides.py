@@ -1,7 +1,7 @@
 """`past shards slides`: sections for STPath, each one sample, its tiles as an image encoder sees them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -13,6 +13,10 @@ from past.errors import ConfigError
 if TYPE_CHECKING:
     from past.data.shard_set import ShardSettings
     from past.data.sources.tissue import SampleSource
+
+
+# options that act on cell shards too; the others say how cells are cut
+OF_SLIDES = {"organ", "out", "encoder", "weights", "device", "normalise_stain", "only"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,14 @@ def _sources(
         return files, genes_of(files, said.genes), cut
     if len(sections) > 1:
         raise ConfigError(f"{len(sections)} folders: give one directory of cell shards, or the sections' .h5ad files")
+    lost = [
+        f"--{option.name.replace('_', '-')}"
+        for group in (said, tiles)
+        for option in fields(group)
+        if option.name not in OF_SLIDES and getattr(group, option.name) != option.default
+    ]
+    if lost:
+        raise ConfigError(f"{', '.join(lost)}: {sections[0]} holds cells that are cut: give it to 'past shards KIND'")
     index = ShardIndex.read(sections[0])
     if holds_slides(index.settings):
         raise ConfigError(f"{sections[0]}: holds slides already: give a directory of cell shards")

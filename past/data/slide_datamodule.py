@@ -12,7 +12,7 @@ from past.data.index import ShardIndex
 from past.data.masking import Masking
 from past.data.shard_datamodule import ShardDataModule
 from past.data.slide_examples import MaskedSlides, WholeSlides
-from past.data.slide_statistics import SlideStatistics
+from past.data.slide_statistics import SlideStatistics, known_genes
 from past.data.slides import SlideSet
 from past.data.stream import OnError
 from past.errors import CheckpointError, ConfigError, DataError
@@ -96,13 +96,14 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
         """The genes that have tokens; held-out slides have no say in it."""
         if self._vocabulary.endswith(".json"):
             return GeneVocabulary.read(Path(self._vocabulary))
-        genes, known = self.index.genes, np.flatnonzero(self.statistics.known)
+        genes, is_known = self.index.genes, known_genes(SlideSet(self.split.train, self.open_shard))
+        known = np.flatnonzero(is_known)
         if self._vocabulary.startswith("variable:"):
             number = self._vocabulary.removeprefix("variable:")
             if not number.isdigit() or not 0 < int(number) <= len(known):
                 raise ConfigError(f"data.vocabulary={self._vocabulary}: give a number of genes, from 1 to {len(known)}")
             ranked = self.statistics.by_variance()
-            known = ranked[self.statistics.known[ranked]][: int(number)]
+            known = ranked[is_known[ranked]][: int(number)]
         elif self._vocabulary != "shards":
             raise ConfigError(f"data.vocabulary={self._vocabulary}: use shards, variable:N, or a symbol2ensembl.json")
         return GeneVocabulary({genes[i]: genes[i] for i in known})

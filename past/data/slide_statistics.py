@@ -22,7 +22,6 @@ class SlideStatistics:
         mean: (G,) mean log1p of raw counts.
         variance: (G,) its variance.
         detected: (G,) share of the spots that hold the gene.
-        known: (G,) bool, genes of at least LEAST counts in one of the slides.
         feature_mean: (F,) of the image features.
         feature_std: (F,) their standard deviation.
     """
@@ -30,7 +29,6 @@ class SlideStatistics:
     mean: np.ndarray
     variance: np.ndarray
     detected: np.ndarray
-    known: np.ndarray
     feature_mean: np.ndarray
     feature_std: np.ndarray
 
@@ -53,19 +51,24 @@ class SlideStatistics:
         return order[self.detected[order] > 0]
 
 
+def known_genes(slides: SlideSet) -> np.ndarray:
+    """Return (G,) bool: genes of at least LEAST counts in one of the slides, all of which are read."""
+    known = np.zeros(len(slides.index.genes), dtype=bool)
+    for slide in slides:
+        known |= np.bincount(slide.genes, slide.counts, len(known)) >= LEAST
+    return known
+
+
 def _statistics(slides: Iterable[SlideRecord], of: SlideSet) -> SlideStatistics:
     genes, spots = np.zeros((3, len(of.index.genes))), 0
-    known = np.zeros(genes.shape[1], dtype=bool)
     features = np.zeros((2, 1))
     for slide in slides:
-        counts = slide.counts.astype(np.float64)
-        logged = np.log1p(counts)
+        logged = np.log1p(slide.counts.astype(np.float64))
         genes += [np.bincount(slide.genes, logged**power, genes.shape[1]) for power in range(3)]
-        known |= np.bincount(slide.genes, counts, genes.shape[1]) >= LEAST
         values = slide.features.astype(np.float64)
         features = features + np.stack([values.sum(axis=0), (values**2).sum(axis=0)])
         spots += len(slide)
     detected, mean, square = genes / spots
     feature_mean, feature_square = features / spots
     spread = np.sqrt(np.maximum(feature_square - feature_mean**2, 0))
-    return SlideStatistics(mean, np.maximum(square - mean**2, 0), detected, known, feature_mean, spread)
+    return SlideStatistics(mean, np.maximum(square - mean**2, 0), detected, feature_mean, spread)

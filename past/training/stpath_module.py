@@ -105,8 +105,8 @@ class STPathModule(pl.LightningModule):
             self._seen.append(torch.stack([found[:top].nanmean() for top in TOPS]))
 
     def on_validation_epoch_end(self) -> None:
-        """Average over the slides of all ranks."""
-        scores = gather_rows(torch.stack(self._seen).view(-1, len(WAYS) * len(TOPS))).mean(dim=0)
+        """Average over the slides of all ranks; one on which none of the genes varies has no say."""
+        scores = gather_rows(torch.stack(self._seen).view(-1, len(WAYS) * len(TOPS))).nanmean(dim=0)
         self._seen.clear()
         names = [f"val/pearson@{top}{way}" for way in WAYS for top in TOPS]
         self.log_dict(dict(zip(names, scores, strict=True)), prog_bar=False, rank_zero_only=False)

@@ -13,7 +13,7 @@ from tiny_training import composed
 import evaluate as entry
 import train as trainer
 from past.checkpoints.saved import Saved, save_model
-from past.errors import CheckpointError, PastError
+from past.errors import CheckpointError, ConfigError, PastError
 from past.models.stpath import STPath
 from past.report.html import write_report
 from past.report.slides_page import write_maps
@@ -138,3 +138,13 @@ def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "other", Saved(ColourGrid()))
     with pytest.raises(CheckpointError, match="holds a ColourGrid, not STPath"):
         evaluate(folder, "zero_shot", f"ckpt={tmp_path / 'other'}", f"data.root={folder / 'slides'}")
+
+
+def test_results_on_other_slides_are_not_replaced(folder: Path) -> None:
+    words = (f"data.root={folder / 'slides'}", *SMALL)
+    first = evaluate(folder, "zero_shot", "data.val=[C1]", "run_id=kept", *words)
+    with pytest.raises(ConfigError, match=r"holds results of \['C1'\], not of \['B'\] \(val\); give another"):
+        evaluate(folder, "zero_shot", "data.val=[B]", "run_id=kept", *words)
+    second = evaluate(folder, "zero_shot", "data.val=[B]", "run_id=second", *words)
+    assert first.parent.name == "kept"
+    assert second.parent.name == "second"

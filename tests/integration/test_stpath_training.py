@@ -61,6 +61,10 @@ def test_slides_of_cells_are_the_cells(tissue: Path, slides: Path, tmp_path: Pat
         shards(tissue, "--out", tmp_path / "no_organ")
     with pytest.raises(ConfigError, match="holds slides already"):
         shards(slides, "--out", tmp_path / "twice")
+    with pytest.raises(ConfigError, match=r"--patient, --px, --mpp: .* holds cells that are cut"):
+        shards(
+            tissue, "--organ", "breast", "--px", "448", "--mpp", "0.25", "--patient", "P9", "--out", tmp_path / "cut"
+        )
     with pytest.raises(ConfigError, match="--encoder stpath: no image encoder by itself"):
         shards(tissue, "--organ", "breast", "--encoder", "stpath", "--out", tmp_path / "stpath")
 

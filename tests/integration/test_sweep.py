@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("training_environment")
 
 
 def test_optuna_is_told_the_best_of_each_run(tissue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ["-m", "hparams=optuna", "hydra.sweeper.n_trials=2", *tiny(tissue, tmp_path, "sweep")]
+    space = "model.loss.temperature=tag(log, interval(0.02, 0.5))"
+    asked = ["-m", "hparams=optuna", space, "hydra.sweeper.n_trials=2", *tiny(tissue, tmp_path, "sweep")]
     monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *asked])
     runpy.run_path(sys.argv[0], run_name="__main__")
     runs = sorted((tmp_path / "tiny").iterdir())

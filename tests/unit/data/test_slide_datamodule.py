@@ -12,9 +12,10 @@ from slide_shards import GENES, TOLD, WIDTH, slide, write_slides
 
 from past.data.loader import TrainingLoader
 from past.data.masking import Masking
+from past.data import slide_datamodule, slide_statistics
 from past.data.slide_datamodule import SlideDataModule
 from past.data.slide_examples import read_slide
-from past.data.slide_statistics import SlideStatistics
+from past.data.slide_statistics import SlideStatistics, known_genes
 from past.data.slides import SlideSet, raw_counts
 from past.errors import CheckpointError, ConfigError, DataError
 from past.stpath_vocabularies import MASK, PADDING, RESERVED
@@ -65,14 +66,30 @@ def test_statistics_are_those_of_the_training_slides(root: Path) -> None:
     assert start.expression[:RESERVED].tolist() == [0, 0]
 
 
-def test_a_held_out_slide_has_no_say_in_the_genes(tmp_path: Path) -> None:
+def test_every_slide_has_a_say_in_the_genes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slides = SlideSet.open(write_slides(tmp_path / "set"))
+    counts = [np.bincount(slide.genes, slide.counts, len(GENES)) for slide in slides]
+    monkeypatch.setattr(slide_statistics, "SLIDES", 1)  # means are of fewer
+    least = float(np.sort(np.max(counts, axis=0))[3])
+    monkeypatch.setattr(slide_statistics, "LEAST", least)
+    np.testing.assert_array_equal(known_genes(slides), np.max(counts, axis=0) >= least)
+    assert 0 < known_genes(slides).sum() < len(GENES)
+
+
+def test_a_held_out_slide_has_no_say_in_the_genes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_slides(tmp_path / "set")
+    asked: list[str] = []
+
+    def all_but_the_first(slides: SlideSet) -> np.ndarray:  # as if gene 0 were found in C1 alone
+        asked.extend(slides.sections)
+        return np.arange(len(GENES)) != 0
+
+    monkeypatch.setattr(slide_datamodule, "known_genes", all_but_the_first)
     whole = SlideDataModule(str(root), val=["C"])
-    statistics = SlideStatistics.of(SlideSet.open(root))  # as if gene 0 were found in C1 alone
-    whole.statistics = replace(statistics, known=statistics.known & (np.arange(len(GENES)) != 0))
     assert set(GENES) - set(whole.vocabulary.ids) == {"G0"}
     assert whole.tokens_of[0] == -1
     assert whole.fills == {"tokens": len(GENES) + 1, "features": WIDTH}
+    assert set(asked) == set(SlideSet.open(root).sections) - {"C1"}
     apart, other = module(root, val=["C"]), module(root, val=["A", "C"], train=["B"])
     assert apart.statistics.mean.tolist() != other.statistics.mean.tolist()
 

@@ -13,7 +13,7 @@ from past.data.slide_datamodule import SlideDataModule
 from past.training.best import KeepBest, StopEarly
 from past.training.optim import Rate
 from past.training.row_adam import RowAdam
-from past.training.stpath_module import STPathModule, pearson
+from past.training.stpath_module import TOPS, WAYS, STPathModule, pearson
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -67,6 +67,16 @@ def test_it_learns_what_the_features_tell(root: Path, tmp_path: Path) -> None:
     assert set(before) == {f"val/pearson@{top}{way}" for top in (50, 100, 200) for way in ("", "/context")}
     assert after["val/pearson@50"] > before["val/pearson@50"] + 0.1  # four of twelve genes can be told
     assert isinstance(trainer.optimizers[0], RowAdam)
+
+
+def test_a_slide_on_which_no_gene_varies_has_no_say(root: Path, tmp_path: Path) -> None:
+    module = tiny_module()
+    ways = len(WAYS) * len(TOPS)
+    module._seen = [torch.full((ways,), torch.nan), torch.full((ways,), 0.25), torch.full((ways,), 0.75)]
+    said: dict[str, float] = {}
+    module.log_dict = lambda scores, **_: said.update(scores)  # type: ignore[method-assign, assignment]
+    module.on_validation_epoch_end()
+    assert {float(value) for value in said.values()} == {0.5}
 
 
 def test_steps_by_rows_are_adams(root: Path, tmp_path: Path) -> None:
