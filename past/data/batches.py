@@ -7,7 +7,7 @@ import torch
 
 from past.data.centring import SectionMeans, centred
 from past.data.images import decode
-from past.data.stain import StainTables
+from past.data.stain import StainTables, recolour
 from past.data.stream import Faults, OnError, RawBatch
 from past.data.tokens import Tokenizer
 from past.data.transforms import Augmentation
@@ -61,9 +61,7 @@ class BatchMaker:
             raise DataError(f"batch {raw.number}: none of its samples can be read; the first: {raw.faults.first}")
         if self.stain is not None:
             for crop, cell in zip(pixels, good, strict=False):
-                table = self.stain[str(cell.meta["section"])]
-                for channel in range(3):
-                    crop[..., channel] = table[channel][crop[..., channel]]
+                recolour(crop, self.stain[str(cell.meta["section"])])
         cells = self.augmentation.thin(good, self.seed, epoch)
         sentences = self.tokenizer(cells)
         if self.means is not None:

@@ -47,12 +47,23 @@ def stain_tables(
                 if on_error == "raise":
                     raise DataError(f"{cell.shard}: sample {cell.key}: {error}") from error
                 continue
-            for channel, values in enumerate(pixels):
-                histogram[channel] += np.bincount(values.ravel(), minlength=256)
+            count_values(histogram, pixels.transpose(1, 2, 0))
         if not histogram.any():
             raise DataError(f"{section}: no crop of it can be read to measure its stain: make its shards again")
         tables[section] = stain_table(histogram)
     return tables
+
+
+def count_values(histogram: np.ndarray, crop: np.ndarray) -> None:
+    """Add to (3, 256) how often each value of each channel occurs in an (H, W, 3) uint8 crop."""
+    for channel in range(3):
+        histogram[channel] += np.bincount(crop[..., channel].ravel(), minlength=256)
+
+
+def recolour(crop: np.ndarray, table: np.ndarray) -> None:
+    """Change an (H, W, 3) uint8 crop in place, each channel by its row of the (3, 256) table."""
+    for channel in range(3):
+        crop[..., channel] = table[channel][crop[..., channel]]
 
 
 def stain_table(histogram: np.ndarray) -> np.ndarray:

@@ -39,6 +39,6 @@ def digits(value: Any) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.4f}"
 
 
-def as_table(frame: pd.DataFrame) -> str:
+def as_table(frame: pd.DataFrame, decimals: int = 4) -> str:
     """Return a table as HTML."""
-    return frame.to_html(index=False, border=0, na_rep="–", float_format="{:.4f}".format)
+    return frame.to_html(index=False, border=0, na_rep="–", float_format=f"{{:.{decimals}f}}".format)

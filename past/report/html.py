@@ -6,7 +6,7 @@ import pandas as pd
 
 from past.errors import DataError
 from past.files import write_atomically
-from past.report.blocks import Block, page, picture
+from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import read_rows, recall_bars, retrieval_examples, training_curves
 from past.report.slides_page import slide_blocks
 from past.runs import Run
@@ -46,7 +46,7 @@ def _retrieval(results: Path) -> list[Block]:
         Block(
             "Retrieval",
             text=text,
-            table=shown.astype({"cells": int}).to_html(index=False, float_format="{:.3f}".format, border=0),
+            table=as_table(shown.astype({"cells": int}), decimals=3),
         ),
         Block("Recall by section", image=picture(recall_bars(rows, 5))),
         Block("What a crop finds", image=picture(retrieval_examples(results / "retrieval_examples.npz"))),

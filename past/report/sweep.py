@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from past.errors import DataError
 from past.files import write_atomically
-from past.report.html import Block, page, picture
+from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import ACCENT, INK, QUIET
 from past.runs import Run
 
@@ -53,7 +53,7 @@ def write_sweep(directories: Sequence[Path]) -> Path:
         Block(
             "Runs",
             text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first.",
-            table=shown.to_html(index=False, na_rep="–", float_format="{:.3f}".format, border=0),
+            table=as_table(shown, decimals=3),
         ),
         Block("While training", image=picture(curves(runs, metric))),
     ]

@@ -11,7 +11,7 @@ from past.data.index import ShardIndex
 from past.data.plan import Reading
 from past.data.shard_format import sample_key
 from past.data.sources.tissue import Samples, SampleSource
-from past.data.stain import CROPS, stain_table
+from past.data.stain import CROPS, count_values, recolour, stain_table
 from past.data.stream import shard_stream
 from past.errors import DataError
 from past.stpath_vocabularies import organ_token, technology_or_padding
@@ -92,7 +92,9 @@ class SlideSection:
         crops: list[np.ndarray] = []
         names, places, genes, counts, scale = [], [], [], [], 0.0
         for cell in read():
-            crops.append(cell.crop if table is None else _recoloured(cell.crop, table))
+            crops.append(cell.crop.copy())
+            if table is not None:
+                recolour(crops[-1], table)
             if len(crops) == BATCH or len(names) + 1 == len(self.cells):
                 features.append(self.made.encode(np.stack(crops)).astype(np.float16))
                 crops.clear()
@@ -119,13 +121,8 @@ def _histogram(cells: Iterator[CellRecord], number: int) -> np.ndarray:
     histogram = np.zeros((3, 256))
     for i, cell in enumerate(cells):
         if i % -(-number // CROPS) == 0:
-            for channel in range(3):
-                histogram[channel] += np.bincount(cell.crop[..., channel].ravel(), minlength=256)
+            count_values(histogram, cell.crop)
     return histogram
-
-
-def _recoloured(crop: np.ndarray, table: np.ndarray) -> np.ndarray:
-    return np.stack([table[channel][crop[..., channel]] for channel in range(3)], axis=-1)
 
 
 @dataclass(frozen=True)
