@@ -40,14 +40,11 @@ def _retrieval(results: Path) -> list[Block]:
     if not path.is_file():
         return []
     rows = read_rows(path)
-    shown = rows[["scope", "name", "patient", "matcher", "cells", *(c for c in rows if "@" in c and "mean" in c)]]
+    recall = [column for column in rows.columns if "@" in column and "mean" in column]
+    shown = rows.loc[:, ["scope", "name", "patient", "matcher", "cells", *recall]].astype({"cells": int})
     text = "Recall@k of a pair within its section, the mean of both directions; beside chance, and a linear map."
     return [
-        Block(
-            "Retrieval",
-            text=text,
-            table=as_table(shown.astype({"cells": int}), decimals=3),
-        ),
+        Block("Retrieval", text=text, table=as_table(shown, decimals=3)),
         Block("Recall by section", image=picture(recall_bars(rows, 5))),
         Block("What a crop finds", image=picture(retrieval_examples(results / "retrieval_examples.npz"))),
     ]
