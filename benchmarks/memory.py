@@ -1,9 +1,7 @@
-"""Memory of a training step over the batch, with gradient caching and without: a table, and bench/memory.png.
+"""Memory of a training step, with gradient caching and without: a table, and bench/memory.png.
 
 Counted are the bytes of all tensors that a step of the demo's towers makes, at their highest, as a GPU's allocator
-counts them. "step" is without the batch itself, which grows with its cells whatever the step does (150 kB of pixels a
-cell before any tower sees it); "and batch" is with it, what torch.cuda.max_memory_allocated counts beside the model.
-What is wanted, and drawn, is of the step.
+counts them: with what is brought there of the batch, which waits on the host, and without model and optimiser.
 """
 
 import argparse
@@ -52,19 +50,13 @@ class Alive(TorchDispatchMode):
         self._bytes -= size
 
 
-def megabytes_of_a_step(cells: int, chunk: int | None) -> tuple[float, float]:
-    """Return the highest MB of a step's tensors, and of these and the batch."""
+def megabytes_of_a_step(cells: int, chunk: int | None) -> float:
+    """Return the highest MB of a step's tensors."""
     module, batch = demo(chunk), batch_of(cells, GENES, seed=0)
+    module.prepare = lambda part: part.map(torch.clone)  # as .to(device) does where that is another one
     with Alive() as alive:
         module(batch).backward()
-    given = sum(value.nbytes for value in vars(batch).values() if isinstance(value, torch.Tensor))
-    return alive.highest / MB, (alive.highest + given) / MB
-
-
-def _cells_of(measured: dict[int, tuple[float, float]], size: int) -> list[str]:
-    """Return a table's cells: MB and times that of 64, without the batch and with it."""
-    pairs = zip(measured[size], measured[64], strict=True) if size in measured else ()
-    return [cell for own, first in pairs for cell in (f"{own:.0f}", f"{own / first:.2f}")]
+    return alive.highest / MB
 
 
 def draw(curves: dict[str, dict[int, float]], out: Path) -> None:
@@ -90,18 +82,17 @@ def main() -> None:
     sizes = [size for size in (64, 128, 256, 512, 1024, 2048, 4096) if size <= asked.largest]
     cached = {size: megabytes_of_a_step(size, CHUNK) for size in sizes}
     whole = {size: megabytes_of_a_step(size, None) for size in sizes if size <= 1024}
-    table = Table(title="Memory of a training step beyond the model, demo towers, MB")
-    heads = ("step", "over 64", "and batch", "over 64")
-    for column in ("\ncells", *(f"{kind}\n{head}" for kind in (f"cache_chunk={CHUNK}", "uncached") for head in heads)):
+    curves = {f"cache_chunk={CHUNK}": cached, "uncached": whole}
+    table = Table(title="Memory of a training step beyond the model, demo towers")
+    for column in ("cells", *(head for name in curves for head in (f"{name}, MB", "times that of 64"))):
         table.add_column(column, justify="right")
     for size in sizes:
-        table.add_row(f"{size:,}", *_cells_of(cached, size), *_cells_of(whole, size))
-    console = Console(width=130)
+        shown = [(f"{curve[size]:.0f}", f"{curve[size] / curve[64]:.2f}") for curve in curves.values() if size in curve]
+        table.add_row(f"{size:,}", *(cell for pair in shown for cell in pair))
+    console = Console()
     console.print(table)
     console.print(f"wanted with caching: below {WANTED} times")
-    curves = {f"cache_chunk={CHUNK}": cached, "uncached": whole}
-    steps = {name: {size: step for size, (step, _) in curve.items()} for name, curve in curves.items()}
-    draw(steps, asked.out / "memory.png")
+    draw(curves, asked.out / "memory.png")
 
 
 if __name__ == "__main__":

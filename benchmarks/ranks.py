@@ -40,11 +40,12 @@ class Contrasted(nn.Module):
     def __init__(self, model: PASTModel, contrast: Contrast) -> None:
         super().__init__()
         self.model, self.contrast = model, contrast
+        self.prepare: Callable[[CellBatch], CellBatch] = lambda cells: cells
 
     def forward(self, batch: CellBatch) -> torch.Tensor:
         """Return the loss."""
         seeds = torch.zeros(len(batch), dtype=torch.int64)
-        return self.contrast(embed(self.model, batch, seeds, self.contrast.cache_chunk))
+        return self.contrast(embed(self.model, batch, seeds, self.contrast.cache_chunk, self.prepare))
 
 
 def demo(cache_chunk: int | None = None) -> Contrasted:

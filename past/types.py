@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch  # takes seconds to import, and writing and verifying shards need none of it
+
+
+class Movable:
+    """A dataclass of tensors, and of others like it, that goes to a device as one."""
+
+    def map(self, change: Callable[[torch.Tensor], Any]) -> Self:
+        """Return the same with `change` made to each tensor."""
+        return replace(self, **{name: _mapped(value, change) for name, value in vars(self).items()})  # type: ignore[type-var]
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> Self:
+        """Return the same with its tensors on `device`."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the same with its tensors in pinned memory (called by the loader)."""
+        return self.map(lambda tensor: tensor.pin_memory())
+
+
+def _mapped(value: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    if isinstance(value, Movable):
+        return value.map(change)
+    if isinstance(value, tuple):
+        return tuple(_mapped(one, change) for one in value)
+    return change(value) if hasattr(value, "pin_memory") else value
 
 
 @dataclass(frozen=True)
@@ -90,7 +115,7 @@ class SlideRecord:
 
 
 @dataclass
-class CellBatch:
+class CellBatch(Movable):
     """B cells for PAST; K = 1 + neighbours, row 0 of K is the cell itself; L = context.
 
     Attributes:
@@ -116,29 +141,14 @@ class CellBatch:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def _apply(self, change: str, *args: object, **kwargs: object) -> CellBatch:
-        moved = {
-            name: getattr(value, change)(*args, **kwargs) if hasattr(value, change) else value
-            for name, value in vars(self).items()
-        }
-        return CellBatch(**moved)
-
     def split(self, cells: int) -> list[CellBatch]:
         """Return the batch cut into ones of `cells` cells, the last of what is left."""
         starts = range(0, len(self), cells)
         return [CellBatch(**{name: v[start : start + cells] for name, v in vars(self).items()}) for start in starts]
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> CellBatch:
-        """Return the batch with its tensors on `device`."""
-        return self._apply("to", device, non_blocking=non_blocking)
-
-    def pin_memory(self) -> CellBatch:
-        """Return the batch with its tensors in pinned memory (called by the loader)."""
-        return self._apply("pin_memory")
-
 
 @dataclass(frozen=True)
-class SparseExpression:
+class SparseExpression(Movable):
     """log1p expression of S spots, row after row; a masked spot is one entry: the mask's token with value 1.
 
     Attributes:
@@ -154,17 +164,9 @@ class SparseExpression:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> SparseExpression:
-        """Return the expression with its tensors on `device`."""
-        return SparseExpression(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
-
-    def pin_memory(self) -> SparseExpression:
-        """Return the expression with its tensors in pinned memory."""
-        return SparseExpression(*(t.pin_memory() for t in vars(self).values()))
-
 
 @dataclass(frozen=True)
-class ScoredSlide:
+class ScoredSlide(Movable):
     """What one slide of a batch is scored on.
 
     Attributes:
@@ -177,17 +179,9 @@ class ScoredSlide:
     genes: torch.Tensor
     values: torch.Tensor
 
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> ScoredSlide:
-        """Return the targets with their tensors on `device`."""
-        return ScoredSlide(*(t.to(device, non_blocking=non_blocking) for t in vars(self).values()))
-
-    def pin_memory(self) -> ScoredSlide:
-        """Return the targets with their tensors in pinned memory."""
-        return ScoredSlide(*(t.pin_memory() for t in vars(self).values()))
-
 
 @dataclass(frozen=True)
-class SlideBatch:
+class SlideBatch(Movable):
     """One or more slides (or patches of slides) for STPath, their S spots laid end to end.
 
     Attributes:
@@ -210,20 +204,6 @@ class SlideBatch:
 
     def __len__(self) -> int:
         return len(self.features)
-
-    def _apply(self, change: str, *args: object, **kwargs: object) -> SlideBatch:
-        moved = {
-            name: getattr(value, change)(*args, **kwargs) for name, value in vars(self).items() if hasattr(value, "to")
-        }
-        return replace(self, **moved, scored=tuple(getattr(one, change)(*args, **kwargs) for one in self.scored))
-
-    def to(self, device: torch.device | str, non_blocking: bool = True) -> SlideBatch:
-        """Return the batch with its tensors on `device`."""
-        return self._apply("to", device, non_blocking=non_blocking)
-
-    def pin_memory(self) -> SlideBatch:
-        """Return the batch with its tensors in pinned memory (called by the loader)."""
-        return self._apply("pin_memory")
 
 
 @dataclass(frozen=True)

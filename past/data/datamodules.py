@@ -199,8 +199,10 @@ class CellDataModule(ShardDataModule[CellBatch]):
             if "technology" in facts
         }
 
-    def on_after_batch_transfer(self, batch: CellBatch, dataloader_idx: int) -> CellBatch:
-        """Augment training batches, on the device."""
-        if self.trainer is not None and self.trainer.training and self._training is not None:
-            return self._augmentation(batch, self._seed, self._training.epoch)
-        return batch
+    def augmented(self, batch: CellBatch) -> CellBatch:
+        """Return cells of the epoch that is trained on, augmented on the device that they are on.
+
+        What trains calls it, and not Lightning's transfer: a batch may go to the device in chunks.
+        """
+        assert self._training is not None
+        return self._augmentation(batch, self._seed, self._training.epoch)

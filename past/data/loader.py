@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
+import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from past.data.agreement import Agreement
 from past.data.index import ShardIndex
+from past.data.parcel import pack, unpack
 from past.data.plan import EpochPlan, Phase, Reading
 from past.data.stream import Faults, OnError, OpenShard, RawBatch, plan_of, shard_stream
 from past.errors import DataError
@@ -49,6 +51,16 @@ class _Delivery(Generic[Batch]):
 
     def pin_memory(self) -> "_Delivery[Batch]":
         return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        parcel = None if self.batch is None else pack(self.batch)
+        return _opened, (parcel, self.faults, self.failure)
+
+
+def _opened(
+    parcel: tuple[Batch, torch.Tensor] | None, faults: Faults, failure: str | None
+) -> _Delivery[Batch]:
+    return _Delivery(None if parcel is None else unpack(*parcel), faults, failure)
 
 
 @dataclass

@@ -58,7 +58,8 @@ class Augmentation:
         weight = torch.as_tensor(mixing.transpose(0, 2, 1), dtype=torch.float32).to(crops.device, non_blocking=True)
         bias = torch.as_tensor(shift @ STAINS, dtype=torch.float32).to(crops.device, non_blocking=True)
         density = -torch.log((crops.flatten(2).float() + 1) / 256)
-        density = torch.baddbmm(bias[:, :, None], weight, density)
+        with torch.autocast(crops.device.type, enabled=False):  # half precision would show in the pixels
+            density = torch.baddbmm(bias[:, :, None], weight, density)
         return (torch.exp(-density) * 256 - 1).round_().clamp_(0, 255).to(torch.uint8).view(crops.shape)
 
     def thin(self, cells: Sequence[RawCell], seed: int, epoch: int) -> Sequence[RawCell]:

@@ -1,5 +1,7 @@
 """Gradient caching (Gao et al. 2021): a batch of any size in the memory of a small one."""
 
+from collections.abc import Callable
+
 import torch
 from timm.layers import DropBlock2d, DropPath, PatchDropout  # type: ignore[attr-defined]
 from torch import nn
@@ -13,23 +15,31 @@ from past.types import CellBatch
 DROPS = (nn.modules.dropout._DropoutNd, DropPath, DropBlock2d, PatchDropout)  # not by the rows' seeds, as ours
 
 
-def embed(model: PASTModel, batch: CellBatch, seeds: torch.Tensor, chunk: int | None = None) -> PASTOutput:
+def embed(
+    model: PASTModel,
+    batch: CellBatch,
+    seeds: torch.Tensor,
+    chunk: int | None = None,
+    prepare: Callable[[CellBatch], CellBatch] = lambda cells: cells,
+) -> PASTOutput:
     """Embed both sides of a batch of B cells; how it is cut into chunks changes no number.
 
     The towers run chunk by chunk and keep nothing, the loss sees the whole batch, and in backward the towers run again
     chunk by chunk, under the same autocast and with the same dropout. To autograd each parameter is used once in a
-    batch, so gradients are averaged over ranks once, whatever wraps the model.
+    batch, so gradients are averaged over ranks once, whatever wraps the model. The batch itself may wait on the host:
+    `prepare` brings a chunk to the device each time the towers want it.
 
     Args:
         model: in training.
         batch: B cells.
         seeds: (B,) int64, from which each cell's dropout follows.
         chunk: cells at a time; None: all at once, and everything is kept.
+        prepare: makes of cells what the towers read, the same each time.
     """
 
     def run(cells: CellBatch, seeds: torch.Tensor) -> PASTOutput:
         with dropout_by_row(seeds):
-            return model(cells)
+            return model(prepare(cells))
 
     if chunk is None:
         return run(batch, seeds)

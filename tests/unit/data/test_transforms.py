@@ -51,6 +51,13 @@ def test_stain_jitter_is_small_and_follows_the_key() -> None:
     torch.testing.assert_close(Augmentation(turns=False, stain=0.05)(alone, 0, 0).crops, jittered[:3])
 
 
+def test_pixels_are_computed_in_single_precision_under_autocast() -> None:
+    batch = a_batch(torch.arange(0, 192, dtype=torch.uint8).view(1, 3, 8, 8), torch.zeros(1, 1, 2))
+    outside = Augmentation(turns=False)(batch, 0, 0).crops
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(Augmentation(turns=False)(batch, 0, 0).crops, outside)
+
+
 def test_thinning_takes_transcripts_and_keeps_rows() -> None:
     cell = RawCell(
         "S_1", "s.tar", b"", np.arange(60, dtype=np.uint16), np.full(60, 50, np.uint8),

@@ -1,6 +1,7 @@
 """PAST in training: what is logged, what learns, what a checkpoint carries."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,9 @@ import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 
 from past.checkpoints.saved import load_model
+from past.data.batches import PLAIN
 from past.data.datamodules import CellDataModule
+from past.data.transforms import Augmentation
 from past.errors import ConfigError
 from past.losses.contrastive import info_nce
 from past.models.cell_encoder import CellEncoder
@@ -83,6 +86,27 @@ def test_the_logged_loss_is_the_models(data: CellDataModule, tmp_path: Path) -> 
     expected = info_nce(*module.model(batch)).item()
     trainer.fit(module, train_dataloaders=torch.utils.data.DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
     assert trainer.callback_metrics["train/loss"].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_batch_in_chunks_stays_where_it_is_and_is_augmented_as_the_whole(tmp_path: Path) -> None:
+    losses, most = {}, {}
+    for chunk, augmentation in ((None, Augmentation(stain=0.3)), (7, Augmentation(stain=0.3)), (7, PLAIN)):
+        data = planted_data(tmp_path / "set", augmentation=augmentation)
+        module = fitted(data)
+        module.loss = replace(module.loss, cache_chunk=chunk)
+        seen: list[int] = []
+        module.model.register_forward_pre_hook(lambda _, cells, seen=seen: seen.append(len(cells[0])))
+        trainer = tiny_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
+        trainer.fit(module, datamodule=data)
+        losses[chunk, augmentation == PLAIN], most[chunk] = trainer.callback_metrics["train/loss"], max(seen)
+        batch = data.sample()[0]
+        trainer.training = True
+        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+        trainer.validating = True
+        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
+    torch.testing.assert_close(losses[7, False], losses[None, False])
+    assert abs(losses[7, True] - losses[7, False]) > 1e-3
+    assert most == {None: 20, 7: 7}
 
 
 def test_siglips_bias_learns_and_no_other_contrast_has_one(data: CellDataModule, tmp_path: Path) -> None:
