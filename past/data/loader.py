@@ -9,15 +9,14 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
-import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from past.data.agreement import Agreement
 from past.data.index import ShardIndex
-from past.data.parcel import pack, unpack
+from past.data.parcel import Pieces, unpack
 from past.data.plan import EpochPlan, Phase, Reading
 from past.data.stream import Faults, OnError, OpenShard, RawBatch, plan_of, shard_stream
 from past.errors import DataError
@@ -53,14 +52,15 @@ class _Delivery(Generic[Batch]):
         return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
 
     def __reduce__(self) -> tuple[object, ...]:
-        parcel = None if self.batch is None else pack(self.batch)
-        return _opened, (parcel, self.faults, self.failure)
+        info = get_worker_info()
+        assert info is not None
+        pieces: Pieces = info.dataset.pieces  # type: ignore[attr-defined]
+        packed = None if self.batch is None else pieces.pack(self.batch, info.id)
+        return _delivered, (packed, self.faults, self.failure)
 
 
-def _opened(
-    parcel: tuple[Batch, torch.Tensor] | None, faults: Faults, failure: str | None
-) -> _Delivery[Batch]:
-    return _Delivery(None if parcel is None else unpack(*parcel), faults, failure)
+def _delivered(packed: tuple[Any, ...] | None, faults: Faults, failure: str | None) -> _Delivery[Any]:
+    return _Delivery(None if packed is None else unpack(*packed), faults, failure)
 
 
 @dataclass
@@ -166,6 +166,7 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
 
     def __init__(self, feed: Feed[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
         self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
+        self.pieces = Pieces(feed.workers)
 
     def __iter__(self) -> Iterator[_Delivery[Batch]]:
         feed, info = self._feed, get_worker_info()
