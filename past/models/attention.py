@@ -110,8 +110,8 @@ class _DistanceAttention(torch.autograd.Function):
                 torch.mul(weight[h], distances, out=bias)
                 out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
         for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
-            drawn = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
-            torch.baddbmm(out[:, rows], drawn[1], v[:, keys], beta=0, alpha=drawn[2], out=out[:, rows])
+            drawn = p, keep, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
+            torch.baddbmm(out[:, rows], p.where(keep, 0), v[:, keys], beta=0, alpha=factor, out=out[:, rows])
             if slides.small:
                 ctx.kept.append(drawn)
         return out
@@ -128,9 +128,10 @@ class _DistanceAttention(torch.autograd.Function):
         for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(heads)):
             query, key = q[:, rows], k[:, keys]
             if ctx.kept:
-                p, dropped, factor = ctx.kept[number]
+                p, keep, factor = ctx.kept[number]
             else:
-                p, dropped, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
+                p, keep, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
+            dropped = p.where(keep, 0)
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
             # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v), and p · kept is `dropped`
@@ -150,13 +151,10 @@ def _weights(
     dropout: float,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Return softmax(q·k/√D + bias), (H, c, N), what dropout leaves of it, and the factor that keeps its mean."""
+    """Return softmax(q·k/√D + bias), (H, c, N), which of it dropout leaves, and the factor that keeps its mean."""
     logits = weight[:, None, None] * distances
     p = logits.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1])).softmax(-1)
-    if dropout == 0:
-        return p, p, 1.0
-    keep, factor = draw_keep(p, dropout, generator)
-    return p, p * keep, factor
+    return (p, *draw_keep(p, dropout, generator)) if dropout > 0 else (p, p.new_ones((), dtype=torch.bool), 1.0)
 
 
 def distance_attention(

@@ -54,6 +54,7 @@ class RowAdam(torch.optim.Adam):
             table.sparse_gradient = True  # type: ignore[assignment]
             self._rates[weight], self._last[weight] = [], torch.zeros(len(weight), dtype=torch.long)
             table.register_forward_pre_hook(lambda table, given: self.catch_up(cast(Any, table.weight), given[0]))
+            weight.register_post_accumulate_grad_hook(_mark_order)
             table.register_state_dict_pre_hook(lambda table, *_: self.catch_up(cast(Any, table.weight)))
 
     @torch.no_grad()
@@ -96,12 +97,14 @@ class RowAdam(torch.optim.Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        tables = {weight: _in_order(weight.grad) for weight in self._last if weight.grad is not None}
-        for weight in tables:
-            weight.grad = None  # Adam leaves parameters without a gradient alone
+        tables = {}
+        for weight in self._last:
+            if weight.grad is not None:
+                _mark_order(weight)
+                tables[weight], weight.grad = weight.grad.coalesce(), None  # Adam leaves those without a gradient alone
         super().step()
-        for weight, (rows, grads) in tables.items():
-            self._step_rows(weight, rows, grads)
+        for weight, grad in tables.items():
+            self._step_rows(weight, grad.indices()[0], grad.values())
         return loss
 
     def _step_rows(self, weight: torch.Tensor, rows: torch.Tensor, grads: torch.Tensor) -> None:
@@ -138,13 +141,11 @@ class RowAdam(torch.optim.Adam):
             last.zero_()
 
 
-def _in_order(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a sparse gradient's rows, each once and ascending, and their values."""
-    rows = grad._indices()[0]
-    if bool((rows.diff() > 0).all()):  # asked of the rows, because clipping forgets that they are
-        return rows, grad._values()
-    grad = grad.coalesce()
-    return grad.indices()[0], grad.values()
+def _mark_order(weight: torch.Tensor) -> None:
+    """Say of a gradient whose rows ascend that they do: accumulation and clipping forget it, and sort and copy them."""
+    grad: Any = weight.grad
+    if grad.is_sparse and bool((grad._indices()[0].diff() > 0).all()):
+        grad._coalesced_(True)
 
 
 def _missed(
