@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from past.data.batches import PLAIN, BatchMaker
 from past.data.centring import SectionMeans, section_means
@@ -23,7 +24,7 @@ from past.vocabularies import TECHNOLOGY, canonical
 
 
 class CellDataModule(ShardDataModule[CellBatch]):
-    """Cells from shards; what is not named here, see `ShardDataModule`.
+    """Cells from shards; what is not named here, see `ShardDataModule`. Training batches are on the host: see `fetch`.
 
     Args:
         root: as there.
@@ -199,10 +200,11 @@ class CellDataModule(ShardDataModule[CellBatch]):
             if "technology" in facts
         }
 
-    def augmented(self, batch: CellBatch) -> CellBatch:
-        """Return cells of the epoch that is trained on, augmented on the device that they are on.
+    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
+        """Leave a training batch on the host: what trains takes it from there by `fetch`, whole or a chunk at a time."""
+        return batch if self.trainer is not None and self.trainer.training else batch.to(device)
 
-        What trains calls it, and not Lightning's transfer: a batch may go to the device in chunks.
-        """
+    def fetch(self, cells: CellBatch, device: torch.device) -> CellBatch:
+        """Return cells of the epoch that is trained on, on `device` and augmented there, each time the same."""
         assert self._training is not None
-        return self._augmentation(batch, self._seed, self._training.epoch)
+        return self._augmentation(cells.to(device), self._seed, self._training.epoch)

@@ -148,14 +148,10 @@ class PASTModule(pl.LightningModule):
         """Add what rebuilds the model without this program's configuration."""
         checkpoint["past"] = {"model": self.model.config, **self._carried}
 
-    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
-        """Leave a training batch on the host: `training_step` takes it from there, whole or a chunk at a time."""
-        return batch if self.trainer.training else batch.to(device)
-
     def _prepared(self, cells: CellBatch) -> CellBatch:
         """Return training cells on the device, and augmented there where the data has that."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        return cells.to(self.device) if data is None else data.augmented(cells.to(self.device))
+        return cells.to(self.device) if data is None else data.fetch(cells, self.device)
 
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""

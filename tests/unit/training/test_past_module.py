@@ -101,9 +101,10 @@ def test_a_batch_in_chunks_stays_where_it_is_and_is_augmented_as_the_whole(tmp_p
         losses[chunk, augmentation == PLAIN], most[chunk] = trainer.callback_metrics["train/loss"], max(seen)
         batch = data.sample()[0]
         trainer.training = True
-        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+        assert data.fetch(batch, torch.device("cpu")).keys == batch.keys
         trainer.validating = True
-        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
+        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
     torch.testing.assert_close(losses[7, False], losses[None, False])
     assert abs(losses[7, True] - losses[7, False]) > 1e-3
     assert most == {None: 20, 7: 7}
