@@ -9,14 +9,14 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from past.data.agreement import Agreement
 from past.data.index import ShardIndex
-from past.data.parcel import Pieces, unpack
+from past.data.parcel import Pieces
 from past.data.plan import EpochPlan, Phase, Reading
 from past.data.stream import Faults, OnError, OpenShard, RawBatch, plan_of, shard_stream
 from past.errors import DataError
@@ -50,17 +50,6 @@ class _Delivery(Generic[Batch]):
 
     def pin_memory(self) -> "_Delivery[Batch]":
         return replace(self, batch=None if self.batch is None else self.batch.pin_memory())
-
-    def __reduce__(self) -> tuple[object, ...]:
-        info = get_worker_info()
-        assert info is not None
-        pieces: Pieces = info.dataset.pieces  # type: ignore[attr-defined]
-        packed = None if self.batch is None else pieces.pack(self.batch, info.id)
-        return _delivered, (packed, self.faults, self.failure)
-
-
-def _delivered(packed: tuple[Any, ...] | None, faults: Faults, failure: str | None) -> _Delivery[Any]:
-    return _Delivery(None if packed is None else unpack(*packed), faults, failure)
 
 
 @dataclass
@@ -166,7 +155,7 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
 
     def __init__(self, feed: Feed[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
         self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
-        self.pieces = Pieces(feed.workers)
+        self._pieces = Pieces(feed.workers)
 
     def __iter__(self) -> Iterator[_Delivery[Batch]]:
         feed, info = self._feed, get_worker_info()
@@ -184,7 +173,8 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
                 on_error=feed.make.on_error,
                 open_shard=feed.open_shard,
             ):
-                yield _Delivery(*feed.make(raw, self._epoch))
+                batch, faults = feed.make(raw, self._epoch)
+                yield _Delivery(batch if info is None else self._pieces.pack(batch, info.id), faults)
         except DataError as error:
             yield _Delivery(None, failure=str(error))
 

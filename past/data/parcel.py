@@ -1,19 +1,22 @@
 """Batches on their way out of a worker: each in one piece of shared memory, which is used again once it is free.
 
 torch hands over each tensor by itself in new memory, and pages that nobody has touched cost more than to fill them.
+A batch is free when the last view of any of its tensors is gone: who keeps one for long keeps a copy.
 """
 
 import os
 import weakref
-from typing import TypeVar
+from multiprocessing import RawArray
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import torch
 
+from past.errors import DataError
 from past.types import Movable
 
 ALIGNED = 64  # bytes: where a tensor may begin
-SLOTS = 64  # pieces of a worker; more batches than are ever on their way, or kept by who trains
+SLOTS = 64  # pieces of a worker that are used again; a batch that finds none free gets a new one
 Cargo = TypeVar("Cargo", bound=Movable)
 
 
@@ -26,46 +29,69 @@ class Pieces:
 
     def __init__(self, workers: int) -> None:
         self._name, self._owner = uuid4().hex, os.getpid()
-        self._taken = torch.zeros(workers, SLOTS, dtype=torch.bool).share_memory_()
-        self._known: dict[tuple[int, int], torch.Tensor] = {}  # by worker and slot
+        self._taken = RawArray("b", workers * SLOTS)  # no tensor: a finaliser writes it, under any mode of torch
+        self._known: dict[int, torch.Tensor] = {}  # by number: of a worker its own, of the reader all
         _open[self._name] = self
 
-    def pack(self, cargo: Movable, worker: int) -> tuple[object, ...]:
-        """Lay the cargo's tensors into a piece; returns what `unpack` takes, where the pieces were made."""
+    def pack(self, cargo: Cargo, worker: int) -> Cargo:
+        """Return what pickles as one tensor in shared memory, and arrives as the cargo where the pieces were made.
+
+        Raises:
+            DataError: there is no shared memory left.
+        """
         outline = cargo.map(lambda tensor: torch.empty_like(tensor, device="meta"))
         size = sum(map(_space, _tensors(outline)))
-        slot = next((slot for slot in range(SLOTS) if not self._taken[worker, slot]), None)
-        piece, new = None if slot is None else self._known.get((worker, slot)), None
+        own = range(worker * SLOTS, (worker + 1) * SLOTS)
+        number = next((number for number in own if not self._taken[number]), None)
+        piece, new = None if number is None else self._known.get(number), None
         if piece is None or len(piece) < size:
-            piece = new = torch.empty(size, dtype=torch.uint8).share_memory_()
-        if slot is not None:
-            self._known[worker, slot], self._taken[worker, slot] = piece, True
+            piece = new = _shared(size)
+        if number is not None:
+            self._known[number], self._taken[number] = piece, True
         for place, tensor in zip(_tensors(_laid(outline, piece)), _tensors(cargo), strict=True):
             place.copy_(tensor)
-        return self._name, worker, slot, new, outline
+        return cast(Cargo, _Packed(self._name, number, new, outline))
 
-    def _lend(self, worker: int, slot: int, new: torch.Tensor | None) -> torch.Tensor:
+    def lend(self, number: int, new: torch.Tensor | None) -> torch.Tensor:
         """Return a tensor of a piece that is free again when the last that shares its memory is gone."""
         if new is not None:
-            self._known[worker, slot] = new
-        lent = self._known[worker, slot].numpy()  # another array each time, which its tensors keep alive
-        weakref.finalize(lent, self._give_back, worker, slot).atexit = False
+            self._known[number] = new
+        lent = self._known[number].numpy()  # another array each time, which its tensors keep alive
+        weakref.finalize(lent, self._give_back, number).atexit = False
         return torch.from_numpy(lent)
 
-    def _give_back(self, worker: int, slot: int) -> None:
+    def _give_back(self, number: int) -> None:
         if os.getpid() == self._owner:  # a process that was forked from it has copies of what it holds
-            self._taken[worker, slot] = False
+            self._taken[number] = False
+
+
+class _Packed:
+    """Pickles as what `_unpack` returns of these arguments."""
+
+    def __init__(self, *parts: Any) -> None:
+        self._parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpack, self._parts
 
 
 _open: weakref.WeakValueDictionary[str, Pieces] = weakref.WeakValueDictionary()
 
 
-def unpack(name: str, worker: int, slot: int | None, new: torch.Tensor | None, outline: Cargo) -> Cargo:
-    """Return what was packed, where it lies."""
-    if slot is None:
-        assert new is not None
-        return _laid(outline, new)
-    return _laid(outline, _open[name]._lend(worker, slot, new))
+def _unpack(name: str, number: int | None, new: torch.Tensor | None, outline: Cargo) -> Cargo:
+    piece = new if number is None else _open[name].lend(number, new)
+    assert piece is not None
+    return _laid(outline, piece)
+
+
+def _shared(size: int) -> torch.Tensor:
+    try:
+        return torch.empty(size, dtype=torch.uint8).share_memory_()
+    except RuntimeError as error:
+        raise DataError(
+            f"a batch of {size / 1e6:,.1f} MB finds no room in shared memory ({' '.join(str(error).split())[:200]}): "
+            "give it more (docker run --shm-size=…), or lower data.batch_size or data.num_workers"
+        ) from error
 
 
 def _laid(outline: Cargo, piece: torch.Tensor) -> Cargo:

@@ -49,7 +49,7 @@ def embed(model: PASTModel, batches: Iterable[CellBatch], top_genes: int = 3) ->
         out = model(moved)
         images.append(out.images.float().cpu())
         cells.append(out.cells.float().cpu())
-        genes.append(batch.tokens[:, 0, :top_genes].numpy())
+        genes.append(batch.tokens[:, 0, :top_genes].numpy().copy())  # a view would keep the whole batch
         keys += batch.keys
         meta += batch.meta
     return Embeddings(torch.cat(images), torch.cat(cells), keys, meta, np.concatenate(genes))

@@ -182,7 +182,7 @@ class Retrieval:
         crops = {}
         for batch in data.val_dataloader():
             crops |= {
-                key: crop
+                key: crop.clone()  # a view would keep the whole batch
                 for key, crop in zip(batch.keys, batch.crops, strict=True)
                 if key in {found.keys[i] for i in chosen}
             }

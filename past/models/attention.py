@@ -131,7 +131,7 @@ class _DistanceAttention(torch.autograd.Function):
                 p, keep, factor = ctx.kept[number]
             else:
                 p, keep, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
-            dropped = p.where(keep, 0)
+            dropped = p.where(keep, 0) if ctx.dropout > 0 else p
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
             # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v), and p · kept is `dropped`

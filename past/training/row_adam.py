@@ -97,7 +97,7 @@ class RowAdam(torch.optim.Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        tables = {}
+        tables: dict[torch.Tensor, torch.Tensor] = {}
         for weight in self._last:
             if weight.grad is not None:
                 _mark_order(weight)

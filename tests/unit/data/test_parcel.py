@@ -1,14 +1,24 @@
 """A batch comes out of a worker as it was, in memory that is used again when it is free and not before."""
 
 import os
+import pickle
+from collections.abc import Iterator
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
+import pytest
 import torch
-from planted import Slice, write_planted
-from tiny_past import planted_data
+from tiny_past import planted_data, tiny_module
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from past.data.parcel import SLOTS, Pieces, unpack
+from past.data.parcel import SLOTS, Pieces
+from past.errors import DataError
+from past.evaluation.embed import embed
 from past.types import CellBatch, Movable, ScoredSlide, SlideBatch, SparseExpression
+
+Batch = TypeVar("Batch", CellBatch, SlideBatch)
 
 
 def tensors_of(batch: Movable) -> list[torch.Tensor]:
@@ -31,10 +41,14 @@ def a_cell_batch(side: int = 5) -> CellBatch:
     return CellBatch(crops, tokens, none, valid, tokens[:, 0, :3], none, ["a", "b", "c"], [{"x": 1}, {}, {}])
 
 
-def test_what_was_packed_is_unpacked() -> None:
+def sent(pieces: Pieces, batch: Batch) -> Batch:
+    return pickle.loads(ForkingPickler.dumps(pieces.pack(batch, 0)))
+
+
+def test_what_was_packed_arrives() -> None:
     pieces = Pieces(1)
     for batch in (a_slide_batch(), a_cell_batch()):
-        again = unpack(*pieces.pack(batch, 0))
+        again = sent(pieces, batch)
         for own, right in zip(tensors_of(again), tensors_of(batch), strict=True):
             assert own.dtype == right.dtype
             torch.testing.assert_close(own, right, rtol=0, atol=0)
@@ -45,56 +59,89 @@ def test_what_was_packed_is_unpacked() -> None:
 
 def test_a_piece_is_used_again_when_its_last_tensor_is_gone_and_not_before() -> None:
     pieces = Pieces(1)
-    first = unpack(*pieces.pack(a_cell_batch(), 0))
-    place, held = first.crops.data_ptr(), first.crops[1:, 0]
-    expected = held.clone()
+    first = sent(pieces, a_cell_batch())
+    place, held = first.crops.data_ptr(), first.crops[1:, 0].numpy()
+    expected = held.copy()
     del first
-    second = unpack(*pieces.pack(a_cell_batch(), 0))
+    second = sent(pieces, a_cell_batch())
     assert second.crops.data_ptr() != place
-    assert torch.equal(held, expected)
+    np.testing.assert_array_equal(held, expected)
     del held
-    *_, new, _ = packed = pieces.pack(a_cell_batch(4), 0)
-    assert new is None
-    assert unpack(*packed).crops.data_ptr() == place
+    assert sent(pieces, a_cell_batch(4)).crops.data_ptr() == place
 
 
-def test_a_larger_batch_gets_a_larger_piece() -> None:
-    pieces = Pieces(1)
-    unpack(*pieces.pack(a_cell_batch(), 0))
-    large = a_cell_batch(40)
-    again = unpack(*pieces.pack(large, 0))
-    assert torch.equal(again.crops, large.crops)
-    assert len(pieces._known) == 1
-
-
-def test_more_batches_may_be_kept_than_there_are_slots() -> None:
+def test_more_batches_may_be_kept_than_are_used_again() -> None:
     pieces, batches = Pieces(1), [a_cell_batch() for _ in range(SLOTS + 3)]
-    kept = [unpack(*pieces.pack(batch, 0)) for batch in batches]
+    kept = [sent(pieces, batch) for batch in batches]
     assert all(torch.equal(own.crops, right.crops) for own, right in zip(kept, batches, strict=True))
 
 
 def test_a_forked_process_gives_nothing_back() -> None:
     pieces = Pieces(1)
-    kept = [unpack(*pieces.pack(a_cell_batch(), 0))]
+    kept = [sent(pieces, a_cell_batch())]
     if (child := os.fork()) == 0:
-        kept.clear()
-        os._exit(0)
+        try:
+            kept.clear()
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
-    assert pieces._taken.sum() == 1
+    assert sum(pieces._taken) == 1
     kept.clear()
-    assert pieces._taken.sum() == 0
+    assert sum(pieces._taken) == 0
 
 
-def test_batches_of_real_workers_are_those_without_and_use_few_pieces(tmp_path: Path) -> None:
-    write_planted(tmp_path / "set", [Slice("S0", "A", cells=4), Slice("S1", "C", cells=120)])
-    found: dict[int, list[CellBatch]] = {}
+class Growing(IterableDataset[CellBatch]):
+    """Batches of one value each, from workers; now and then a larger one."""
+
+    sides = (4, 9, 5, 9, 30, 4, 4, 30, 6, 31) * 6
+
+    def __init__(self) -> None:
+        self.pieces = Pieces(2)
+
+    def __iter__(self) -> Iterator[CellBatch]:
+        info = get_worker_info()
+        assert info is not None
+        for value, side in enumerate(self.sides):
+            yield self.pieces.pack(a_cell_batch(side).map(lambda tensor, value=value: torch.full_like(tensor, value)), info.id)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+@torch.inference_mode()  # as evaluation reads
+def test_workers_use_few_pieces_and_grow_them(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bool] = []
+    lend = Pieces.lend
+    monkeypatch.setattr(Pieces, "lend", lambda self, number, new: made.append(new is not None) or lend(self, number, new))
+    loader = DataLoader(Growing(), None, num_workers=2, multiprocessing_context=start)
+    for number, batch in enumerate(loader):
+        value = number // 2  # the workers in turn
+        assert batch.crops.shape[2] == Growing.sides[value]
+        assert all(torch.equal(tensor, torch.full_like(tensor, value)) for tensor in tensors_of(batch))
+    assert number == 2 * len(Growing.sides) - 1
+    assert len(made) == number + 1
+    assert sum(made) < 40
+
+
+def test_evaluation_reads_from_workers_and_keeps_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lent: list[int] = []
+    lend = Pieces.lend
+    monkeypatch.setattr(Pieces, "lend", lambda self, number, new: lent.append(number) or lend(self, number, new))
+    found = {}
     for workers in (0, 2):
         data = planted_data(tmp_path / "set", num_workers=workers, batch_size=2)
         data.setup("validate")
-        places = {batch.crops.untyped_storage().data_ptr() for batch in data.val_dataloader()}
-        found[workers] = list(data.val_dataloader())
-    assert len(found[0]) == 60
-    assert len(places) < 20
-    for own, right in zip(found[2], found[0], strict=True):
-        assert own.keys == right.keys
-        assert all(torch.equal(*pair) for pair in zip(tensors_of(own), tensors_of(right), strict=True))
+        module = tiny_module()
+        module.fit_parts(data.sample())
+        found[workers] = embed(module.model.eval(), data.val_dataloader())
+    assert found[2].keys == found[0].keys
+    torch.testing.assert_close(found[2].images, found[0].images)
+    assert len(lent) == 10
+    assert len(set(lent)) < 10
+
+
+def test_no_shared_memory_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensor: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("unable to allocate shared memory: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(DataError, match=r"0\.0 MB finds no room in shared memory \(.*No space left.*num_workers"):
+        Pieces(1).pack(a_cell_batch(), 0)
