@@ -201,7 +201,7 @@ class CellDataModule(ShardDataModule[CellBatch]):
         }
 
     def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
-        """Leave a training batch on the host: what trains takes it from there by `fetch`, whole or a chunk at a time."""
+        """Leave a training batch on the host: what trains takes it from there by `fetch`, whole or in chunks."""
         return batch if self.trainer is not None and self.trainer.training else batch.to(device)
 
     def fetch(self, cells: CellBatch, device: torch.device) -> CellBatch:

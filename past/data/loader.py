@@ -133,7 +133,9 @@ class Feed(Generic[Batch]):
             self.agreement.tell(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             if isinstance(error, EOFError | OSError) and "in DataLoader worker" not in str(error):
                 # not the worker's own error: its pipe broke while it handed a batch over
-                raise DataError("a DataLoader worker was killed: was memory short? lower data.num_workers") from error
+                raise DataError(
+                    "a DataLoader worker was killed: is memory or ulimit -n short? lower data.num_workers"
+                ) from error
             raise
         for shard, cause in delivery.faults.causes.items():
             if shard not in skipped.own:

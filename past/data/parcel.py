@@ -5,8 +5,10 @@ A batch is free when the last view of any of its tensors is gone: who keeps one 
 """
 
 import os
+import pickle
 import weakref
 from multiprocessing import RawArray
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -37,20 +39,27 @@ class Pieces:
         """Return what pickles as one tensor in shared memory, and arrives as the cargo where the pieces were made.
 
         Raises:
-            DataError: there is no shared memory left.
+            DataError: there is no shared memory left, or no way to send it.
         """
         outline = cargo.map(lambda tensor: torch.empty_like(tensor, device="meta"))
         size = sum(map(_space, _tensors(outline)))
         own = range(worker * SLOTS, (worker + 1) * SLOTS)
         number = next((number for number in own if not self._taken[number]), None)
         piece, new = None if number is None else self._known.get(number), None
-        if piece is None or len(piece) < size:
-            piece = new = _shared(size)
+        try:
+            if piece is None or len(piece) < size:
+                piece = new = torch.empty(size, dtype=torch.uint8).share_memory_()
+            packed = _Packed(self._name, number, new, outline)
+        except (RuntimeError, OSError) as error:
+            raise DataError(
+                f"a batch of {size / 1e6:,.1f} MB cannot be handed over ({' '.join(str(error).split())[:200]}): is "
+                "shared memory full (docker run --shm-size=…), TMPDIR a long path, or ulimit -n too low?"
+            ) from error
         if number is not None:
             self._known[number], self._taken[number] = piece, True
         for place, tensor in zip(_tensors(_laid(outline, piece)), _tensors(cargo), strict=True):
             place.copy_(tensor)
-        return cast(Cargo, _Packed(self._name, number, new, outline))
+        return cast(Cargo, packed)
 
     def lend(self, number: int, new: torch.Tensor | None) -> torch.Tensor:
         """Return a tensor of a piece that is free again when the last that shares its memory is gone."""
@@ -66,32 +75,21 @@ class Pieces:
 
 
 class _Packed:
-    """Pickles as what `_unpack` returns of these arguments."""
+    """Pickles as what `_unpack` returns of these; they are pickled at once: a queue loses what fails in its thread."""
 
     def __init__(self, *parts: Any) -> None:
-        self._parts = parts
+        self._pickled = bytes(ForkingPickler.dumps(parts))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpack, self._parts
+        return _unpack, (self._pickled,)
 
 
 _open: weakref.WeakValueDictionary[str, Pieces] = weakref.WeakValueDictionary()
 
 
-def _unpack(name: str, number: int | None, new: torch.Tensor | None, outline: Cargo) -> Cargo:
-    piece = new if number is None else _open[name].lend(number, new)
-    assert piece is not None
-    return _laid(outline, piece)
-
-
-def _shared(size: int) -> torch.Tensor:
-    try:
-        return torch.empty(size, dtype=torch.uint8).share_memory_()
-    except RuntimeError as error:
-        raise DataError(
-            f"a batch of {size / 1e6:,.1f} MB finds no room in shared memory ({' '.join(str(error).split())[:200]}): "
-            "give it more (docker run --shm-size=…), or lower data.batch_size or data.num_workers"
-        ) from error
+def _unpack(pickled: bytes) -> Movable:
+    name, number, new, outline = pickle.loads(pickled)
+    return _laid(outline, new if number is None else _open[name].lend(number, new))
 
 
 def _laid(outline: Cargo, piece: torch.Tensor) -> Cargo:

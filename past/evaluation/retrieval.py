@@ -179,13 +179,10 @@ class Retrieval:
         named = np.where(found.genes >= RESERVED, vocabulary[np.maximum(found.genes - RESERVED, 0)], "")
         labels = [kind or " ".join(genes[genes != ""]) for kind, genes in zip(types, named, strict=True)]
         chosen = np.random.default_rng(self._seed).permutation(len(found.keys))[: self._examples]
-        crops = {}
+        wanted, crops = {found.keys[i] for i in chosen}, {}
         for batch in data.val_dataloader():
-            crops |= {
-                key: crop.clone()  # a view would keep the whole batch
-                for key, crop in zip(batch.keys, batch.crops, strict=True)
-                if key in {found.keys[i] for i in chosen}
-            }
+            pairs = zip(batch.keys, batch.crops, strict=True)
+            crops |= {key: crop.clone() for key, crop in pairs if key in wanted}  # a view would keep the whole batch
         nearest = [nearest_transcriptomes(found, int(i)) for i in chosen]
         with atomic_file(path) as file:
             np.savez(

@@ -111,6 +111,7 @@ class _DistanceAttention(torch.autograd.Function):
                 out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
         for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
             drawn = p, keep, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
+            assert keep is not None
             torch.baddbmm(out[:, rows], p.where(keep, 0), v[:, keys], beta=0, alpha=factor, out=out[:, rows])
             if slides.small:
                 ctx.kept.append(drawn)
@@ -131,7 +132,7 @@ class _DistanceAttention(torch.autograd.Function):
                 p, keep, factor = ctx.kept[number]
             else:
                 p, keep, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
-            dropped = p.where(keep, 0) if ctx.dropout > 0 else p
+            dropped = p if keep is None else p.where(keep, 0)
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
             # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v), and p · kept is `dropped`
@@ -150,11 +151,11 @@ def _weights(
     distances: torch.Tensor,
     dropout: float,
     generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Return softmax(q·k/√D + bias), (H, c, N), which of it dropout leaves, and the factor that keeps its mean."""
+) -> tuple[torch.Tensor, torch.Tensor | None, float]:
+    """Return softmax(q·k/√D + bias), (H, c, N), which of it dropout leaves (None: all), and the factor for its mean."""
     logits = weight[:, None, None] * distances
     p = logits.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1])).softmax(-1)
-    return (p, *draw_keep(p, dropout, generator)) if dropout > 0 else (p, p.new_ones((), dtype=torch.bool), 1.0)
+    return (p, *draw_keep(p, dropout, generator)) if dropout > 0 else (p, None, 1.0)
 
 
 def distance_attention(

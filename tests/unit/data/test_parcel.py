@@ -102,7 +102,9 @@ class Growing(IterableDataset[CellBatch]):
         info = get_worker_info()
         assert info is not None
         for value, side in enumerate(self.sides):
-            yield self.pieces.pack(a_cell_batch(side).map(lambda tensor, value=value: torch.full_like(tensor, value)), info.id)
+            yield self.pieces.pack(
+                a_cell_batch(side).map(lambda tensor, value=value: torch.full_like(tensor, value)), info.id
+            )
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
@@ -110,7 +112,9 @@ class Growing(IterableDataset[CellBatch]):
 def test_workers_use_few_pieces_and_grow_them(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bool] = []
     lend = Pieces.lend
-    monkeypatch.setattr(Pieces, "lend", lambda self, number, new: made.append(new is not None) or lend(self, number, new))
+    monkeypatch.setattr(
+        Pieces, "lend", lambda self, number, new: made.append(new is not None) or lend(self, number, new)
+    )
     loader = DataLoader(Growing(), None, num_workers=2, multiprocessing_context=start)
     for number, batch in enumerate(loader):
         value = number // 2  # the workers in turn
@@ -138,10 +142,12 @@ def test_evaluation_reads_from_workers_and_keeps_no_batch(tmp_path: Path, monkey
     assert len(set(lent)) < 10
 
 
-def test_no_shared_memory_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(tensor: torch.Tensor) -> torch.Tensor:
-        raise RuntimeError("unable to allocate shared memory: No space left on device (28)")
+def fails(*_: object) -> None:
+    raise OSError("AF_UNIX path too long")
 
-    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
-    with pytest.raises(DataError, match=r"0\.0 MB finds no room in shared memory \(.*No space left.*num_workers"):
+
+@pytest.mark.parametrize("broken", ["torch.Tensor.share_memory_", "multiprocessing.reduction.DupFd"])
+def test_what_cannot_be_handed_over_is_a_message(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broken, fails)
+    with pytest.raises(DataError, match=r"0\.0 MB cannot be handed over \(AF_UNIX path too long\): .*TMPDIR"):
         Pieces(1).pack(a_cell_batch(), 0)

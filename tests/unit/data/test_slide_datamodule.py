@@ -10,12 +10,12 @@ import pytest
 import torch
 from slide_shards import GENES, TOLD, WIDTH, slide, write_slides
 
+from past.data import slide_datamodule, slide_statistics
 from past.data.loader import TrainingLoader
 from past.data.masking import Masking
-from past.data import slide_datamodule, slide_statistics
 from past.data.slide_datamodule import SlideDataModule
 from past.data.slide_examples import read_slide
-from past.data.slide_statistics import SlideStatistics, known_genes
+from past.data.slide_statistics import known_genes
 from past.data.slides import SlideSet, raw_counts
 from past.errors import CheckpointError, ConfigError, DataError
 from past.stpath_vocabularies import MASK, PADDING, RESERVED
