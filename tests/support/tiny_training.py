@@ -99,7 +99,7 @@ class Gradients(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: CellBatch, _: int
     ) -> None:
-        self._batches.append(batch)
+        self._batches.append(trainer.datamodule.fetch(batch, pl_module.device))  # type: ignore[attr-defined]
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
