@@ -23,7 +23,7 @@ class Throughput(Callback):
 
     - `cells_per_second`, over all ranks.
     - `wait_share`, `forward_share`, `backward_share`: the first rank's time without a batch; in bringing it to the
-      device, the model and the loss; in backward. The rest is the optimiser's and the loop's. By the GPU's own clock.
+      device, the model and the loss; in backward; the rest is the optimiser's and the loop's. On a GPU by its clock.
     - `communication_share`: of DDP's averaging, what it did not hide behind backward (and is part of that), as DDP
       itself measures it; the loss's gathering is in forward and backward. Only under DDP.
     - `memory_gb`: most that was allocated on the GPU; without one, the process's high-water mark.
