@@ -30,49 +30,62 @@ IN_SLIDE = 14_000
 GIB = 2**30
 
 
-def published_bias(coords: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
-    """Return the spatial bias (B, H, N, N) of coords (B, N, 2) the published way, with all its intermediate tensors.
+def published_bias(coords: torch.Tensor, apart: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
+    """Return the spatial bias (H, N, N) of coords (N, 2) the published way, with all its intermediate tensors.
 
-    For every query: the principal axes of all relative coordinates, the four choices of their signs, the coordinates
-    in each frame with the distance beside them, a linear map of these three numbers, the mean over the frames.
+    For every query: the principal axes of the coordinates relative to it, of the spots that are not `apart` (N, N) from
+    it, the four choices of these axes' signs, all coordinates in each such frame with the distance beside them, a
+    linear map of these three numbers, the mean over the frames.
     """
-    batch, spots, _ = coords.shape
-    relative = (coords[:, :, None] - coords[:, None]).view(batch * spots, spots, 2)
+    relative = coords[:, None] - coords
     distance = relative.norm(dim=-1, keepdim=True)
-    centred = relative - relative.mean(1, keepdim=True)
-    _, axes = torch.linalg.eigh(centred.transpose(1, 2) @ centred)
-    signs = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    frames = axes[:, None] * signs[:, None]  # (B·N, 4, 2, 2)
-    projected = torch.einsum("bnd,bfde->bfne", centred, frames)
+    together = ~apart[..., None]
+    centre = (relative * together).sum(1) / together.sum(1)
+    relative = relative - centre[:, None] * together
+    own = relative.masked_fill(~together, 0.0)
+    _, axes = torch.linalg.eigh(own.transpose(1, 2) @ own)
+    signs = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    frames = axes[:, None] * signs[:, None]  # (N, 4, 2, 2)
+    projected = torch.einsum("nfde,nkd->nfke", frames, relative)
     inputs = torch.cat([projected, distance[:, None].expand(-1, 4, -1, -1)], -1)
-    return F.linear(inputs, edge).mean(1).view(batch, spots, spots, -1).permute(0, 3, 1, 2)
+    return F.linear(inputs, edge).mean(1).permute(2, 0, 1)
 
 
 class Published(nn.Module):
-    """The published arithmetic on our weights: dense expression in, frames in every block, every gene out."""
+    """The published arithmetic on our weights: dense expression in, frames in every block, every gene out.
+
+    As published, the slides of a batch lie in one sequence, of which all pairs are computed; those of different slides
+    are masked out.
+    """
 
     def __init__(self, model: STPath) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, batch: SlideBatch) -> torch.Tensor:
-        """Return (S, tokens) predictions of slides of equal length."""
-        model, told, slides = self.model, batch.expression, len(batch.lengths)
-        rows = torch.repeat_interleave(torch.arange(len(batch)), told.offsets.diff())
-        dense = torch.zeros(len(batch), GENES).index_put((rows, told.genes), told.values)
-        x = model.image(batch.features) + dense @ model.expression.table.weight
+    def forward(self, batch: SlideBatch, expression: torch.Tensor) -> torch.Tensor:
+        """Return (S, tokens) predictions from the spots' dense `expression` (S, tokens)."""
+        model, spots = self.model, len(batch)
+        x = model.image(batch.features) + expression @ model.expression.table.weight
         x = x + model.technology(batch.technology) + model.organ(batch.organ)
-        coords = batch.coords.view(slides, -1, 2)
+        slide = torch.repeat_interleave(torch.arange(len(batch.lengths)), torch.tensor(batch.lengths))
+        apart = slide[:, None] != slide
         for block in model.blocks:
             attention = block.attention
-            qkv = attention.qkv(attention.norm(x)).view(slides, -1, 3, attention.heads, DIM // attention.heads)
-            q, k, v = qkv.permute(2, 0, 3, 1, 4)
+            qkv = attention.qkv(attention.norm(x)).view(spots, 3, attention.heads, DIM // attention.heads)
+            q, k, v = qkv.permute(1, 2, 0, 3)
             logits = q * (DIM // attention.heads) ** -0.5 @ k.transpose(-2, -1)
-            logits = logits + published_bias(coords, attention.edge.weight)
+            logits = (logits + published_bias(batch.coords, apart, attention.edge.weight)).masked_fill_(apart, -1e9)
             p = F.dropout(logits.softmax(-1), attention.attention_dropout, attention.training)
-            x = x + attention.dropout(attention.out((p @ v).transpose(1, 2).reshape(len(batch), DIM)))
+            x = x + attention.dropout(attention.out((p @ v).transpose(0, 1).reshape(spots, DIM)))
             x = x + block.mlp(x)
         return F.linear(model.head.norm(x), model.head.table.weight, model.head.bias)
+
+
+def dense(batch: SlideBatch) -> torch.Tensor:
+    """Return the spots' expression as the published program takes it, (S, tokens)."""
+    told = batch.expression
+    rows = torch.repeat_interleave(torch.arange(len(batch)), told.offsets.diff())
+    return torch.zeros(len(batch), GENES).index_put_((rows, told.genes), told.values)
 
 
 def slide_batch(slides: int, spots: int, masked: int) -> SlideBatch:
@@ -105,7 +118,7 @@ def predict(program: str, spots: int) -> Callable[[], object]:
 
     @torch.no_grad()
     def call() -> torch.Tensor:
-        return published(batch)[:, genes] if program == "published" else model.head(model(batch), genes)
+        return published(batch, dense(batch))[:, genes] if program == "published" else model.head(model(batch), genes)
 
     return call
 
@@ -113,7 +126,7 @@ def predict(program: str, spots: int) -> Callable[[], object]:
 def step(program: str) -> Callable[[], object]:
     """Return a call that makes one update of all weights: loss, gradients, gradient norm at most 1, Adam."""
     model, batch = STPath(GENES).train(), slide_batch(STEP_SLIDES, STEP_SPOTS, STEP_MASKED)
-    published = Published(model)
+    published, expression = Published(model), dense(batch) if program == "published" else None
     optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     if program == "ours":
         optimizer = RowAdam(model.parameters(), model.tables(), lr=5e-4)
@@ -121,7 +134,7 @@ def step(program: str) -> Callable[[], object]:
     def call() -> None:
         optimizer.zero_grad()
         if program == "published":
-            everything = published(batch)
+            everything = published(batch, expression)
             loss = masked_expression(everything, lambda rows, genes: rows[:, genes], batch.scored)
         else:
             loss = masked_expression(model(batch), model.head, batch.scored)
