@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
 
-CHUNK = 1024  # queries at a time; the CPU's kernel works on larger tiles where there are at least 768 …
+TILE = 256  # queries that a core's kernel takes at once where it is given at least 768 …
+CHUNK = 4 * TILE  # … so whole tiles of them at a time, the same number for two cores or four …
 LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): from 100,000 spots on
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
@@ -61,9 +62,8 @@ class PackedSlides:
         """
         for slide, keys in enumerate(self.spans()):
             spots = self.lengths[slide]
-            most = self.chunk or min(CHUNK, max(64, LOGITS // (heads * spots)))
-            chunk = math.ceil(spots / math.ceil(spots / most)) if spots else 1  # chunks of one size, about
-            scratch = self.coords.new_empty(0 if self._kept else chunk, spots)
+            chunk = self.chunk or min(CHUNK, max(64, LOGITS // (heads * max(1, spots)) // TILE * TILE))
+            scratch = self.coords.new_empty(0 if self._kept else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))
                 if self._kept:
@@ -95,7 +95,6 @@ class _DistanceAttention(torch.autograd.Function):
     def forward(
         ctx: Any, qkv: torch.Tensor, weight: torch.Tensor, slides: PackedSlides, dropout: float, seed: int
     ) -> torch.Tensor:
-        ctx.save_for_backward(qkv, weight)
         ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
         ctx.kept = []
         q, k, v = qkv
@@ -115,17 +114,19 @@ class _DistanceAttention(torch.autograd.Function):
             torch.baddbmm(out[:, rows], p.where(keep, 0), v[:, keys], beta=0, alpha=factor, out=out[:, rows])
             if slides.small:
                 ctx.kept.append(drawn)
+        ctx.save_for_backward(qkv, weight, out)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        qkv, weight = ctx.saved_tensors
+        qkv, weight, out = ctx.saved_tensors
         q, k, v = qkv
         spots, heads, width = qkv.shape[2], *q.shape[::2]
         grad = qkv.new_zeros(spots, 3, heads, width).permute(1, 2, 0, 3)  # as qkv lies, so that it need not be copied
         grad_weight = torch.zeros_like(weight)
         generator = torch.Generator(q.device).manual_seed(ctx.seed)
         scale = 1 / math.sqrt(width)
+        along = (grads[0] * out).sum(-1, keepdim=True)
         for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(heads)):
             query, key = q[:, rows], k[:, keys]
             if ctx.kept:
@@ -135,9 +136,10 @@ class _DistanceAttention(torch.autograd.Function):
             dropped = p if keep is None else p.where(keep, 0)
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
-            # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v), and p · kept is `dropped`
+            # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v); p · kept is `dropped`, and the
+            # sum the gradient along what came out (Dao et al. 2022, appendix B)
             grad_logits = (grad_out @ v[:, keys].transpose(1, 2)).mul_(dropped)
-            grad_logits.addcmul_(p, grad_logits.sum(-1, keepdim=True), value=-1)
+            grad_logits.addcmul_(p, along[:, rows], value=-1)
             grad[0, :, rows].baddbmm_(grad_logits, key, alpha=scale)
             grad[1, :, keys].baddbmm_(grad_logits.transpose(1, 2), query, alpha=scale)
             grad_weight += torch.einsum("hcn,cn->h", grad_logits, distances)

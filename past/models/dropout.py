@@ -90,4 +90,4 @@ class Dropout(nn.Module):
             keep, factor = draw_keep(x, self.dropout)
         else:
             keep, factor = draw_keep_by_row(x, self.dropout, mix(_seeds + self.site))
-        return (x * factor).where(keep, 0)
+        return x.where(keep, 0).mul_(factor)

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from past.types import SparseExpression
 
@@ -50,7 +51,7 @@ class ExpressionEmbedding(nn.Module):
     """Σ_gene value · row[gene] per spot: the same number as a bias-free linear map of the dense expression vector.
 
     Nothing of size spots × tokens is made: a spot of one entry (a masked one) is a lookup, the others pass, some at a
-    time, through a matrix over the genes that occur in the call.
+    time, through a matrix over the genes that occur in the call. It is computed in the table's type under any autocast.
     """
 
     def __init__(self, tokens: int, dim: int) -> None:
@@ -61,27 +62,47 @@ class ExpressionEmbedding(nn.Module):
         """Return (S, dim)."""
         occurs = torch.zeros(len(self.table.weight), dtype=torch.bool, device=expression.genes.device)
         occurs[expression.genes] = True  # cheaper than sorting them, as torch.unique does
-        genes, columns = occurs.nonzero()[:, 0], (occurs.cumsum(0) - 1)[expression.genes]
-        rows = self.table(genes)
-        entries = expression.offsets.diff()
-        out = rows.new_zeros(len(expression), rows.shape[1])
+        columns = (occurs.cumsum(0) - 1)[expression.genes]
+        rows = self.table(occurs.nonzero()[:, 0])
+        told = SparseExpression(columns, expression.values.to(rows.dtype), expression.offsets)
+        with torch.autocast(rows.device.type, enabled=False):
+            return _WeightedRows.apply(rows, told)  # type: ignore[return-value]
+
+
+class _WeightedRows(torch.autograd.Function):
+    """Σ value · row per spot; backward fills one gradient of the rows, where autograd would add up three."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor, told: SparseExpression) -> torch.Tensor:
+        entries = told.offsets.diff()
         single = (entries == 1).nonzero()[:, 0]
-        at = expression.offsets[single]
-        out = out.index_copy(0, single, rows[columns[at]] * expression.values[at, None])
+        at = told.offsets[single]
+        ctx.lookups = single, told.genes[at], told.values[at, None]
+        ctx.shape, ctx.blocks = rows.shape, []
+        out = rows.new_zeros(len(told), rows.shape[1])
+        out[single] = rows[told.genes[at]] * told.values[at, None]
         for spots in (entries > 1).nonzero()[:, 0].split(ROWS):
-            dense = self._dense(expression, columns, spots, len(genes))
-            out = out.index_copy(0, spots, dense @ rows)
+            dense = _dense(told, spots, len(rows))
+            out[spots] = dense @ rows
+            if ctx.needs_input_grad[0]:
+                ctx.blocks.append((spots, dense))
         return out
 
     @staticmethod
-    def _dense(expression: SparseExpression, columns: torch.Tensor, spots: torch.Tensor, genes: int) -> torch.Tensor:
-        """Return (len(spots), genes): the spots' values over the genes that occur in the call."""
-        first, entries = expression.offsets[spots], expression.offsets[spots + 1] - expression.offsets[spots]
-        row = torch.repeat_interleave(torch.arange(len(spots), device=spots.device), entries)
-        within = torch.arange(len(row), device=spots.device) - (entries.cumsum(0) - entries)[row]
-        at = first[row] + within
-        dense = expression.values.new_zeros(len(spots), genes)
-        return dense.index_put((row, columns[at]), expression.values[at])
+    @once_differentiable
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        grad, (single, rows, values) = grads[0].new_zeros(ctx.shape), ctx.lookups
+        for spots, dense in ctx.blocks:
+            grad.addmm_(dense.T, grads[0][spots])
+        return grad.index_add_(0, rows, grads[0][single] * values), None
+
+
+def _dense(told: SparseExpression, spots: torch.Tensor, genes: int) -> torch.Tensor:
+    """Return (len(spots), genes): the spots' values over the genes that occur in the call."""
+    first, entries = told.offsets[spots], told.offsets[spots + 1] - told.offsets[spots]
+    row = torch.repeat_interleave(torch.arange(len(spots), device=spots.device), entries)
+    at = torch.arange(len(row), device=spots.device) + (first + entries - entries.cumsum(0))[row]
+    return told.values.new_zeros(len(spots), genes).index_put_((row, told.genes[at]), told.values[at])
 
 
 class GeneHead(nn.Module):
