@@ -136,8 +136,8 @@ class _DistanceAttention(torch.autograd.Function):
             dropped = p if keep is None else p.where(keep, 0)
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
-            # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v); p · kept is `dropped`, and the
-            # sum the gradient along what came out (Dao et al. 2022, appendix B)
+            # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v); p · kept is `dropped`, and
+            # the sum is the gradient along what came out (Dao et al. 2022, appendix B)
             grad_logits = (grad_out @ v[:, keys].transpose(1, 2)).mul_(dropped)
             grad_logits.addcmul_(p, along[:, rows], value=-1)
             grad[0, :, rows].baddbmm_(grad_logits, key, alpha=scale)
