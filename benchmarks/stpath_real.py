@@ -4,7 +4,8 @@ The sections of `als` (three mice) and `her2st` (two patients) become slides of 
 and seed `experiment=stpath_als | stpath_her2st` trains through the entry point, and the last weights are judged, so
 that nothing is chosen on the held-out slides. Scores are mean Pearson r over the 50 most variable genes of the training
 slides, over the spots of a slide, then over a fold's slides; in context, over several draws of the told spots, beside
-zero-shot on the same remaining spots. Needs the sections in PAST_DATA (default ../shared/data).
+zero-shot on the same remaining spots. After ± stands half the range of the seeds; for the gain by the told spots, the
+half-width of its 95 % interval over seeds and draws. Needs the sections in PAST_DATA (default ../shared/data).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from scipy.stats import sem
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +39,8 @@ FOLDS = {
     "her2st": [(["C2", "C3"], ["C4"]), (["C2", "C3", "C4"], ["B4"])],
 }
 ORGANS = {"als": "spinal cord", "her2st": "breast"}
-GENES, TOLD, DRAWS = 50, 0.05, 10
+GENES, TOLD, DRAWS = 50, 0.05, 20
+IN_CONTEXT, SAME, GAIN = f"STPath, {TOLD:.0%} told", "STPath, the same spots", f"gain by {TOLD:.0%} told"
 COMPONENTS = (48, 256)  # HEST-Bench's 256, or as many as there are features; and fewer, which suits few spots better
 
 
@@ -67,7 +70,7 @@ def main() -> None:
 def fold(
     name: str, root: Path, train: Sequence[str], val: Sequence[str], seeds: int, overrides: Sequence[str]
 ) -> dict[str, list[float]]:
-    """Return each way's score, once for each seed."""
+    """Return each way's score, once for each seed, and the gain by told spots, once for each seed and draw."""
     scores: dict[str, list[float]] = {}
     for seed in range(seeds):
         run = root.parent / "runs" / f"stpath_{name}" / f"without-{'-'.join(val)}-{seed}"
@@ -78,16 +81,17 @@ def fold(
             data = entry.train(compose("train", words)).datamodule  # type: ignore[attr-defined]
         found = judge(run, *(SlideSet(side) for side in data.split))
         print(
-            f"{name} without {'+'.join(val)}, seed {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()),
+            f"{name} without {'+'.join(val)}, seed {seed}: "
+            + ", ".join(f"{way} {np.mean(values):.3f}" for way, values in found.items()),
             flush=True,
         )
-        for way, score in found.items():
-            scores.setdefault(way, []).append(score)
+        for way, values in found.items():
+            scores.setdefault(way, []).extend(values if way == GAIN else [float(np.mean(values))])
     return scores
 
 
-def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, float]:
-    """Score a run's last weights, and what they stand beside, on the held-out slides."""
+def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, list[float]]:
+    """Score a run's last weights, and what they stand beside, on every held-out slide; the gain on every draw."""
     ranked = SlideStatistics.of(train).by_variance()
     genes = [train.index.genes[i] for i in ranked[:GENES]]
     model = load_stpath(run / "checkpoints" / "last.ckpt", device="cpu")
@@ -104,9 +108,10 @@ def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, float]:
         for slide in val:
             made = predict(slide, 1 - TOLD)
             for way, values in made.predicted.items():
-                named = {OURS: f"STPath, {TOLD:.0%} told", ALONE: "STPath, the same spots"}.get(way, way)
+                named = {OURS: IN_CONTEXT, ALONE: SAME}.get(way, way)
                 found.setdefault(named, []).append(mean_pearson(made.truth[made.scored], values[made.scored]))
-    return {way: float(np.mean(values)) for way, values in found.items()}
+    gains = np.subtract(found[IN_CONTEXT], found[SAME]).reshape(DRAWS, -1).mean(axis=1)
+    return found | {GAIN: gains.tolist()}
 
 
 def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -116,12 +121,12 @@ def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def show(name: str, held: Sequence[Sequence[str]], table: Sequence[dict[str, list[float]]]) -> None:
-    """Print way × held-out side: the mean over seeds, ± half their range, and the mean over sides."""
-    print(f"{name:28s}" + "".join(f"{'+'.join(val):>16s}" for val in held) + f"{'mean':>9s}")
+    """Print way × held-out side: the mean, ± how sure it is, and the mean over sides."""
+    print(f"{name:28s}" + "".join(f"{'+'.join(val):>17s}" for val in held) + f"{'mean':>10s}")
     for way in table[0]:
-        cells = [(np.mean(of[way]), np.ptp(of[way]) / 2) for of in table]
-        row = "".join(f"{mean:10.3f} ±{half:.3f}" for mean, half in cells)
-        print(f"{way:28s}{row}{np.mean([mean for mean, _ in cells]):9.3f}", flush=True)
+        cells = [(np.mean(of[way]), 1.96 * sem(of[way]) if way == GAIN else np.ptp(of[way]) / 2) for of in table]
+        row = "".join(f"{mean:10.4f} ±{half:.4f}" for mean, half in cells)
+        print(f"{way:28s}{row}{np.mean([mean for mean, _ in cells]):10.4f}", flush=True)
 
 
 if __name__ == "__main__":

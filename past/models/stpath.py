@@ -23,7 +23,8 @@ class SpatialAttention(nn.Module):
 
     `edge` maps three numbers to the heads' biases, as published: two frame coordinates, which cancel exactly, and the
     distance. The first two columns are inert (their gradient is exactly zero), kept so that published weights come in
-    and go out unchanged.
+    and go out unchanged. Training starts at the slopes of ALiBi (Press et al. 2022), −2^(−8h/H) for head h = 1 … H, so
+    that every head sees near spots best; a linear map's own start lets half of the heads look at the slide's far end.
     """
 
     def __init__(self, dim: int, heads: int, dropout: float, attention_dropout: float) -> None:
@@ -33,6 +34,8 @@ class SpatialAttention(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.edge = nn.Linear(3, heads, bias=False)
+        with torch.no_grad():
+            self.edge.weight[:, 2] = -(2 ** (-8 / heads * torch.arange(1, heads + 1)))
         self.out = nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 

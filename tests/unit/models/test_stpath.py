@@ -139,6 +139,11 @@ def test_without_gradients_the_rows_go_some_at_a_time(two_slides: SlideBatch, mo
         torch.testing.assert_close(model(two_slides), whole)
 
 
+def test_training_starts_with_heads_that_see_near_spots_best() -> None:
+    for block in tiny().blocks:
+        assert block.attention.edge.weight[:, 2].tolist() == [-(2**-4), -(2**-8)]
+
+
 def test_dropout_is_on_in_training_only(two_slides: SlideBatch) -> None:
     model = tiny(dropout=0.5, attention_dropout=0.5)
     assert not torch.equal(model(two_slides), model(two_slides))
