@@ -9,7 +9,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from torch import nn
 
 from past.data.masking import join_slides, tell
 from past.losses.masked_expression import masked_expression
+from past.models.dropout import Dropout
 from past.models.stpath import STPath
 from past.training.row_adam import RowAdam
 from past.types import ScoredSlide, SlideBatch
@@ -33,9 +35,9 @@ GIB = 2**30
 def published_bias(coords: torch.Tensor, apart: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
     """Return the spatial bias (H, N, N) of coords (N, 2) the published way, with all its intermediate tensors.
 
-    For every query: the principal axes of the coordinates relative to it, of the spots that are not `apart` (N, N) from
-    it, the four choices of these axes' signs, all coordinates in each such frame with the distance beside them, a
-    linear map of these three numbers, the mean over the frames.
+    Every query has coordinates relative to it and their principal axes, for which spots `apart` (N, N) do not count.
+    The four choices of the axes' signs are four frames; each pair's coordinates in a frame and its distance are mapped
+    to a number per head, and the mean over the frames is the bias.
     """
     relative = coords[:, None] - coords
     distance = relative.norm(dim=-1, keepdim=True)
@@ -61,6 +63,10 @@ class Published(nn.Module):
     def __init__(self, model: STPath) -> None:
         super().__init__()
         self.model = model
+        for part in list(model.modules()):
+            for name, child in part.named_children():
+                if isinstance(child, Dropout):
+                    setattr(part, name, nn.Dropout(child.dropout).train(child.training))
 
     def forward(self, batch: SlideBatch, expression: torch.Tensor) -> torch.Tensor:
         """Return (S, tokens) predictions from the spots' dense `expression` (S, tokens)."""
@@ -79,6 +85,14 @@ class Published(nn.Module):
             x = x + attention.dropout(attention.out((p @ v).transpose(0, 1).reshape(spots, DIM)))
             x = x + block.mlp(x)
         return F.linear(model.head.norm(x), model.head.table.weight, model.head.bias)
+
+
+def published_loss(everything: torch.Tensor, scored: Sequence[ScoredSlide]) -> torch.Tensor:
+    """Return the mean squared error, masked spots first taken out of the (S, tokens) predictions, then their genes."""
+    spots = torch.cat([slide.spots for slide in scored])
+    genes = torch.cat([slide.genes.expand(len(slide.spots), -1) for slide in scored])
+    found = everything[spots][torch.arange(len(spots))[:, None], genes]
+    return F.mse_loss(found, torch.cat([slide.values for slide in scored]))
 
 
 def dense(batch: SlideBatch) -> torch.Tensor:
@@ -114,11 +128,11 @@ def _slide(spots: int, masked: int, pool: torch.Tensor) -> SlideBatch:
 def predict(program: str, spots: int) -> Callable[[], object]:
     """Return a call that predicts 50 genes of a slide whose spots are all masked."""
     model, batch, genes = STPath(GENES).eval(), slide_batch(1, spots, spots), torch.arange(2, 2 + ASKED)
-    published = Published(model)
+    published = Published(model) if program == "published" else None
 
     @torch.no_grad()
     def call() -> torch.Tensor:
-        return published(batch, dense(batch))[:, genes] if program == "published" else model.head(model(batch), genes)
+        return published(batch, dense(batch))[:, genes] if published else model.head(model(batch), genes)
 
     return call
 
@@ -126,16 +140,16 @@ def predict(program: str, spots: int) -> Callable[[], object]:
 def step(program: str) -> Callable[[], object]:
     """Return a call that makes one update of all weights: loss, gradients, gradient norm at most 1, Adam."""
     model, batch = STPath(GENES).train(), slide_batch(STEP_SLIDES, STEP_SPOTS, STEP_MASKED)
-    published, expression = Published(model), dense(batch) if program == "published" else None
+    published = Published(model) if program == "published" else None
+    expression = cache(lambda: dense(batch))  # its memory counts, its making in the first step only
     optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
     if program == "ours":
         optimizer = RowAdam(model.parameters(), model.tables(), lr=5e-4)
 
     def call() -> None:
         optimizer.zero_grad()
-        if program == "published":
-            everything = published(batch, expression)
-            loss = masked_expression(everything, lambda rows, genes: rows[:, genes], batch.scored)
+        if published:
+            loss = published_loss(published(batch, expression()), batch.scored)
         else:
             loss = masked_expression(model(batch), model.head, batch.scored)
         loss.backward()

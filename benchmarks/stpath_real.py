@@ -5,20 +5,21 @@ and seed `experiment=stpath_als | stpath_her2st` trains through the entry point,
 that nothing is chosen on the held-out slides. Scores are mean Pearson r over the 50 most variable genes of the training
 slides, over the spots of a slide, then over a fold's slides; in context, over several draws of the told spots, beside
 zero-shot on the same remaining spots. After ± stands half the range of the seeds; for the gain by the told spots, the
-half-width of its 95 % interval over seeds and draws. Needs the sections in PAST_DATA (default ../shared/data).
+half-width of its 95 % interval over seeds, each of which has draws of its own. Needs the sections in PAST_DATA (default
+../shared/data).
 """
 
 import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from scipy.stats import sem
+from scipy.stats import sem, t
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +41,7 @@ FOLDS = {
 }
 ORGANS = {"als": "spinal cord", "her2st": "breast"}
 GENES, TOLD, DRAWS = 50, 0.05, 20
-IN_CONTEXT, SAME, GAIN = f"STPath, {TOLD:.0%} told", "STPath, the same spots", f"gain by {TOLD:.0%} told"
+IN_CONTEXT, SAME = f"STPath, {TOLD:.0%} told", "STPath, the same spots"
 COMPONENTS = (48, 256)  # HEST-Bench's 256, or as many as there are features; and fewer, which suits few spots better
 
 
@@ -70,7 +71,7 @@ def main() -> None:
 def fold(
     name: str, root: Path, train: Sequence[str], val: Sequence[str], seeds: int, overrides: Sequence[str]
 ) -> dict[str, list[float]]:
-    """Return each way's score, once for each seed, and the gain by told spots, once for each seed and draw."""
+    """Return each way's score, once for each seed."""
     scores: dict[str, list[float]] = {}
     for seed in range(seeds):
         run = root.parent / "runs" / f"stpath_{name}" / f"without-{'-'.join(val)}-{seed}"
@@ -79,19 +80,19 @@ def fold(
         words = [f"experiment=stpath_{name}", "callbacks.progress=null", *sides, *places, *overrides]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             data = entry.train(compose("train", words)).datamodule  # type: ignore[attr-defined]
-        found = judge(run, *(SlideSet(side) for side in data.split))
+        found = judge(run, seed, *(SlideSet(side) for side in data.split))
         print(
             f"{name} without {'+'.join(val)}, seed {seed}: "
-            + ", ".join(f"{way} {np.mean(values):.3f}" for way, values in found.items()),
+            + ", ".join(f"{way} {score:.4f}" for way, score in found.items()),
             flush=True,
         )
-        for way, values in found.items():
-            scores.setdefault(way, []).extend(values if way == GAIN else [float(np.mean(values))])
+        for way, score in found.items():
+            scores.setdefault(way, []).append(score)
     return scores
 
 
-def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, list[float]]:
-    """Score a run's last weights, and what they stand beside, on every held-out slide; the gain on every draw."""
+def judge(run: Path, seed: int, train: SlideSet, val: SlideSet) -> dict[str, float]:
+    """Score a run's last weights, and what they stand beside, on the held-out slides; `seed` is of the told spots."""
     ranked = SlideStatistics.of(train).by_variance()
     genes = [train.index.genes[i] for i in ranked[:GENES]]
     model = load_stpath(run / "checkpoints" / "last.ckpt", device="cpu")
@@ -104,14 +105,13 @@ def judge(run: Path, train: SlideSet, val: SlideSet) -> dict[str, list[float]]:
             for way, values in made.predicted.items():
                 found.setdefault(way, []).append(mean_pearson(made.truth, values))
     for draw in range(DRAWS):
-        predict = SlidePredictor(model, None, val.index.genes, genes, 4, seed=draw)
+        predict = SlidePredictor(model, None, val.index.genes, genes, 4, seed=DRAWS * seed + draw)
         for slide in val:
             made = predict(slide, 1 - TOLD)
             for way, values in made.predicted.items():
                 named = {OURS: IN_CONTEXT, ALONE: SAME}.get(way, way)
                 found.setdefault(named, []).append(mean_pearson(made.truth[made.scored], values[made.scored]))
-    gains = np.subtract(found[IN_CONTEXT], found[SAME]).reshape(DRAWS, -1).mean(axis=1)
-    return found | {GAIN: gains.tolist()}
+    return {way: float(np.mean(values)) for way, values in found.items()}
 
 
 def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -121,12 +121,18 @@ def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def show(name: str, held: Sequence[Sequence[str]], table: Sequence[dict[str, list[float]]]) -> None:
-    """Print way × held-out side: the mean, ± how sure it is, and the mean over sides."""
-    print(f"{name:28s}" + "".join(f"{'+'.join(val):>17s}" for val in held) + f"{'mean':>10s}")
+    """Print way × held-out side, and the mean over sides."""
+    print(f"{name:28s}" + "".join(f"{'+'.join(val):>18s}" for val in held) + f"{'mean':>18s}")
     for way in table[0]:
-        cells = [(np.mean(of[way]), 1.96 * sem(of[way]) if way == GAIN else np.ptp(of[way]) / 2) for of in table]
-        row = "".join(f"{mean:10.4f} ±{half:.4f}" for mean, half in cells)
-        print(f"{way:28s}{row}{np.mean([mean for mean, _ in cells]):10.4f}", flush=True)
+        show_row(way, [np.array(of[way]) for of in table], lambda scores: np.ptp(scores) / 2)
+    gains = [np.subtract(of[IN_CONTEXT], of[SAME]) for of in table]
+    show_row(f"gain by {TOLD:.0%} told", gains, lambda gain: t.ppf(0.975, len(gain) - 1) * sem(gain))
+
+
+def show_row(way: str, sides: Sequence[np.ndarray], spread: Callable[[np.ndarray], float]) -> None:
+    """Print the mean over seeds ± `spread` of each side's scores (seeds,), and of their mean over sides."""
+    cells = [*sides, np.mean(sides, axis=0)]
+    print(f"{way:28s}" + "".join(f"{np.mean(cell):10.4f} ±{spread(cell):.4f}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from past.models.flex import flex_available, flex_distance_attention
 
 TILE = 256  # queries that a core's kernel takes at once where it is given at least 768 …
 CHUNK = 4 * TILE  # … so whole tiles of them at a time, the same number for two cores or four …
-LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): from 100,000 spots on
+LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 81,920 spots, or 20,480 in training
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 
@@ -62,7 +62,8 @@ class PackedSlides:
         """
         for slide, keys in enumerate(self.spans()):
             spots = self.lengths[slide]
-            chunk = self.chunk or min(CHUNK, max(64, LOGITS // (heads * max(1, spots)) // TILE * TILE))
+            most = LOGITS // (heads * max(1, spots))
+            chunk = self.chunk or min(CHUNK, most // TILE * TILE or max(64, most))
             scratch = self.coords.new_empty(0 if self._kept else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))

@@ -70,31 +70,40 @@ class ExpressionEmbedding(nn.Module):
 
 
 class _WeightedRows(torch.autograd.Function):
-    """Σ value · row per spot; backward fills one gradient of the rows, where autograd would add up three."""
+    """Σ value · row per spot; backward fills one gradient of the rows, where autograd would add up one per block.
+
+    No gradient reaches the values.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, told: SparseExpression) -> torch.Tensor:
         entries = told.offsets.diff()
         single = (entries == 1).nonzero()[:, 0]
-        at = told.offsets[single]
-        ctx.lookups = single, told.genes[at], told.values[at, None]
-        ctx.shape, ctx.blocks = rows.shape, []
+        genes, values = (x[told.offsets[single]] for x in (told.genes, told.values))
         out = rows.new_zeros(len(told), rows.shape[1])
-        out[single] = rows[told.genes[at]] * told.values[at, None]
+        out[single] = rows[genes] * values[:, None]
+        blocks: list[torch.Tensor] = []
         for spots in (entries > 1).nonzero()[:, 0].split(ROWS):
             dense = _dense(told, spots, len(rows))
             out[spots] = dense @ rows
             if ctx.needs_input_grad[0]:
-                ctx.blocks.append((spots, dense))
+                blocks += [spots, dense]
+        ctx.save_for_backward(single, genes, values, *blocks)
+        ctx.shape = rows.shape
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-        grad, (single, rows, values) = grads[0].new_zeros(ctx.shape), ctx.lookups
-        for spots, dense in ctx.blocks:
+        single, genes, values, *blocks = ctx.saved_tensors
+        grad = grads[0].new_zeros(ctx.shape)
+        for spots, dense in zip(blocks[::2], blocks[1::2], strict=True):
             grad.addmm_(dense.T, grads[0][spots])
-        return grad.index_add_(0, rows, grads[0][single] * values), None
+        # most of them look up the same gene, the mask: added up in an order that a GPU keeps to as well
+        genes, which = genes.unique(return_inverse=True)
+        weights = values.new_zeros(len(genes), len(single))
+        weights[which, torch.arange(len(single), device=which.device)] = values
+        return grad.index_add_(0, genes, weights @ grads[0][single]), None
 
 
 def _dense(told: SparseExpression, spots: torch.Tensor, genes: int) -> torch.Tensor:

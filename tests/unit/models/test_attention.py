@@ -7,7 +7,7 @@ import torch
 from past.models.attention import PackedSlides, distance_attention
 from past.models.flex import flex_available, flex_distance_attention
 
-LENGTHS = (5, 1, 9)
+LENGTHS = (5, 0, 1, 9)
 HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
 
 

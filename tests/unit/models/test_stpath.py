@@ -83,6 +83,8 @@ def two_slides() -> SlideBatch:
     dense[2:5] = 0
     dense[2:5, MASK] = 1
     dense[6] = 0  # a spot in which nothing was found
+    dense[7] = 0
+    dense[7, 9] = 0.7  # and one in which one gene was
     coords = torch.rand(11, 2, generator=generator) * 100
     features = torch.randn(11, 8, generator=generator)
     return SlideBatch(features, coords, (7, 4), torch.arange(11) % 5, torch.arange(11) + 3, sparse(dense))
@@ -105,6 +107,13 @@ def test_packed_slides_never_mix(two_slides: SlideBatch) -> None:
     assert not torch.allclose(hidden[7:], other[7:])
 
 
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have told spots pass three at a time."""
+    monkeypatch.setattr("past.models.gene_embedding.ROWS", 3)
+
+
+@pytest.mark.usefixtures("few_rows")
 def test_sparse_expression_equals_a_dense_linear_map(two_slides: SlideBatch) -> None:
     model = tiny()
     expression = two_slides.expression
@@ -122,6 +131,7 @@ def test_expression_is_summed_in_the_tables_type_under_autocast(two_slides: Slid
     assert torch.equal(mixed, plain)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_gradients_of_sparse_expression_are_those_of_the_dense_map(two_slides: SlideBatch) -> None:
     embedding, expression = tiny().expression, two_slides.expression
     rows = torch.repeat_interleave(torch.arange(11), expression.offsets.diff())

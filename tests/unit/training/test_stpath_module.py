@@ -103,7 +103,7 @@ def test_pearson_is_scipys_and_constants_count_as_said() -> None:
 
 def test_the_best_is_by_the_models_own_metric_and_ends_early(root: Path, tmp_path: Path) -> None:
     data, module = tiny_data(root), tiny_module()
-    module.optim = Rate(lr=1e-12, min_lr=0.0, warmup=0.0)  # nothing is learned, so nothing gets better
+    module.optim = Rate(lr=1e-30, min_lr=0.0, warmup=0.0)  # nothing is learned, so nothing gets better
     best, stop = KeepBest(str(tmp_path)), StopEarly(patience=2)
     trainer = tiny_trainer(tmp_path, max_epochs=9, enable_checkpointing=True, callbacks=[best, stop])
     trainer.fit(module, datamodule=data)
