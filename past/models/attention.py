@@ -110,9 +110,8 @@ class _DistanceAttention(torch.autograd.Function):
                 torch.mul(weight[h], distances, out=bias)
                 out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
         for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
-            drawn = p, keep, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
-            assert keep is not None
-            torch.baddbmm(out[:, rows], p.where(keep, 0), v[:, keys], beta=0, alpha=factor, out=out[:, rows])
+            drawn = _, dropped, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
+            torch.baddbmm(out[:, rows], dropped, v[:, keys], beta=0, alpha=factor, out=out[:, rows])
             if slides.small:
                 ctx.kept.append(drawn)
         ctx.save_for_backward(qkv, weight, out)
@@ -131,10 +130,9 @@ class _DistanceAttention(torch.autograd.Function):
         for number, (rows, keys, distances) in enumerate(ctx.slides.blocks(heads)):
             query, key = q[:, rows], k[:, keys]
             if ctx.kept:
-                p, keep, factor = ctx.kept[number]
+                p, dropped, factor = ctx.kept[number]
             else:
-                p, keep, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
-            dropped = p if keep is None else p.where(keep, 0)
+                p, dropped, factor = _weights(query, key, weight, distances, ctx.dropout, generator)
             grad_out = grads[0][:, rows] * factor
             grad[2, :, keys].baddbmm_(dropped.transpose(1, 2), grad_out)
             # of a softmax under dropout: p · (g − Σ g · p) with g = kept · (grad_out · v); p · kept is `dropped`, and
@@ -154,11 +152,14 @@ def _weights(
     distances: torch.Tensor,
     dropout: float,
     generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor | None, float]:
-    """Return softmax(q·k/√D + bias), (H, c, N), which of it dropout leaves (None: all), and the factor for its mean."""
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Return softmax(q·k/√D + bias), (H, c, N), the same with what dropout takes at 0, and the factor for its mean."""
     logits = weight[:, None, None] * distances
     p = logits.baddbmm_(q, k.transpose(1, 2), alpha=1 / math.sqrt(q.shape[-1])).softmax(-1)
-    return (p, *draw_keep(p, dropout, generator)) if dropout > 0 else (p, None, 1.0)
+    if dropout == 0:
+        return p, p, 1.0
+    keep, factor = draw_keep(p, dropout, generator)
+    return p, p.where(keep, 0), factor
 
 
 def distance_attention(

@@ -96,9 +96,9 @@ class _WeightedRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
         single, genes, values, *blocks = ctx.saved_tensors
-        grad = grads[0].new_zeros(ctx.shape)
-        for spots, dense in zip(blocks[::2], blocks[1::2], strict=True):
-            grad.addmm_(dense.T, grads[0][spots])
+        grad = grads[0].new_empty(ctx.shape) if blocks else grads[0].new_zeros(ctx.shape)
+        for number, (spots, dense) in enumerate(zip(blocks[::2], blocks[1::2], strict=True)):
+            grad.addmm_(dense.T, grads[0][spots], beta=min(number, 1))  # the first fills it
         # most of them look up the same gene, the mask: added up in an order that a GPU keeps to as well
         genes, which = genes.unique(return_inverse=True)
         weights = values.new_zeros(len(genes), len(single))
