@@ -97,3 +97,16 @@ def test_fused_kernel_gives_the_same_numbers_on_a_gpu() -> None:
     expected = plain(qkv, weight, coords)
     fused = distance_attention(qkv.cuda(), weight.cuda(), PackedSlides(coords.cuda(), LENGTHS))
     torch.testing.assert_close(fused.cpu(), expected, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize(("logits", "rows"), [(5 * 2**24, 1024), (700 * 1500, 512), (200 * 1500, 200), (1500, 64)])
+def test_chunks_are_whole_tiles_where_the_logits_at_a_time_allow(
+    logits: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("past.models.attention.KEPT", 0)
+    monkeypatch.setattr("past.models.attention.LOGITS", logits)
+    slides = PackedSlides(torch.zeros(1500, 2), [1500])
+    queries = [block[0] for block in slides.blocks(heads=1)]
+    assert queries[0] == slice(0, rows)
+    assert [one.stop for one in queries[:-1]] == [one.start for one in queries[1:]]
+    assert queries[-1].stop == 1500
