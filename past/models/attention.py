@@ -41,11 +41,7 @@ class PackedSlides:
         self.lengths = tuple(lengths)
         self.chunk = chunk
         self.small = sum(n * n for n in lengths) * self.coords.element_size() <= KEPT
-        self._kept = self._distances() if self.small else []
-
-    def _distances(self) -> list[torch.Tensor]:
-        spots = (self.coords[span] for span in self.spans())
-        return [distances_into(own.new_empty(len(own), len(own)), own, own) for own in spots]
+        self._kept: dict[tuple[int, int], torch.Tensor] = {}
 
     def spans(self) -> Iterator[slice]:
         """Yield each slide's rows."""
@@ -60,19 +56,22 @@ class PackedSlides:
         Args:
             heads: how many heads' logits the caller holds at a time.
         """
-        for slide, keys in enumerate(self.spans()):
-            spots = self.lengths[slide]
+        for spots, keys in zip(self.lengths, self.spans(), strict=True):
             most = LOGITS // (heads * max(1, spots))
             chunk = self.chunk or min(CHUNK, most // TILE * TILE or max(64, most))
-            scratch = self.coords.new_empty(0 if self._kept else min(chunk, spots), spots)
+            scratch = self.coords.new_empty(0 if self.small else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))
-                if self._kept:
-                    distances = self._kept[slide][queries.start - keys.start : queries.stop - keys.start]
-                else:
-                    own = self.coords[queries]
-                    distances = distances_into(scratch[: len(own)], own, self.coords[keys])
-                yield queries, keys, distances
+                yield queries, keys, self._distances(queries, keys, scratch)
+
+    def _distances(self, queries: slice, keys: slice, scratch: torch.Tensor) -> torch.Tensor:
+        own, others = self.coords[queries], self.coords[keys]
+        if not self.small:
+            return distances_into(scratch[: len(own)], own, others)
+        block = queries.start, queries.stop
+        if block not in self._kept:
+            self._kept[block] = distances_into(own.new_empty(len(own), len(others)), own, others)
+        return self._kept[block]
 
 
 def distances_into(out: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -12,10 +12,11 @@ from past.models.attention import PackedSlides, distance_attention
 from past.models.dropout import Dropout
 from past.models.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.models.layers import Part
+from past.models.linear import Linear
 from past.models.standardise import Standardise
 from past.types import SlideBatch
 
-ROWS = 4096  # spots at a time through layers that see one spot alone, where no gradient is wanted
+ROWS = 1024  # spots at a time through layers that see one spot alone, where no gradient is wanted
 
 
 class SpatialAttention(nn.Module):
@@ -32,11 +33,11 @@ class SpatialAttention(nn.Module):
         self.heads = heads
         self.attention_dropout = attention_dropout
         self.norm = nn.LayerNorm(dim)
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv = Linear(dim, 3 * dim)
         self.edge = nn.Linear(3, heads, bias=False)
         with torch.no_grad():
             self.edge.weight[:, 2] = -(2 ** (-8 / heads * torch.arange(1, heads + 1)))
-        self.out = nn.Linear(dim, dim)
+        self.out = Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
@@ -44,10 +45,12 @@ class SpatialAttention(nn.Module):
         return self.dropout(self.out(self._mix(x, slides)))
 
     def _mix(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
-        qkv = _by_rows(lambda rows: self.qkv(self.norm(rows)), x)
-        qkv = qkv.view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
+        qkv = _by_rows(self._qkv, x, dim=2)
         dropout = self.attention_dropout if self.training else 0.0
         return distance_attention(qkv, self.edge.weight[:, 2], slides, dropout).transpose(0, 1).flatten(1)
+
+    def _qkv(self, x: torch.Tensor) -> torch.Tensor:
+        return self.qkv(self.norm(x)).view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
 
 
 class Block(nn.Module):
@@ -58,11 +61,11 @@ class Block(nn.Module):
         hidden = int(dim * mlp_ratio)
         self.attention = SpatialAttention(dim, heads, dropout, attention_dropout)
         self.mlp = nn.Sequential(
-            nn.Linear(dim, hidden),
+            Linear(dim, hidden),
             nn.GELU(),
             Dropout(dropout),
             nn.LayerNorm(hidden),
-            nn.Linear(hidden, dim),
+            Linear(hidden, dim),
             Dropout(dropout),
         )
 
@@ -111,7 +114,7 @@ class STPath(Part):
     ) -> None:
         super().__init__()
         self.features_norm = Standardise(features) if standardise else None
-        self.image = nn.Linear(features, dim)
+        self.image = Linear(features, dim)
         self.expression = ExpressionEmbedding(tokens, dim)
         self.technology = nn.Embedding(technologies, dim)
         self.organ = nn.Embedding(organs, dim)
@@ -145,13 +148,17 @@ class STPath(Part):
         return x
 
 
-def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    """Return layer(x) for a layer that treats each spot alone; some rows at a time where no gradient is wanted."""
-    if torch.is_grad_enabled() or len(x) <= ROWS:
+def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, dim: int = 0) -> torch.Tensor:
+    """Return layer(x), spots along `dim`, for a layer that treats each spot alone.
+
+    Where no gradient is wanted, some rows go at a time, and what comes out is contiguous.
+    """
+    if torch.is_grad_enabled():
         return layer(x)
-    first = layer(x[:ROWS])
-    out = first.new_empty(len(x), *first.shape[1:])
-    out[:ROWS] = first
-    for start in range(ROWS, len(x), ROWS):
-        out[start : start + ROWS] = layer(x[start : start + ROWS])
+    out = x.new_empty(0)
+    for start in range(0, max(1, len(x)), ROWS):
+        rows = layer(x[start : start + ROWS])
+        if start == 0:
+            out = rows.new_empty(*rows.shape[:dim], len(x), *rows.shape[dim + 1 :])
+        out.narrow(dim, start, rows.shape[dim]).copy_(rows)
     return out

@@ -60,6 +60,10 @@ def test_reference_outputs_loss_and_gradients(reference: Path, name: str, chunk:
     assert close(model.head(hidden, everything), numbers["out.expression"])
     all_masked = batch_of(numbers, torch.ones_like(numbers["masked"]))
     assert close(model.head(model(all_masked), everything), numbers["out.expression_all_masked"])
+    with torch.no_grad():  # as prediction goes
+        assert close(model.tokens(batch), numbers["out.tokens"])
+        assert close(model(batch), numbers["out.hidden"])
+        assert close(model.head(model(all_masked), everything), numbers["out.expression_all_masked"])
 
     loss = masked_expression(hidden, model.head, batch.scored)
     assert loss.item() == pytest.approx(numbers["out.loss"].item(), rel=TOLERANCE)
