@@ -15,10 +15,10 @@ import torch.nn.functional as F
 
 from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
+from past.models.linear import linear, takes_onednn
 
-TILE = 256  # queries that a core's kernel takes at once where it is given at least 768 …
-CHUNK = 4 * TILE  # … so whole tiles of them at a time, the same number for two cores or four …
-LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 81,920 spots, or 20,480 in training
+CHUNK = 384  # queries at a time: fewer make the products slow, more leave the cache …
+LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 218,000 spots, or 54,000 in training
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 
@@ -58,7 +58,7 @@ class PackedSlides:
         """
         for spots, keys in zip(self.lengths, self.spans(), strict=True):
             most = LOGITS // (heads * max(1, spots))
-            chunk = self.chunk or min(CHUNK, most // TILE * TILE or max(64, most))
+            chunk = self.chunk or min(CHUNK, max(64, most))
             scratch = self.coords.new_empty(0 if self.small else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))
@@ -101,13 +101,9 @@ class _DistanceAttention(torch.autograd.Function):
         heads, spots, width = q.shape
         out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
-        bias = slides.coords.new_empty(0)
         for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
-            bias.resize_(distances.shape)
             for h in range(heads):  # a head at a time leaves room for more queries
-                query, key, value = q[None, None, h, rows], k[None, None, h, keys], v[None, None, h, keys]
-                torch.mul(weight[h], distances, out=bias)
-                out[h, rows] = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)[0, 0]
+                out[h, rows] = _attend(q[h, rows], k[h, keys], v[h, keys], weight[h], distances)
         for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
             drawn = _, dropped, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
             torch.baddbmm(out[:, rows], dropped, v[:, keys], beta=0, alpha=factor, out=out[:, rows])
@@ -142,6 +138,17 @@ class _DistanceAttention(torch.autograd.Function):
             grad[1, :, keys].baddbmm_(grad_logits.transpose(1, 2), query, alpha=scale)
             grad_weight += torch.einsum("hcn,cn->h", grad_logits, distances)
         return grad, grad_weight, None, None, None
+
+
+def _attend(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, weight: torch.Tensor, distances: torch.Tensor
+) -> torch.Tensor:
+    """Return softmax(q·k/√D + weight · distances) · v of one head, (c, D)."""
+    if takes_onednn(q):  # its products save more than the fused kernel does, which has MKL's
+        logits = linear(q / math.sqrt(q.shape[-1]), k).add_(distances, alpha=weight.item())
+        return linear(logits.softmax(-1), v.T)
+    bias = weight * distances
+    return F.scaled_dot_product_attention(q[None, None], k[None, None], v[None, None], attn_mask=bias)[0, 0]
 
 
 def _weights(

@@ -1,21 +1,32 @@
-"""A linear map that a CPU without gradients computes by oneDNN's kernel, which is the faster one there."""
+"""Linear maps of a CPU that wants no gradient: by oneDNN's kernel, which is the faster one there."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
-class Linear(nn.Linear):
-    """nn.Linear; float32 on a CPU with AVX-512, where no gradient is wanted, goes through oneDNN and not through MKL.
+def takes_onednn(x: torch.Tensor) -> bool:
+    """Tell whether `linear` of x goes through oneDNN: float32 on a CPU with AVX-512, without gradients and autocast.
 
-    The numbers agree to rounding. Of STPath's maps (3,798 rows, 512 to 1,536 columns) oneDNN makes 209 to 215 GFLOP/s
-    and MKL 179 to 189, on two cores of an AMD EPYC (Zen 4). Other processors were not measured: they keep torch's way.
+    Of STPath's maps (3,798 rows, 512 to 1,536 columns) oneDNN makes 209 to 215 GFLOP/s and torch's own way, MKL, 179
+    to 189, on two cores of an AMD EPYC (Zen 4). Other processors were not measured: they keep torch's way.
     """
+    plain = ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32
+    return plain and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Return x · weightᵀ + bias, (…, O), of x (…, I), weight (O, I) and bias (O,), as torch's does up to rounding."""
+    if takes_onednn(x):
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return F.linear(x, weight, bias)
+
+
+class Linear(nn.Linear):
+    """nn.Linear, computed by `linear`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (…, out_features) from (…, in_features)."""
-        onednn = ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32
-        if not onednn or torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
-            return super().forward(x)
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return linear(x, self.weight, self.bias)

@@ -6,6 +6,7 @@ import torch
 
 from past.models.attention import PackedSlides, distance_attention
 from past.models.flex import flex_available, flex_distance_attention
+from past.models.linear import ONEDNN
 
 LENGTHS = (5, 0, 1, 9)
 HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
@@ -43,6 +44,19 @@ def test_equals_plain_attention_and_its_gradients(
         torch.autograd.grad(ours, leaves, towards), torch.autograd.grad(theirs, leaves, towards), strict=True
     ):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+def test_single_precision_equals_plain_attention_by_either_kernel(
+    onednn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if onednn and not ONEDNN:
+        pytest.skip("needs a CPU with AVX-512 and a torch built with oneDNN")
+    monkeypatch.setattr("past.models.linear.ONEDNN", onednn)
+    qkv, weight, coords = inputs(torch.float32)
+    torch.testing.assert_close(
+        distance_attention(qkv, weight, PackedSlides(coords, LENGTHS, 2)), plain(qkv, weight, coords)
+    )
 
 
 def test_gradients_under_dropout_are_those_of_the_dropped_weights() -> None:
@@ -99,8 +113,8 @@ def test_fused_kernel_gives_the_same_numbers_on_a_gpu() -> None:
     torch.testing.assert_close(fused.cpu(), expected, atol=2e-3, rtol=2e-3)
 
 
-@pytest.mark.parametrize(("logits", "rows"), [(5 * 2**24, 1024), (700 * 1500, 512), (200 * 1500, 200), (1500, 64)])
-def test_chunks_are_whole_tiles_where_the_logits_at_a_time_allow(
+@pytest.mark.parametrize(("logits", "rows"), [(5 * 2**24, 384), (200 * 1500, 200), (1500, 64)])
+def test_chunks_are_as_many_queries_as_the_logits_at_a_time_allow(
     logits: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("past.models.attention.KEPT", 0)
