@@ -19,7 +19,7 @@ def takes_onednn(x: torch.Tensor) -> bool:
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """Return x · weightᵀ + bias, (…, O), of x (…, I), weight (O, I) and bias (O,), as torch's does up to rounding."""
-    if takes_onednn(x):
+    if takes_onednn(x) and weight.dtype == x.dtype and weight.shape[-1] == x.shape[-1]:  # else torch says what is wrong
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return F.linear(x, weight, bias)
 

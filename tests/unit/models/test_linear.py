@@ -54,3 +54,12 @@ def test_other_types_stay_themselves(layer: Linear) -> None:
     for kind in (torch.float64, torch.bfloat16, torch.float16):
         assert layer.to(kind)(INPUTS["rows"].to(kind)).dtype == kind
     assert layer.to("meta")(INPUTS["rows"].to("meta", kind)).is_meta
+
+
+@pytest.mark.parametrize(("x", "message"), [(torch.randn(3, 7), "shapes"), (torch.randn(3, 24).double(), "dtype")])
+@torch.no_grad()
+def test_what_does_not_fit_is_said_in_torchs_words(layer: Linear, x: torch.Tensor, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        layer(x)
+    with pytest.raises(RuntimeError, match="dtype"):
+        layer.double()(torch.randn(3, 24))
