@@ -15,10 +15,13 @@ import torch.nn.functional as F
 
 from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
-from past.models.linear import linear, takes_onednn
+from past.models.linear import ONEDNN, WHOLE, linear, takes_onednn
 
-CHUNK = 384  # queries at a time: fewer make the products slow, more leave the cache …
-LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 218,000 spots, or 54,000 in training
+TILE = 256  # queries that a core's kernel takes at once where it is given at least 768 …
+CHUNK = 4 * TILE  # … so whole tiles of them at a time, the same number for two cores or four …
+LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 81,920 spots, or 20,480 in training
+MANY = 2048  # spots from which oneDNN's products save more than the fused kernel does, which has MKL's …
+PRODUCT = 3 * WHOLE  # … for this many queries at a time, whose logits a cache holds
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 
@@ -58,7 +61,8 @@ class PackedSlides:
         """
         for spots, keys in zip(self.lengths, self.spans(), strict=True):
             most = LOGITS // (heads * max(1, spots))
-            chunk = self.chunk or min(CHUNK, max(64, most))
+            best = PRODUCT if ONEDNN and spots >= MANY and self.coords.device.type == "cpu" else CHUNK
+            chunk = self.chunk or min(best, most // TILE * TILE or max(64, most))
             scratch = self.coords.new_empty(0 if self.small else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
                 queries = slice(start, min(start + chunk, keys.stop))
@@ -101,9 +105,16 @@ class _DistanceAttention(torch.autograd.Function):
         heads, spots, width = q.shape
         out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
+        bias = slides.coords.new_empty(0)
         for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
             for h in range(heads):  # a head at a time leaves room for more queries
-                out[h, rows] = _attend(q[h, rows], k[h, keys], v[h, keys], weight[h], distances)
+                query, key, value = q[h, rows], k[h, keys], v[h, keys]
+                if len(key) >= MANY and takes_onednn(query):
+                    out[h, rows] = _by_products(query, key, value, weight[h], distances)
+                    continue
+                torch.mul(weight[h], distances, out=bias.resize_(distances.shape))
+                attended = F.scaled_dot_product_attention(query[None, None], key[None, None], value[None, None], bias)
+                out[h, rows] = attended[0, 0]
         for rows, keys, distances in slides.blocks(heads) if dropout > 0 else ():
             drawn = _, dropped, factor = _weights(q[:, rows], k[:, keys], weight, distances, dropout, generator)
             torch.baddbmm(out[:, rows], dropped, v[:, keys], beta=0, alpha=factor, out=out[:, rows])
@@ -140,15 +151,12 @@ class _DistanceAttention(torch.autograd.Function):
         return grad, grad_weight, None, None, None
 
 
-def _attend(
+def _by_products(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, weight: torch.Tensor, distances: torch.Tensor
 ) -> torch.Tensor:
     """Return softmax(q·k/√D + weight · distances) · v of one head, (c, D)."""
-    if takes_onednn(q):  # its products save more than the fused kernel does, which has MKL's
-        logits = linear(q / math.sqrt(q.shape[-1]), k).add_(distances, alpha=weight.item())
-        return linear(logits.softmax(-1), v.T)
-    bias = weight * distances
-    return F.scaled_dot_product_attention(q[None, None], k[None, None], v[None, None], attn_mask=bias)[0, 0]
+    logits = linear(q / math.sqrt(q.shape[-1]), k).add_(distances, alpha=weight.item())
+    return linear(torch.softmax(logits, -1, out=logits), v.T)  # new memory for the weights would take longer than they
 
 
 def _weights(

@@ -1,25 +1,29 @@
-"""Linear maps of a CPU that wants no gradient: by oneDNN's kernel, which is the faster one there."""
+"""Linear maps of a CPU that wants no gradient: by oneDNN's kernel, which was measured to be the faster one."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
+WHOLE = 128  # oneDNN keeps some 0.6 MB for each shape it has seen, up to a thousand: multiples of this alone are sent
 
 
 def takes_onednn(x: torch.Tensor) -> bool:
-    """Tell whether `linear` of x goes through oneDNN: float32 on a CPU with AVX-512, without gradients and autocast.
+    """Tell whether `linear` of x (N, I) goes through oneDNN: N a multiple of 128, float32 on a CPU with AVX-512.
 
-    Of STPath's maps (3,798 rows, 512 to 1,536 columns) oneDNN makes 209 to 215 GFLOP/s and torch's own way, MKL, 179
-    to 189, on two cores of an AMD EPYC (Zen 4). Other processors were not measured: they keep torch's way.
+    Not while gradients are recorded, nor under autocast, nor when compiled. Of STPath's maps (3,798 rows, 512 to 1,536
+    columns) oneDNN makes 209 to 215 GFLOP/s and torch's own way, MKL, 179 to 189, on two cores of an AMD EPYC (Zen 4);
+    other processors with AVX-512 were not measured.
     """
-    plain = ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32
-    return plain and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    plainly = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
+    fits = x.ndim == 2 and x.dtype == torch.float32 and x.device.type == "cpu" and len(x) % WHOLE == 0
+    return ONEDNN and fits and not plainly
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """Return x · weightᵀ + bias, (…, O), of x (…, I), weight (O, I) and bias (O,), as torch's does up to rounding."""
-    if takes_onednn(x) and weight.dtype == x.dtype and weight.shape[-1] == x.shape[-1]:  # else torch says what is wrong
+    fits = weight.dtype == x.dtype and weight.shape[-1] == x.shape[-1]  # where they do not, torch says what is wrong
+    if takes_onednn(x) and fits and (bias is None or bias.is_contiguous()):
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return F.linear(x, weight, bias)
 

@@ -16,7 +16,7 @@ from past.models.linear import Linear
 from past.models.standardise import Standardise
 from past.types import SlideBatch
 
-ROWS = 1024  # spots at a time through layers that see one spot alone, where no gradient is wanted
+ROWS = 512  # spots at a time through layers that see one spot alone, where no gradient is wanted
 
 
 class SpatialAttention(nn.Module):
@@ -42,7 +42,7 @@ class SpatialAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         """Return (S, dim) from (S, dim)."""
-        return self.dropout(self.out(self._mix(x, slides)))
+        return self.dropout(_by_rows(self.out, self._mix(x, slides)))
 
     def _mix(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         qkv = _by_rows(self._qkv, x, dim=2)
@@ -156,7 +156,7 @@ def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, dim
     if torch.is_grad_enabled():
         return layer(x)
     out = x.new_empty(0)
-    for start in range(0, max(1, len(x)), ROWS):
+    for start in range(0, len(x), ROWS):
         rows = layer(x[start : start + ROWS])
         if start == 0:
             out = rows.new_empty(*rows.shape[:dim], len(x), *rows.shape[dim + 1 :])

@@ -1,12 +1,14 @@
 import math
 import warnings
+from collections.abc import Sequence
 
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from past.models.attention import PackedSlides, distance_attention
 from past.models.flex import flex_available, flex_distance_attention
-from past.models.linear import ONEDNN
+from past.models.linear import ONEDNN, WHOLE
 
 LENGTHS = (5, 0, 1, 9)
 HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
@@ -20,9 +22,11 @@ def inputs(dtype: torch.dtype = torch.float64, device: str = "cpu", width: int =
     return [tensor.to(device) for tensor in (qkv, weight, coords)]
 
 
-def plain(qkv: torch.Tensor, weight: torch.Tensor, coords: torch.Tensor) -> torch.Tensor:
+def plain(
+    qkv: torch.Tensor, weight: torch.Tensor, coords: torch.Tensor, lengths: Sequence[int] = LENGTHS
+) -> torch.Tensor:
     q, k, v = qkv
-    slide = torch.repeat_interleave(torch.tensor(LENGTHS))
+    slide = torch.repeat_interleave(torch.tensor(lengths))
     distance = (coords[:, None] - coords).square().sum(-1).sqrt()
     logits = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1]) + weight[:, None, None] * distance
     return logits.masked_fill(slide[:, None] != slide, -math.inf).softmax(-1) @ v
@@ -46,17 +50,30 @@ def test_equals_plain_attention_and_its_gradients(
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("onednn", [False, True])
-def test_single_precision_equals_plain_attention_by_either_kernel(
-    onednn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if onednn and not ONEDNN:
+@pytest.mark.parametrize("many", [1, 1000])
+def test_products_of_onednn_equal_plain_attention(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not ONEDNN:
         pytest.skip("needs a CPU with AVX-512 and a torch built with oneDNN")
-    monkeypatch.setattr("past.models.linear.ONEDNN", onednn)
-    qkv, weight, coords = inputs(torch.float32)
-    torch.testing.assert_close(
-        distance_attention(qkv, weight, PackedSlides(coords, LENGTHS, 2)), plain(qkv, weight, coords)
-    )
+    monkeypatch.setattr("past.models.attention.MANY", many)
+    generator = torch.Generator().manual_seed(0)
+    qkv, coords = torch.randn(3, 2, 300, 8, generator=generator), torch.rand(300, 2, generator=generator) * 100
+    weight = torch.tensor([-0.05, 0.02])
+    slides = PackedSlides(coords, [280, 20], chunk=WHOLE)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        found = distance_attention(qkv, weight, slides)
+    calls = {event.key: event.count for event in profiler.key_averages()}
+    # two whole chunks of two heads, two products each; what is left goes through the fused kernel
+    assert calls.get("mkldnn::_linear_pointwise", 0) == (8 if many == 1 else 0)
+    assert calls["aten::scaled_dot_product_attention"] == (4 if many == 1 else 8)
+    torch.testing.assert_close(found, plain(qkv, weight, coords, (280, 20)))
+
+
+def test_small_slides_distances_are_made_once() -> None:
+    slides = PackedSlides(inputs()[2], LENGTHS, 2)
+    first, again = (list(slides.blocks(heads=1)) for _ in range(2))
+    for (queries, keys, distances), (*_, kept) in zip(first, again, strict=True):
+        assert kept is distances
+        torch.testing.assert_close(distances, torch.cdist(slides.coords[queries], slides.coords[keys]))
 
 
 def test_gradients_under_dropout_are_those_of_the_dropped_weights() -> None:
@@ -113,8 +130,8 @@ def test_fused_kernel_gives_the_same_numbers_on_a_gpu() -> None:
     torch.testing.assert_close(fused.cpu(), expected, atol=2e-3, rtol=2e-3)
 
 
-@pytest.mark.parametrize(("logits", "rows"), [(5 * 2**24, 384), (200 * 1500, 200), (1500, 64)])
-def test_chunks_are_as_many_queries_as_the_logits_at_a_time_allow(
+@pytest.mark.parametrize(("logits", "rows"), [(5 * 2**24, 1024), (700 * 1500, 512), (200 * 1500, 200), (1500, 64)])
+def test_chunks_are_whole_tiles_where_the_logits_at_a_time_allow(
     logits: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("past.models.attention.KEPT", 0)
