@@ -15,13 +15,13 @@ import torch.nn.functional as F
 
 from past.models.dropout import draw_keep
 from past.models.flex import flex_available, flex_distance_attention
-from past.models.linear import ONEDNN, WHOLE, linear, takes_onednn
+from past.models.linear import WHOLE, linear, takes_onednn
 
 TILE = 256  # queries that a core's kernel takes at once where it is given at least 768 …
 CHUNK = 4 * TILE  # … so whole tiles of them at a time, the same number for two cores or four …
 LOGITS = 5 * 2**24  # … but no more logits at a time than this (320 MB): above 81,920 spots, or 20,480 in training
-MANY = 2048  # spots from which oneDNN's products save more than the fused kernel does, which has MKL's …
-PRODUCT = 3 * WHOLE  # … for this many queries at a time, whose logits a cache holds
+MANY = 2048  # spots from which oneDNN's products are faster than the fused kernel, which uses MKL's
+PRODUCT = 3 * WHOLE  # queries at a time in those products: their logits fit a cache
 KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (up to 4,096 spots); above it they are made again
 CACHED = 2**17  # distances made at a time, so that what is between stays in a core's cache
 
@@ -51,17 +51,18 @@ class PackedSlides:
         ends = itertools.accumulate(self.lengths)
         return (slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True))
 
-    def blocks(self, heads: int) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    def blocks(self, heads: int, products: bool = False) -> Iterator[tuple[slice, slice, torch.Tensor]]:
         """Yield (queries, keys, distances (c, N)): a chunk of a slide's spots against all of that slide's spots.
 
         The distances may lie where the next chunk's will: memory that is new costs more time than the distances.
 
         Args:
             heads: how many heads' logits the caller holds at a time.
+            products: large slides go through oneDNN's products.
         """
         for spots, keys in zip(self.lengths, self.spans(), strict=True):
             most = LOGITS // (heads * max(1, spots))
-            best = PRODUCT if ONEDNN and spots >= MANY and self.coords.device.type == "cpu" else CHUNK
+            best = PRODUCT if products and spots >= MANY else CHUNK
             chunk = self.chunk or min(best, most // TILE * TILE or max(64, most))
             scratch = self.coords.new_empty(0 if self.small else min(chunk, spots), spots)
             for start in range(keys.start, keys.stop, chunk):
@@ -97,7 +98,13 @@ class _DistanceAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, qkv: torch.Tensor, weight: torch.Tensor, slides: PackedSlides, dropout: float, seed: int
+        ctx: Any,
+        qkv: torch.Tensor,
+        weight: torch.Tensor,
+        slides: PackedSlides,
+        dropout: float,
+        seed: int,
+        products: bool,
     ) -> torch.Tensor:
         ctx.slides, ctx.dropout, ctx.seed = slides, dropout, seed
         ctx.kept = []
@@ -106,10 +113,10 @@ class _DistanceAttention(torch.autograd.Function):
         out = q.new_empty(spots, heads, width).transpose(0, 1)  # so that a spot's heads lie together for what follows
         generator = torch.Generator(q.device).manual_seed(seed)
         bias = slides.coords.new_empty(0)
-        for rows, keys, distances in slides.blocks(heads=1) if dropout == 0 else ():
+        for rows, keys, distances in slides.blocks(1, products) if dropout == 0 else ():
             for h in range(heads):  # a head at a time leaves room for more queries
                 query, key, value = q[h, rows], k[h, keys], v[h, keys]
-                if len(key) >= MANY and takes_onednn(query):
+                if products and len(key) >= MANY and len(query) % WHOLE == 0:
                     out[h, rows] = _by_products(query, key, value, weight[h], distances)
                     continue
                 torch.mul(weight[h], distances, out=bias.resize_(distances.shape))
@@ -148,15 +155,20 @@ class _DistanceAttention(torch.autograd.Function):
             grad[0, :, rows].baddbmm_(grad_logits, key, alpha=scale)
             grad[1, :, keys].baddbmm_(grad_logits.transpose(1, 2), query, alpha=scale)
             grad_weight += torch.einsum("hcn,cn->h", grad_logits, distances)
-        return grad, grad_weight, None, None, None
+        return grad, grad_weight, None, None, None, None
 
 
 def _by_products(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, weight: torch.Tensor, distances: torch.Tensor
 ) -> torch.Tensor:
-    """Return softmax(q·k/√D + weight · distances) · v of one head, (c, D)."""
+    """Return softmax(q·k/√D + weight · distances) · v of one head, (c, D).
+
+    Each number of keys is two shapes to oneDNN, of which it keeps up to a thousand.
+    """
     logits = linear(q / math.sqrt(q.shape[-1]), k).add_(distances, alpha=weight.item())
-    return linear(torch.softmax(logits, -1, out=logits), v.T)  # new memory for the weights would take longer than they
+    return linear(
+        torch.softmax(logits, -1, out=logits), v.T
+    )  # in place: fresh memory would take longer than the softmax
 
 
 def _weights(
@@ -196,5 +208,7 @@ def distance_attention(
     seed = int(torch.randint(2**31, ())) if dropout > 0 else 0
     wide = torch.promote_types(qkv.dtype, torch.float32)
     with torch.autocast(qkv.device.type, enabled=False):
-        out = _DistanceAttention.apply(qkv.to(wide), weight.to(wide), slides, dropout, seed)
+        qkv_wide = qkv.to(wide)
+        products = dropout == 0 and takes_onednn(qkv_wide[0, 0, :WHOLE])
+        out = _DistanceAttention.apply(qkv_wide, weight.to(wide), slides, dropout, seed, products)
     return out.to(qkv.dtype)  # type: ignore[union-attr]

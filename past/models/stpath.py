@@ -12,11 +12,11 @@ from past.models.attention import PackedSlides, distance_attention
 from past.models.dropout import Dropout
 from past.models.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.models.layers import Part
-from past.models.linear import Linear
+from past.models.linear import WHOLE, Linear
 from past.models.standardise import Standardise
 from past.types import SlideBatch
 
-ROWS = 512  # spots at a time through layers that see one spot alone, where no gradient is wanted
+ROWS = 4 * WHOLE  # spots at a time through layers that see one spot alone, where no gradient is wanted
 
 
 class SpatialAttention(nn.Module):
@@ -156,7 +156,7 @@ def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, dim
     if torch.is_grad_enabled():
         return layer(x)
     out = x.new_empty(0)
-    for start in range(0, len(x), ROWS):
+    for start in range(0, max(1, len(x)), ROWS):
         rows = layer(x[start : start + ROWS])
         if start == 0:
             out = rows.new_empty(*rows.shape[:dim], len(x), *rows.shape[dim + 1 :])

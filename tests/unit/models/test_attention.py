@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from past.models.attention import PackedSlides, distance_attention
 from past.models.flex import flex_available, flex_distance_attention
-from past.models.linear import ONEDNN, WHOLE
+from past.models.linear import ONEDNN
 
 LENGTHS = (5, 0, 1, 9)
 HEADS, SPOTS, WIDTH = 3, sum(LENGTHS), 4
@@ -50,22 +50,22 @@ def test_equals_plain_attention_and_its_gradients(
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("many", [1, 1000])
-def test_products_of_onednn_equal_plain_attention(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not ONEDNN:
-        pytest.skip("needs a CPU with AVX-512 and a torch built with oneDNN")
+@pytest.mark.skipif(not ONEDNN, reason="needs a CPU with AVX-512 and a torch built with oneDNN")
+@pytest.mark.parametrize(("many", "recorded", "products"), [(300, False, 4), (1000, False, 0), (300, True, 0)])
+def test_large_slides_without_gradients_go_through_onednn(
+    many: int, recorded: bool, products: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("past.models.attention.MANY", many)
     generator = torch.Generator().manual_seed(0)
-    qkv, coords = torch.randn(3, 2, 300, 8, generator=generator), torch.rand(300, 2, generator=generator) * 100
+    qkv, coords = torch.randn(3, 2, 420, 8, generator=generator), torch.rand(420, 2, generator=generator) * 100
     weight = torch.tensor([-0.05, 0.02])
-    slides = PackedSlides(coords, [280, 20], chunk=WHOLE)
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        found = distance_attention(qkv, weight, slides)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler, torch.set_grad_enabled(recorded):
+        found = distance_attention(qkv, weight, PackedSlides(coords, [400, 20]))
     calls = {event.key: event.count for event in profiler.key_averages()}
-    # two whole chunks of two heads, two products each; what is left goes through the fused kernel
-    assert calls.get("mkldnn::_linear_pointwise", 0) == (8 if many == 1 else 0)
-    assert calls["aten::scaled_dot_product_attention"] == (4 if many == 1 else 8)
-    torch.testing.assert_close(found, plain(qkv, weight, coords, (280, 20)))
+    # two heads, two products each, of the large slide's first 384 queries; the rest goes through the fused kernel
+    assert calls.get("mkldnn::_linear_pointwise", 0) == products
+    assert calls["aten::scaled_dot_product_attention"] == 4
+    torch.testing.assert_close(found, plain(qkv, weight, coords, (400, 20)))
 
 
 def test_small_slides_distances_are_made_once() -> None:

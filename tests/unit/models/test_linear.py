@@ -76,9 +76,8 @@ def test_other_types_stay_themselves(layer: Linear) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("x", "message"), [(torch.randn(WHOLE, 7), "shapes"), (WHOLE_ROWS.double(), "dtype")])
-def test_what_does_not_fit_is_said_in_torchs_words(layer: Linear, x: torch.Tensor, message: str) -> None:
-    with pytest.raises(RuntimeError, match=message):
-        layer(x)
+def test_what_does_not_fit_is_said_in_torchs_words(layer: Linear) -> None:
+    with pytest.raises(RuntimeError, match="shapes"):
+        layer(torch.randn(WHOLE, 7))
     with pytest.raises(RuntimeError, match="dtype"):
         layer.double()(WHOLE_ROWS)

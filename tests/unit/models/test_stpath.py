@@ -153,6 +153,17 @@ def test_without_gradients_the_rows_go_some_at_a_time(two_slides: SlideBatch, mo
         torch.testing.assert_close(model(two_slides), whole)
 
 
+def test_a_large_slide_is_predicted_as_it_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.models.attention.MANY", 600)
+    generator, n, model = torch.Generator().manual_seed(0), 700, tiny().eval()
+    features, coords = torch.randn(n, 8, generator=generator), torch.rand(n, 2, generator=generator) * 100
+    token = torch.ones(n, dtype=torch.long)
+    batch = SlideBatch(features, coords, (n,), token, token, sparse(torch.rand(n, 30, generator=generator)))
+    with torch.no_grad():
+        predicted = model(batch)
+    torch.testing.assert_close(predicted, model(batch))
+
+
 def test_training_starts_with_heads_that_see_near_spots_best() -> None:
     for block in tiny().blocks:
         assert block.attention.edge.weight[:, 2].tolist() == [-(2**-4), -(2**-8)]
