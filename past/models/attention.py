@@ -166,9 +166,8 @@ def _by_products(
     Each number of keys is two shapes to oneDNN, of which it keeps up to a thousand.
     """
     logits = linear(q / math.sqrt(q.shape[-1]), k).add_(distances, alpha=weight.item())
-    return linear(
-        torch.softmax(logits, -1, out=logits), v.T
-    )  # in place: fresh memory would take longer than the softmax
+    torch.softmax(logits, -1, out=logits)  # in place: fresh memory would take longer than the softmax
+    return linear(logits, v.T)
 
 
 def _weights(
