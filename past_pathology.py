@@ -21,4 +21,4 @@ def require_ours() -> None:
 def main() -> None:
     """Run the console command `past`."""
     require_ours()
-    importlib.import_module("past.cli").main()
+    importlib.import_module("past.cli.app").main()

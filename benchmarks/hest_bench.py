@@ -17,9 +17,9 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
-from past.evaluation.gene_scores import score_genes
-from past.evaluation.reduction import Reduced, principal_components, stack
-from past.evaluation.ridge import RidgeHead
+from past.evaluation.probes.reduction import Reduced, principal_components, stack
+from past.evaluation.probes.ridge import RidgeHead
+from past.evaluation.statistics.genes import score_genes
 
 SPOTS, WIDTH, GENES, FOLDS, COMPONENTS = 12_000, 1024, 50, 4, 256
 DECAY = 0.3  # of the features' spectrum: lsqr takes a dozen steps, as on a pathology encoder's features

@@ -19,17 +19,17 @@ from rich.table import Table
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from past.models.cell_encoder import CellEncoder
-from past.models.chunks import embed
-from past.models.colour import ColourEncoder
-from past.models.expression_encoder import ExpressionEncoder
-from past.models.fusion import CrossAttention
-from past.models.image_encoder import ImageEncoder
-from past.models.niche_encoder import NicheEncoder
-from past.models.past import PASTModel
-from past.training.past_module import Contrast
-from past.types import CellBatch
-from past.vocabularies import PADDING, RESERVED
+from past.models.past.batch import CellBatch
+from past.models.past.cell_encoder import CellEncoder
+from past.models.past.expression_encoder import ExpressionEncoder
+from past.models.past.fusion import CrossAttention
+from past.models.past.gradient_cache import embed
+from past.models.past.model import PASTModel
+from past.models.past.module import Contrast
+from past.models.past.niche_encoder import NicheEncoder
+from past.models.past.vocabulary import PADDING, RESERVED
+from past.nn.colour import ColourEncoder
+from past.nn.image_encoder import ImageEncoder
 
 NODES, WORDS, MEDIAN, SIDE, WANTED = 9, 297, 60, 224, 1.7
 

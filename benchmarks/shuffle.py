@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from past.data.plan import Reading, plan_epoch
+from past.data.stream.plan import Reading, plan_epoch
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
-from past.data.pictures import reading_order
+from past.base.pictures import reading_order
+from past.data.shards.records import Section
 from past.data.sources.tiff import open_tiff
 from past.data.sources.tissue import TissueSection
-from past.types import Section
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from slides import scattered, write_slide

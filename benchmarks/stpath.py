@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from scipy.sparse import csr_matrix
 from torch import nn
 
-from past.data.masking import join_slides, tell
-from past.losses.masked_expression import masked_expression
-from past.models.dropout import Dropout
-from past.models.stpath import STPath
-from past.training.row_adam import RowAdam
-from past.types import ScoredSlide, SlideBatch
+from past.models.stpath.batch import ScoredSlide, SlideBatch
+from past.models.stpath.loss import masked_expression
+from past.models.stpath.model import STPath
+from past.models.stpath.samples.masking import join_slides, tell
+from past.nn.dropout import Dropout
+from past.nn.kernels.row_adam import RowAdam
 
 GENES, ASKED, FEATURES, DIM, DEPTH = 38_984, 50, 1536, 512, 4
 STEP_SLIDES, STEP_SPOTS, STEP_MASKED, STEP_SCORED = 2, 512, 460, 200

@@ -25,14 +25,14 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import train as entry  # noqa: E402
-from past.cli import app  # noqa: E402
-from past.data.slide_statistics import SlideStatistics  # noqa: E402
-from past.data.slides import SlideSet  # noqa: E402
-from past.evaluation.gene_scores import score_genes  # noqa: E402
-from past.evaluation.slide_baselines import Baselines  # noqa: E402
-from past.evaluation.slide_prediction import ALONE, OURS, SlidePredictor  # noqa: E402
-from past.inference.expression import load_stpath  # noqa: E402
+import past.train as entry  # noqa: E402
+from past.cli.app import app  # noqa: E402
+from past.data.shards.slides import SlideSet  # noqa: E402
+from past.evaluation.spots.baselines import Baselines  # noqa: E402
+from past.evaluation.spots.prediction import ALONE, OURS, SlidePredictor  # noqa: E402
+from past.evaluation.statistics.genes import score_genes  # noqa: E402
+from past.models.stpath.predict import load_stpath  # noqa: E402
+from past.models.stpath.samples.statistics import SlideStatistics  # noqa: E402
 
 DATA = Path(os.environ.get("PAST_DATA", ROOT.parent / "shared" / "data"))
 FOLDS = {

@@ -26,15 +26,15 @@ from rich.table import Table
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
-from past.data.agreement import Agreement
-from past.data.batches import BatchMaker
-from past.data.index import ShardIndex
-from past.data.loader import Feed
-from past.data.plan import Reading, plan_epoch
-from past.data.statistics import gene_statistics
-from past.data.stream import shard_stream
-from past.data.tokens import Tokenizer
-from past.types import RawCell
+from past.data.shards.index import ShardIndex
+from past.data.shards.records import RawCell
+from past.data.stream.agreement import Agreement
+from past.data.stream.loader import Feed
+from past.data.stream.plan import Reading, plan_epoch
+from past.data.stream.stream import shard_stream
+from past.models.past.samples.batches import BatchMaker
+from past.models.past.samples.statistics import gene_statistics
+from past.models.past.samples.tokens import Tokenizer
 
 SIDE, CONTEXT, NEIGHBOURS, TILE = 224, 300, 8, 1024
 PUBLISHED, BARE, OURS = "the published data set's way", "bare JPEG decoding", "ours, one process"
@@ -51,7 +51,7 @@ NORMALISE = v2.Compose(
 def simulated(folder: Path, cells: int) -> ShardIndex:
     """Return a simulated set of two sections, made unless it is there."""
     root = folder / f"cells-{cells}"
-    program = [sys.executable, "-c", "from past.cli import main; main()", "shards", "synthetic"]
+    program = [sys.executable, "-c", "from past.cli.app import main; main()", "shards", "synthetic"]
     counts = ["--patients", "2", "--cells", str(cells // 2), "--px", str(SIDE), "--neighbours", str(NEIGHBOURS)]
     subprocess.run([*program, "--out", str(root), *counts], check=True)
     return ShardIndex.read(root)

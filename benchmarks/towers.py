@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from past.models.cell_encoder import CellEncoder
-from past.models.image_encoder import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder
-from past.models.niche_encoder import NicheEncoder
-from past.vocabularies import PADDING, RESERVED
+from past.models.past.cell_encoder import CellEncoder
+from past.models.past.niche_encoder import NicheEncoder
+from past.models.past.vocabulary import PADDING, RESERVED
+from past.nn.image_encoder import IMAGENET_MEAN, IMAGENET_STD, ImageEncoder
 
 VOCABULARY, CONTEXT, MEDIAN, SPREAD, NODES, WIDTH, SIDE = 20_345, 300, 60, 0.6, 9, 512, 224
 

@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """Offer `past.load_stpath` without importing torch for those who do not ask for it."""
     if name == "load_stpath":
-        from past.inference.expression import load_stpath
+        from past.models.stpath.predict import load_stpath
 
         return load_stpath
     raise AttributeError(f"module 'past' has no attribute {name!r}")

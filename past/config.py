@@ -14,12 +14,12 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from past.errors import ConfigError
-from past.files import write_atomically
-from past.slurm import refuse_wrong_layout
+from past.base.errors import ConfigError
+from past.base.files import write_atomically
+from past.base.slurm import refuse_wrong_layout
 
 if TYPE_CHECKING:
-    from past.inference.frozen_encoder import FrozenEncoder
+    from past.slides.frozen_encoder import FrozenEncoder
 
 Node = dict[str, Any]
 CONF = Path(__file__).resolve().parent.parent / "conf"  # beside the package, as train.py is
@@ -139,7 +139,7 @@ def build(node: Mapping[str, Any], path: str, **filled: Any) -> Any:
         return hydra.utils.instantiate({**node, "_partial_": True}, _convert_="all")(**filled)
     except InstantiationException as error:
         cause = error.__cause__
-        if cause is not None and type(cause).__module__ == "past.errors":
+        if cause is not None and type(cause).__module__ == "past.base.errors":
             raise cause from None
         raise
 
@@ -155,14 +155,14 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
     Raises:
         ConfigError: a preset that is no image encoder, or no such model.
     """
-    from past.inference.frozen_encoder import FrozenEncoder
-    from past.inference.past_tower import PASTTower
+    from past.models.past.tower import PASTTower
+    from past.slides.frozen_encoder import FrozenEncoder
 
     preset, path = CONF / "encoder" / f"{name}.yaml", Path(name)
     if path.exists():
         best = path / "checkpoints" / "best.ckpt"
         return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
-    node: Node = {"_target_": "past.models.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
+    node: Node = {"_target_": "past.nn.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
     if preset.is_file():
         node = load(preset) | ({} if weights is None else {"weights": weights})
         if not node.get("_target_", "").startswith("past.models."):

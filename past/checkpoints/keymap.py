@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from past.models.weights import Fit, check_fit
+from past.nn.weights import Fit, check_fit
 
 # A regular expression of a whole published name, and our name for it (with \1, \2, … for its groups);
 # None for names that the published program stores but its forward pass never reads.

@@ -14,32 +14,16 @@ from typing import cast
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
-from past.errors import CheckpointError, ConfigError
-from past.files import write_atomically
-from past.genes import gene_hash
-from past.models.cell_encoder import CellEncoder
-from past.models.colour import ColourEncoder, ColourGrid
-from past.models.conch import CONCHEncoder
-from past.models.expression_encoder import ExpressionEncoder
-from past.models.fusion import Add, Concat, CrossAttention, Film, Gated, WeightedAdd
-from past.models.image_encoder import ImageEncoder
-from past.models.layers import Part
-from past.models.niche_encoder import NicheEncoder
-from past.models.past import PASTModel
-from past.models.stpath import STPath
-from past.models.weights import load_strictly, read_torch, read_weights
+from past.base.errors import CheckpointError, ConfigError
+from past.base.files import write_atomically
+from past.base.genes import gene_hash
+from past.nn.layers import Part
+from past.nn.weights import load_strictly, read_torch, read_weights
 
 VERSION = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
-_IMAGE_PARTS = (ImageEncoder, CONCHEncoder, ColourEncoder, ColourGrid)
-_CELL_PARTS = (CellEncoder, ExpressionEncoder, NicheEncoder)
-_FUSIONS = (Add, WeightedAdd, Gated, Film, Concat, CrossAttention)
-PARTS: dict[str, type[Part]] = {
-    part.__name__: part for part in (PASTModel, STPath, *_IMAGE_PARTS, *_CELL_PARTS, *_FUSIONS)
-}
 
 
 @dataclass(frozen=True)
@@ -76,21 +60,27 @@ class Saved:
             )
 
 
-def build_part(config: Mapping[str, object]) -> Part:
+def build_part(config: Mapping[str, object], parts: Mapping[str, type[Part]]) -> Part:
     """Build a part, and the parts within it, from the plain `Part.config`; weights are random.
+
+    Args:
+        config: what `Part.config` gave.
+        parts: the classes that may be built, by their names; see `past.models.parts`.
 
     Raises:
         CheckpointError: names a part that does not exist here.
     """
     name = config.get("part")
-    if name not in PARTS:
+    if name not in parts:
         raise CheckpointError(f"part {name!r} is not known here: the checkpoint is of a newer version, or was edited")
     arguments = {
-        key: build_part(cast(Mapping[str, object], value)) if isinstance(value, Mapping) and "part" in value else value
+        key: build_part(cast(Mapping[str, object], value), parts)
+        if isinstance(value, Mapping) and "part" in value
+        else value
         for key, value in config.items()
         if key != "part"
     }
-    return PARTS[str(name)](**arguments)
+    return parts[str(name)](**arguments)
 
 
 def require_free(out: Path) -> None:
@@ -125,33 +115,22 @@ def save_model(out: Path, saved: Saved) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_model(path: str | Path) -> Saved:
+def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
     """Read a directory that `save_model` wrote, or a training run's `.ckpt`; the model is in evaluation mode.
+
+    Args:
+        path: of the directory or file.
+        parts: as in `build_part`; `past.models.load_model` gives those of all our models.
 
     Raises:
         CheckpointError: missing, broken, of a newer version, or weights that do not fit their description.
     """
     path = Path(path)
     description, state = _read_directory(path) if path.is_dir() else _read_training(path)
-    model = build_part(cast(Mapping[str, object], description["model"]))
+    model = build_part(cast(Mapping[str, object], description["model"]), parts)
     load_strictly(model, state, path)
     tokenizer, crops, trained_on = (description.get(key) or {} for key in ("tokenizer", "crops", "trained_on"))
     return Saved(model.eval(), tokenizer, crops, str(path), trained_on)
-
-
-def load_part(path: str | Path, name: str | None = None) -> nn.Module:
-    """Read a model, or one part of it (`cell_encoder`, `image_encoder`, …), as initial weights for training.
-
-    Raises:
-        CheckpointError: as `load_model`, or no such part.
-    """
-    model = load_model(path).model.train()
-    if name is None:
-        return model
-    part = getattr(model, name, None)
-    if not isinstance(part, nn.Module):
-        raise CheckpointError(f"{path}: no part {name!r}; it has {', '.join(dict(model.named_children()))}")
-    return part
 
 
 def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:

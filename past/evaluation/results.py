@@ -1,136 +1,60 @@
-"""The HEST library's result files, under its names and with its fields: downstream scripts read them."""
+"""What a results folder was made from: a folder of one origin is not written into by a run of another."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
+from past.base.errors import ConfigError
+from past.base.files import create_once
 
-from past.evaluation.gene_scores import GeneScores
-from past.files import write_atomically
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """Scores of one encoder on one fold.
-
-    Attributes:
-        number: k of test_<k>.csv.
-        genes: those scored.
-        scores: per gene.
-        draws: (resamples, g) bootstrapped Pearson r.
-        n_train: training spots.
-        n_test: test spots.
-    """
-
-    number: int
-    genes: tuple[str, ...]
-    scores: GeneScores
-    draws: np.ndarray
-    n_train: int
-    n_test: int
+SUMMARY = "hest_bench.json"
+ORIGIN = "origin.json"
 
 
-@dataclass(frozen=True)
-class TaskResult:
-    """One encoder on one task: the folds that ran, at least one."""
-
-    task: str
-    encoder: str
-    folds: tuple[FoldResult, ...]
-
-    @property
-    def by_gene(self) -> dict[str, np.ndarray]:
-        """Gene → Pearson r in each fold that scores it; usually all folds score the same genes."""
-        found: dict[str, list[float]] = {}
-        for fold in self.folds:
-            for gene, r in zip(fold.genes, fold.scores.pearson, strict=True):
-                found.setdefault(gene, []).append(float(r))
-        return {gene: np.array(values) for gene, values in found.items()}
-
-    @property
-    def fold_means(self) -> np.ndarray:
-        """(folds,) mean Pearson r over genes."""
-        return np.array([fold.scores.pearson.mean() for fold in self.folds])
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the library says of an encoder on a task: mean and population deviation of the folds' mean r."""
-        means = self.fold_means
-        return {"encoder_name": self.encoder, "pearson_mean": float(means.mean()), "pearson_std": float(means.std())}
-
-
-def write_fold(folder: Path, fold: FoldResult) -> None:
-    """Write `split<k>/results.json` and `summary.json`."""
-    scores = fold.scores
-    content: dict[str, object] = {
-        "l2_errors": scores.l2.tolist(),
-        "r2_scores": scores.r2.tolist(),
-        "pearson_corrs": [
-            {"name": gene, "pearson_corr": float(r)} for gene, r in zip(fold.genes, scores.pearson, strict=True)
-        ],
-        "pearson_mean": float(scores.pearson.mean()),
-        "pearson_std": float(scores.pearson.std()),
-    }
-    for name, values in (("l2_error", scores.l2), ("r2_score", scores.r2)):
-        for quarter in (1, 2, 3):
-            content[f"{name}_q{quarter}"] = float(np.percentile(values, 25 * quarter))
-    split = folder / f"split{fold.number}"
-    write_json(split / "results.json", content)
-    write_json(split / "summary.json", content | {"n_train": fold.n_train, "n_test": fold.n_test})
-
-
-def write_encoder(folder: Path, result: TaskResult) -> None:
-    """Write `results_kfold.json` of one encoder on one task; genes by falling mean r, those without one last."""
-    per_gene = [
-        {"name": gene, "pearson_corrs": r.tolist(), "mean": float(r.mean()), "std": float(r.std())}
-        for gene, r in result.by_gene.items()
-    ]
-    content = {
-        "pearson_corrs": sorted(per_gene, key=lambda entry: np.nan_to_num(entry["mean"], nan=-2.0), reverse=True),
-        "pearson_mean": result.summary["pearson_mean"],
-        "pearson_std": result.summary["pearson_std"],
-        "mean_per_split": result.fold_means.tolist(),
-    }
-    write_json(folder / "results_kfold.json", content)
-
-
-def write_library_files(folder: Path, results: Mapping[str, Sequence[TaskResult]]) -> None:
-    """Write all files of the library.
+def require_same_origin(folder: Path, origin: Mapping[str, object]) -> None:
+    """Raise ConfigError where `folder` holds results, whole or cut short, that were not made from `origin`.
 
     Args:
-        folder: of the results.
-        results: task → its encoders' results.
+        folder: of the results; need not exist.
+        origin: plain values, what a reader recognises first: the first difference is the one that is told.
     """
-    encoders = list(dict.fromkeys(result.encoder for of_task in results.values() for result in of_task))
-    columns: dict[str, list[Any]] = {"dataset": list(results)}
-    for encoder in encoders:
-        columns |= {f"{encoder}_mean": [], f"{encoder}_std": []}
-    for task, of_task in results.items():
-        for result in of_task:
-            for fold in result.folds:
-                write_fold(folder / task / result.encoder, fold)
-            write_encoder(folder / task / result.encoder, result)
-        write_json(folder / task / "enc_results.json", {"results": [result.summary for result in of_task]})
-        summaries = {result.encoder: result.summary for result in of_task}
-        for encoder in encoders:
-            for statistic in ("mean", "std"):
-                value = summaries[encoder][f"pearson_{statistic}"] if encoder in summaries else np.nan
-                columns[f"{encoder}_{statistic}"].append(value)
-    content = {
-        "average": {encoder: float(np.mean(columns[f"{encoder}_mean"])) for encoder in encoders},
-        "results": [
-            {"dataset_name": task, "results": [result.summary for result in of_task]}
-            for task, of_task in results.items()
-        ],
-    }
-    write_json(folder / "dataset_results.json", content)
-    write_atomically(folder / "dataset_results.csv", pd.DataFrame(columns).to_csv(lineterminator="\n"))
+    path = folder / ORIGIN
+    if not path.is_file():
+        if (folder / SUMMARY).is_file():
+            raise ConfigError(
+                f"results_dir={folder}: holds results, but no {ORIGIN} that says what they were made from; "
+                "give another results_dir= or run_id="
+            )
+        return
+    found, own = dict(_flat(json.loads(path.read_text()))), dict(_flat(json.loads(_text(origin))))
+    for name in [*own, *found]:
+        if found.get(name) != own.get(name):
+            old, new = (repr(values.get(name, "nothing")) for values in (found, own))
+            raise ConfigError(
+                f"results_dir={folder}: holds results of {old}, not of {new} ({name}); "
+                "give another results_dir= or run_id="
+            )
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write as the library does: indented by 4, keys sorted; NaN as NaN."""
-    write_atomically(path, json.dumps(content, indent=4, sort_keys=True))
+def claim(folder: Path, origin: Mapping[str, object]) -> None:
+    """Write what `folder` is made from, ahead of its first result.
+
+    Raises:
+        ConfigError: another run came first.
+    """
+    if not create_once(folder / ORIGIN, _text(origin)):
+        require_same_origin(folder, origin)
+
+
+def _text(origin: Mapping[str, object]) -> str:
+    return json.dumps(origin, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (dotted name, value) of every leaf; a list is one, and a mapping's names come before its parts."""
+    if not isinstance(value, dict):
+        yield name, value
+    else:
+        yield name, list(value)
+        for key, part in value.items():
+            yield from _flat(part, f"{name}.{key}".lstrip("."))

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from past.errors import DataError
-from past.files import write_atomically
+from past.base.errors import DataError
+from past.base.files import write_atomically
+from past.base.runs import Run
+from past.evaluation.spots.page import slide_blocks
 from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import read_rows, recall_bars, retrieval_examples, training_curves
-from past.report.slides_page import slide_blocks
-from past.runs import Run
 
 
 def write_report(directory: Path) -> Path:

@@ -13,11 +13,11 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from past.errors import DataError
-from past.files import write_atomically
+from past.base.errors import DataError
+from past.base.files import write_atomically
+from past.base.runs import Run
 from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import ACCENT, INK, QUIET
-from past.runs import Run
 
 METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are judged by in training
 MOST_PANELS = 6

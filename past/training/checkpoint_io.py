@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from past.errors import CheckpointError
-from past.files import atomic_file
+from past.base.errors import CheckpointError
+from past.base.files import atomic_file
 
 log = logging.getLogger(__name__)
 

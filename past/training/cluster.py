@@ -4,7 +4,7 @@ import os
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-from past.slurm import started_by_srun
+from past.base.slurm import started_by_srun
 
 
 def cluster_plugins() -> list[SLURMEnvironment]:

@@ -8,9 +8,8 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-from past.errors import ConfigError
-from past.models.blocks import blocks, compile_blocks, recompute_blocks
-from past.models.chunks import refuse_batch_norm
+from past.base.errors import ConfigError
+from past.nn.blocks import blocks, compile_blocks, recompute_blocks, refuse_batch_norm
 
 TOWERS = ("image_encoder", "cell_encoder")
 

@@ -10,7 +10,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
-from past.files import write_atomically
+from past.base.files import write_atomically
 
 
 class MetricsCSV(Logger):

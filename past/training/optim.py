@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 from past.training.steps import Length
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.optim import Optimizer
 
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 from past.training.checkpoint_io import read_checkpoint
 
 

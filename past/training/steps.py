@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import lightning.pytorch as pl
 
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 
 
 class Length(NamedTuple):

@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
-from past.distributed import rank_and_world
-from past.peaks import BACKWARD, peak_of
+from past.base.distributed import rank_and_world
+from past.training.peaks import BACKWARD, peak_of
 
 Stamp = float | torch.cuda.Event
 

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from past import config as door
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -90,7 +90,7 @@ def test_every_model_builds(file: Path) -> None:
 @pytest.mark.parametrize(("entry", "schema"), [("train", door.Train), ("evaluate", door.Evaluate)])
 def test_every_root_key_is_read(entry: str, schema: type) -> None:
     """By the entry point as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
-    tree = ast.parse((ROOT / f"{entry}.py").read_text())
+    tree = ast.parse((ROOT / "past" / f"{entry}.py").read_text())
     read = {
         node.slice.value
         for node in ast.walk(tree)

@@ -13,14 +13,14 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from shards import GENES, SIDE, keys_of, write_set
 
-from past.data.agreement import Agreement
-from past.data.batches import BatchMaker
-from past.data.index import ShardIndex
-from past.data.loader import Feed, TrainingLoader
-from past.data.plan import Reading
-from past.data.stream import OnError
-from past.data.tokens import Tokenizer
-from past.errors import DataError
+from past.base.errors import DataError
+from past.data.shards.index import ShardIndex
+from past.data.shards.reader import OnError
+from past.data.stream.agreement import Agreement
+from past.data.stream.loader import Feed, TrainingLoader
+from past.data.stream.plan import Reading
+from past.models.past.samples.batches import BatchMaker
+from past.models.past.samples.tokens import Tokenizer
 
 
 def loader(root: str, rank: int, world: int, workers: int = 2, on_error: OnError = "raise") -> TrainingLoader:

@@ -9,7 +9,7 @@ from ranks import train_on_ranks
 from tiny_past import planted_data
 from tiny_training import tiny
 
-from past.checkpoints.saved import load_model
+from past.models import load_model
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.slow

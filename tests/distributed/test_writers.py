@@ -5,9 +5,9 @@ import multiprocessing
 
 from toy_sections import GENES, SETTINGS, ToySource
 
-from past.data.index import ShardIndex
-from past.data.verify import verify
-from past.data.writers import write_set
+from past.data.shards.index import ShardIndex
+from past.data.shards.verify import verify
+from past.data.shards.writers import write_set
 
 SOURCES = [ToySource(name, 9, f"P{i}") for i, name in enumerate("ABCDE")]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from past.cli import app
+from past.cli.app import app
 
 
 @pytest.fixture(scope="session")

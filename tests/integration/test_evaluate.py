@@ -9,9 +9,9 @@ import pytest
 from tiny_training import composed, train_tiny
 from typer.testing import CliRunner
 
-import evaluate as entry
-from past.cli import app
-from past.errors import PastError
+import past.evaluate as entry
+from past.base.errors import PastError
+from past.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("training_environment")
 

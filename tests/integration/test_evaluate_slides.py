@@ -10,14 +10,14 @@ from PIL import Image
 from slide_shards import GENES, WIDTH, write_slides
 from tiny_training import composed
 
-import evaluate as entry
-import train as trainer
+import past.evaluate as entry
+import past.train as trainer
+from past.base.errors import CheckpointError, ConfigError, PastError
 from past.checkpoints.saved import Saved, save_model
-from past.errors import CheckpointError, ConfigError, PastError
-from past.models.stpath import STPath
+from past.evaluation.spots.page import write_maps
+from past.models.stpath.model import STPath
+from past.models.stpath.vocabulary import GeneVocabulary
 from past.report.html import write_report
-from past.report.slides_page import write_maps
-from past.stpath_vocabularies import GeneVocabulary
 
 pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
 SMALL = ("task.tops=[4,8]", "task.resamples=10")
@@ -72,7 +72,7 @@ def test_imported_weights_are_judged_and_the_page_shows_them(
     ]
     row = next(row for row in content["rows"] if row["by"].startswith("ridge"))
     assert f"<td>{row['pearson@4']:.4f} [{row['pearson@4/low']:.4f}, {row['pearson@4/high']:.4f}]</td>" in page
-    monkeypatch.setattr("past.report.slides_page.SHOWN", 1)
+    monkeypatch.setattr("past.evaluation.spots.page.SHOWN", 1)
     write_maps(results, "zero_shot")
     assert Image.open(results / "zero_shot_1.png").size[1] < 0.7 * both[1]
 
@@ -133,7 +133,7 @@ def test_a_run_is_judged_on_its_own_validation_slides(folder: Path) -> None:
 
 
 def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
-    from past.models.colour import ColourGrid
+    from past.nn.colour import ColourGrid
 
     save_model(tmp_path / "other", Saved(ColourGrid()))
     with pytest.raises(CheckpointError, match="holds a ColourGrid, not STPath"):

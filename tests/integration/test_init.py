@@ -6,8 +6,8 @@ import pytest
 import torch
 from tiny_training import train_tiny
 
-from past.checkpoints.saved import load_model
-from past.errors import CheckpointError, ConfigError
+from past.base.errors import CheckpointError, ConfigError
+from past.models import load_model
 
 PARTS = ("image_encoder", "cell_encoder")
 

@@ -9,7 +9,7 @@ import pytest
 from killable import EPOCHS, training
 from shards import keys_of, write_set
 
-from past.data.index import ShardIndex
+from past.data.shards.index import ShardIndex
 from past.training.checkpoint_io import newest_good_checkpoint, read_checkpoint
 
 SIZES = [17, 12, 9, 20, 8, 11, 14, 16, 5]  # patients P0, P1, P2 in turn; P2 validates

@@ -11,7 +11,7 @@ from PIL import Image
 from platforms import Bundle, write_xenium
 from slides import TILE, scattered, write_slide
 
-from past.data.crops import exact_scale
+from past.base.crops import exact_scale
 from past.data.sources.xenium import XeniumSource
 
 tifffile = pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")

@@ -96,7 +96,7 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(
 
 UNFINISHED = """
 import sys
-from past.data.datamodules import CellDataModule
+from past.models.past.samples.cells import CellDataModule
 data = CellDataModule(sys.argv[1], val=["P0"], neighbours=2, context=8, batch_size=2, num_workers=2)
 data.setup("fit")
 kept = iter(data.train_dataloader())

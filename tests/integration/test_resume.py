@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_training import TIMED, Stopped, metrics_of, train_tiny
 
-from past.errors import CheckpointError
+from past.base.errors import CheckpointError
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")

@@ -8,10 +8,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from shards import write_set
 
-from past.data.plan import Reading
-from past.data.remote import Transfer, open_set
-from past.data.stream import shard_stream
-from past.errors import DataError
+from past.base.errors import DataError
+from past.data.shards.remote import Transfer, open_set
+from past.data.stream.plan import Reading
+from past.data.stream.stream import shard_stream
 
 s3fs = pytest.importorskip("s3fs", reason="the extra s3 is not installed")
 HASTY = Transfer(attempts=2, timeout=5.0, pause=0.01)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from platforms import a_bundle, write_xenium
 
-from past.data.index import ShardIndex
-from past.data.verify import verify
+from past.data.shards.index import ShardIndex
+from past.data.shards.verify import verify
 
 pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 PROGRAM = """
 import os, signal, sys
-from past.cli import main
+from past.cli.app import main
 from past.data import shards
 
 left = int(sys.argv.pop(1))

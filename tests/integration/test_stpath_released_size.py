@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import past
-from past.checkpoints.published_stpath import export_stpath, import_stpath, to_published
-from past.checkpoints.saved import WEIGHTS, load_model, save_model
-from past.models.stpath import STPath
+from past.checkpoints.saved import WEIGHTS, save_model
+from past.models import load_model
+from past.models.stpath.model import STPath
+from past.models.stpath.published import export_stpath, import_stpath, to_published
 
 
 @pytest.mark.slow

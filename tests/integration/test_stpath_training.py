@@ -9,11 +9,11 @@ from tiny_training import Stopped, composed, metrics_of
 from typer.testing import CliRunner
 
 import past
-import train as entry
-from past.cli import app
-from past.data.index import ShardIndex
-from past.data.slides import SlideSet
-from past.errors import CheckpointError, ConfigError
+import past.train as entry
+from past.base.errors import CheckpointError, ConfigError
+from past.cli.app import app
+from past.data.shards.index import ShardIndex
+from past.data.shards.slides import SlideSet
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")

@@ -10,7 +10,7 @@ import yaml
 from tiny_training import ROOT, metrics_of, tiny, train_tiny
 from typer.testing import CliRunner
 
-from past.cli import app
+from past.cli.app import app
 from past.config import load
 
 pytestmark = pytest.mark.usefixtures("training_environment")

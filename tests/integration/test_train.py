@@ -7,9 +7,9 @@ import torch
 import yaml
 from tiny_training import Gradients, composed, metrics_of, tiny, train_tiny
 
-import train as entry
-from past.checkpoints.saved import load_model
+import past.train as entry
 from past.config import load
+from past.models import load_model
 from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")

@@ -12,7 +12,7 @@ import pytest
 from tissues import SYNTHETIC
 from typer.testing import CliRunner
 
-from past.cli import app
+from past.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")

@@ -7,8 +7,8 @@ from slurm_jobs import ROOT, Jobs
 from tiny_training import tiny
 from tissues import SYNTHETIC
 
-from past.checkpoints.saved import load_model
 from past.config import load
+from past.models import load_model
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 

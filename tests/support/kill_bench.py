@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from past.evaluation.hest_bench import HestBench
-from past.models.colour import ColourGrid
+from past.evaluation.hest.task import HestBench
+from past.nn.colour import ColourGrid
 
 KILLS = 5
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 
-from past.data.datamodules import CellDataModule
+from past.models.past.batch import CellBatch
+from past.models.past.samples.cells import CellDataModule
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint
 from past.training.keep_last import KeepLast
-from past.types import CellBatch
 
 EPOCHS = 3
 

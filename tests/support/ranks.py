@@ -11,7 +11,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from tiny_training import composed
 
-import train as entry
+import past.train as entry
 
 
 def work(rank: int, world: int, port: int, arguments: Sequence[str]) -> None:

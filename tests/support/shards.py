@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from past.data.index import INDEX, Shard, ShardIndex
-from past.data.shard_format import add_member, encode_sample
-from past.types import CellRecord, Section
+from past.data.shards.cell_format import add_member, encode_sample
+from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.records import CellRecord, Section
 
 GENES = tuple(f"G{i}" for i in range(30))
 SIDE = 16

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from past.data.index import INDEX, ShardIndex
-from past.data.shards import write_shard
-from past.types import Section, SlideRecord
+from past.data.shards.index import INDEX, ShardIndex
+from past.data.shards.records import Section, SlideRecord
+from past.data.shards.write import write_shard
 
 GENES = tuple(f"G{i}" for i in range(12))
 WIDTH = 6

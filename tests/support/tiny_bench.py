@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from past.inference.tiles import write_patches
+from past.slides.tiles import write_patches
 
 GENES = tuple(f"G{i}" for i in range(6))
 SPOTS = 30

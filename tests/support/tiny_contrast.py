@@ -8,15 +8,15 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from past.models.cell_encoder import CellEncoder
-from past.models.chunks import embed
-from past.models.dropout import number_dropouts
-from past.models.fusion import WeightedAdd
-from past.models.niche_encoder import NicheEncoder
-from past.models.past import PASTModel
-from past.training.past_module import KINDS, Contrast
-from past.types import CellBatch
-from past.vocabularies import PADDING
+from past.models.past.batch import CellBatch
+from past.models.past.cell_encoder import CellEncoder
+from past.models.past.fusion import WeightedAdd
+from past.models.past.gradient_cache import embed
+from past.models.past.model import PASTModel
+from past.models.past.module import KINDS, Contrast
+from past.models.past.niche_encoder import NicheEncoder
+from past.models.past.vocabulary import PADDING
+from past.nn.dropout import number_dropouts
 
 PAIRS, NODES, WORDS, SIDE = 12, 3, 6, 4
 SHARES = {1: (12,), 2: (7, 5), 3: (1, 8, 3), 4: (4, 2, 1, 5)}

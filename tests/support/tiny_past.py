@@ -7,14 +7,14 @@ import lightning.pytorch as pl
 import torch
 from planted import GENES, Slice, write_planted
 
-from past.data.datamodules import CellDataModule
-from past.models.colour import ColourGrid
-from past.models.expression_encoder import ExpressionEncoder
-from past.models.past import ImageTower
+from past.models.past.expression_encoder import ExpressionEncoder
+from past.models.past.model import ImageTower
+from past.models.past.module import Contrast, PASTModule
+from past.models.past.samples.cells import CellDataModule
+from past.models.past.vocabulary import RESERVED
+from past.nn.colour import ColourGrid
 from past.training.checkpoint_io import AtomicCheckpointIO
 from past.training.optim import Optim
-from past.training.past_module import Contrast, PASTModule
-from past.vocabularies import RESERVED
 
 
 def planted_data(root: Path, **options: Any) -> CellDataModule:

@@ -11,11 +11,11 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
-import train as entry
-from past.training.past_module import PASTModule
-from past.types import CellBatch
+import past.train as entry
+from past.models.past.batch import CellBatch
+from past.models.past.module import PASTModule
 
-ROOT = Path(entry.__file__).resolve().parent
+ROOT = Path(entry.__file__).resolve().parents[1]
 TINY = (
     "name=tiny", "trainer=cpu", "callbacks.progress=null", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
     "data.batch_size=16", "data.num_workers=0", "data.context=16", "data.val=0.3",

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from scipy.sparse import csr_matrix
 
-from past.data.shard_set import ShardSettings
+from past.base.errors import DataError
+from past.data.shards.records import CellRecord, Section
+from past.data.shards.settings import ShardSettings
 from past.data.sources.tissue import TissueSection
-from past.errors import DataError
-from past.types import CellRecord, Section
 
 GENES = tuple(f"G{i}" for i in range(12))
 SETTINGS = ShardSettings("toy", px=16, mpp=0.5, neighbours=3, image_format="png", cells_per_shard=4)

@@ -7,15 +7,15 @@ import pytest
 from omegaconf import OmegaConf
 
 from past import config as door
-from past.errors import ConfigError
-from past.models.colour import ColourGrid
-from past.models.expression_encoder import ExpressionEncoder
-from past.training.past_module import PASTModule
+from past.base.errors import ConfigError
+from past.models.past.expression_encoder import ExpressionEncoder
+from past.models.past.module import PASTModule
+from past.nn.colour import ColourGrid
 
-GRID = {"_target_": "past.models.colour.ColourGrid", "grid": 2}
-EXPRESSION = {"_target_": "past.models.expression_encoder.ExpressionEncoder", "vocabulary_size": 40, "width": 3}
-CONTRAST = {"_target_": "past.training.past_module.Contrast", "kind": "siglip"}
-MODULE = {"_target_": "past.training.past_module.PASTModule", "image_encoder": GRID, "cell_encoder": EXPRESSION}
+GRID = {"_target_": "past.nn.colour.ColourGrid", "grid": 2}
+EXPRESSION = {"_target_": "past.models.past.expression_encoder.ExpressionEncoder", "vocabulary_size": 40, "width": 3}
+CONTRAST = {"_target_": "past.models.past.module.Contrast", "kind": "siglip"}
+MODULE = {"_target_": "past.models.past.module.PASTModule", "image_encoder": GRID, "cell_encoder": EXPRESSION}
 
 
 def resolved(**changes: Any) -> dict[str, Any]:

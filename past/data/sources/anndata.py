@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from past.data.sources.h5ad import feature_names, read_adata, read_counts, read_features, read_meta, read_places
+from past.base.errors import DataError
+from past.base.genes import require_unique
+from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_meta, read_places
+from past.base.keys import Keys
 from past.data.sources.images import find_image, open_picture
 from past.data.sources.platform import FileSource, Reading
-from past.errors import DataError
-from past.genes import require_unique
-from past.keys import Keys
 
 
 @dataclass(frozen=True)

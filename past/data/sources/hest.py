@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from past.data.hest_patients import read_patient_table, study_of
-from past.data.sources.h5ad import feature_names, read_adata, read_counts, read_features, read_places
+from past.base.errors import DataError
+from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_places
+from past.base.patients import read_patient_table, study_of
+from past.data.shards.records import Section
 from past.data.sources.hest_cells import QUALITY, read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import read_table
 from past.data.sources.tenx import is_gene
-from past.errors import DataError
-from past.types import Section
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def tables(root: Path) -> list[Path]:
 
 
 def read_patient(root: Path, sample: str, said: Mapping[str, str]) -> str | None:
-    """Return the patient's name by the rule of past.data.hest_patients; without a `HEST_v*.csv`, within the study only.
+    """Return the patient's name by the rule of past.base.patients; without a `HEST_v*.csv`, within the study only.
 
     Args:
         root: of the samples' folders.

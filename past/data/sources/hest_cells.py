@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from past.base.errors import DataError
 from past.data.sources.tables import read_table
-from past.errors import DataError
 
 QUALITY: Final = 20  # smallest quality value of a transcript that counts, as in the instrument's own matrix
 COLUMNS: Final = ("cell_id", "feature_name", "qv", "he_x", "he_y")

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from past.errors import DataError
+from past.base.errors import DataError
 
 PATCH_PX: Final = 224
 PATCH_MPP: Final = 0.5  # µm/px

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from past.data.pictures import Picture
+from past.base.errors import DataError
+from past.base.pictures import Picture
 from past.data.sources.tiff import open_tiff
-from past.errors import DataError
 
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF

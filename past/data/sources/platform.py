@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from past.data.pictures import Picture, reading_order
-from past.data.sources.h5ad import over_genes, sha256_of
+from past.base.errors import DataError
+from past.base.genes import match_genes, read_genes, read_synonyms, unversioned
+from past.base.h5ad import over_genes, sha256_of
+from past.base.pictures import Picture, reading_order
+from past.base.vocabularies import SPECIES, TECHNOLOGIES, canonical
+from past.data.shards.records import Section
 from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
-from past.errors import DataError
-from past.genes import match_genes, read_genes, read_synonyms, unversioned
-from past.types import Section
-from past.vocabularies import SPECIES, TECHNOLOGY, canonical
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class Given:
         image_mpp: its µm/px.
         patient: whose the section is.
         organ: free text.
-        technology: one of past.vocabularies.TECHNOLOGY.
-        species: one of past.vocabularies.SPECIES.
+        technology: one of past.base.vocabularies.TECHNOLOGIES.
+        species: one of past.base.vocabularies.SPECIES.
         min_counts: cells with fewer counts of the set's genes are left out.
         drop_outside: cells outside the image are left out; else they are an error.
         gene_tables: tables of Ensembl ids and symbols, for a set whose gene list has other names than the section.
@@ -72,7 +72,7 @@ class Given:
             section=name,
             patient=str(found["patient"] or name),
             organ=str(found["organ"]),
-            technology=canonical(str(found["technology"]), TECHNOLOGY, f"{name}: technology"),
+            technology=canonical(str(found["technology"]), TECHNOLOGIES, f"{name}: technology"),
             species=canonical(str(found["species"]), SPECIES, f"{name}: species"),
         )
 

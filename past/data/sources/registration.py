@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from past.base.errors import DataError
 from past.data.sources.tissue import TissueSection
-from past.errors import DataError
 
 REACH_UM: Final = 160.0  # how far the cells are moved to look for a better place
 CELLS: Final = 2_000  # that are looked at

@@ -9,14 +9,14 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from past.data.pictures import TiledPicture
-from past.data.sources.h5ad import feature_names, read_counts
+from past.base.errors import DataError
+from past.base.h5ad import feature_names, read_counts
+from past.base.keys import Keys
+from past.base.pictures import TiledPicture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import rows_named
 from past.data.sources.tenx import is_gene
 from past.data.sources.visium import fitted_mpp, on_array
-from past.errors import DataError
-from past.keys import Keys
 
 READER: Final = "spatialdata_io_reader"  # attribute of the store: which of spatialdata-io's readers made it
 TECHNOLOGIES: Final = {"xenium": "Xenium", "visium": "Visium", "visium_hd": "Visium HD"}

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, vstack
 
-from past.data.sources.h5ad import require_counts
+from past.base.errors import DataError
+from past.base.h5ad import require_counts
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import only_file, read_rows, read_table, rows_named
 from past.data.sources.tenx import is_gene
-from past.errors import DataError
 
 SUFFIX: Final = "_count.csv"
 SPOT_UM: Final = {"Spatial Transcriptomics": 100.0, "Visium": 55.0}  # diameter of a spot

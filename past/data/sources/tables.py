@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from past.errors import DataError
+from past.base.errors import DataError
 
 
 def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure: str) -> Path:

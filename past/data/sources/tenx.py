@@ -12,8 +12,8 @@ import numpy as np
 from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
-from past.data.sources.h5ad import require_counts
-from past.errors import DataError
+from past.base.errors import DataError
+from past.base.h5ad import require_counts
 
 _CONTROL = re.compile(
     r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",

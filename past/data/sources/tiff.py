@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from past.data.pictures import TiledPicture
-from past.errors import DataError
+from past.base.errors import DataError
+from past.base.pictures import TiledPicture
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage

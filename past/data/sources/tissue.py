@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from past.data.crops import cut_crop, exact_scale, resampled
-from past.data.neighbours import nearest
-from past.data.pictures import Picture
+from past.base.crops import cut_crop, exact_scale, resampled
+from past.base.neighbours import nearest
+from past.base.pictures import Picture
+from past.data.shards.records import CellRecord, Section
 from past.data.sources.images import check_inside, check_on_tissue
-from past.types import CellRecord, Section
 
 
 @dataclass(frozen=True)
@@ -75,47 +75,6 @@ class TissueSection:
                 positions=positions[rows],
                 cell_type=None if self.cell_types is None else self.cell_types[i],
             )
-
-
-class Samples(Protocol):
-    """A section as a run of samples: what a writer of shards needs of it."""
-
-    @property
-    def section(self) -> Section:
-        """What is known of it as a whole."""
-        ...
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """What the index should say of it besides."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def check(self) -> None:
-        """Raise DataError where something is wrong with it."""
-        ...
-
-    def records(self, *, px: int, mpp: float | None, neighbours: int, start: int = 0) -> Iterator[Any]:
-        """Yield its samples from `start` on, CellRecords or SlideRecords; see `TissueSection.records`."""
-        ...
-
-
-class SampleSource(Protocol):
-    """A section that can be opened, in any process, as samples; see `SectionSource`, which is one."""
-
-    @property
-    def name(self) -> str:
-        """The section's name, unique in its set."""
-        ...
-
-    def origin(self) -> dict[str, object]:
-        """Return what the section is made from."""
-        ...
-
-    def open(self, genes: Sequence[str]) -> Samples:
-        """Read or make the section, its counts over `genes`."""
-        ...
 
 
 class SectionSource(Protocol):

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from past.base.errors import DataError
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import only_file, read_table, rows_named
 from past.data.sources.tenx import find_matrix, read_features, read_matrix
-from past.errors import DataError
 
 MATRIX: Final = "filtered_feature_bc_matrix"
 BINS: Final = (2, 8, 16)  # µm

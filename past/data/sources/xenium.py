@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from past.base.errors import DataError
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, Reading
 from past.data.sources.tables import only_file, read_table, rows_named
 from past.data.sources.tenx import Matrix, find_matrix, read_features, read_matrix
-from past.errors import DataError
 
 MATRIX = "cell_feature_matrix"
 QUALITY = 20  # the instrument's matrix counts transcripts of this quality value and above

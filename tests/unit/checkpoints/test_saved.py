@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from past.checkpoints.saved import Saved, build_part, load_model, load_part, save_model
-from past.errors import CheckpointError, ConfigError
-from past.genes import gene_hash
-from past.models.colour import ColourEncoder
-from past.models.expression_encoder import ExpressionEncoder
-from past.models.fusion import Film
-from past.models.layers import Part
-from past.models.niche_encoder import NicheEncoder
-from past.models.past import PASTModel
+from past.base.errors import CheckpointError, ConfigError
+from past.base.genes import gene_hash
+from past.checkpoints.saved import Saved, build_part, save_model
+from past.models import load_model, load_part, parts
+from past.models.past.expression_encoder import ExpressionEncoder
+from past.models.past.fusion import Film
+from past.models.past.model import PASTModel
+from past.models.past.niche_encoder import NicheEncoder
+from past.nn.colour import ColourEncoder
+from past.nn.layers import Part
 
 GENES = ["A", "B", "C"]
 
@@ -128,7 +129,7 @@ def test_missing_files_are_named(saved: Path, tmp_path: Path) -> None:
 def test_config_is_plain_and_builds_an_equal_part() -> None:
     model = small_model()
     config = json.loads(json.dumps(model.config))
-    again = build_part(config)
+    again = build_part(config, parts())
     assert again.config == model.config
     assert isinstance(again, Part)
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in model.state_dict().items()}

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from rich.console import Console
 
-from past.errors import DataError
+from past.base.errors import DataError
 from past.report.blocks import Block, page
 from past.report.html import write_report
 from past.report.plots import png, recall_bars, training_curves

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from matplotlib import pyplot as plt
 
-from past.errors import DataError
+from past.base.errors import DataError
 from past.report.sweep import by_setting, differences, flat, without_run, write_sweep
 
 METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from past.errors import CheckpointError
+from past.base.errors import CheckpointError
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 
 

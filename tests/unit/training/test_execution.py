@@ -8,13 +8,13 @@ from tiny_contrast import batch_of
 from torch._dynamo.testing import CompileCounter
 from torch._dynamo.utils import counters
 
-from past.errors import ConfigError
-from past.models.blocks import blocks
-from past.models.cell_encoder import CellEncoder
-from past.models.colour import ColourGrid
-from past.models.image_encoder import ImageEncoder
+from past.base.errors import ConfigError
+from past.models.past.cell_encoder import CellEncoder
+from past.models.past.module import PASTModule
+from past.nn.blocks import blocks
+from past.nn.colour import ColourGrid
+from past.nn.image_encoder import ImageEncoder
 from past.training.execution import TOWERS, Execution
-from past.training.past_module import PASTModule
 
 
 def module(name: str = "test_vit", **execution: Any) -> PASTModule:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 
+from past.models.past.module import PASTModule
 from past.training.checkpoint_io import read_checkpoint
 from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
-from past.training.past_module import PASTModule
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 from past.training.optim import Optim, adamw, parameter_groups, warmup_cosine
 from past.training.steps import Length
 

@@ -4,7 +4,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from past.errors import ConfigError
+from past.base.errors import ConfigError
 from past.training.execution import shard
 from past.training.sharded import Sharded
 

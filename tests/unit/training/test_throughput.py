@@ -6,9 +6,9 @@ import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 from torch.utils.flop_counter import FlopCounterMode
 
-from past.peaks import peak_of
 from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
+from past.training.peaks import peak_of
 from past.training.throughput import Throughput
 
 pytestmark = pytest.mark.filterwarnings("ignore")

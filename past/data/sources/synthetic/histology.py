@@ -12,16 +12,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.spatial import KDTree
 
 from past.data.sources.synthetic import profiles
-from past.data.sources.synthetic.layout import (
-    EPITHELIUM,
-    GLASS,
-    LUMEN,
-    LYMPHOID,
-    NEST,
-    WALL,
-    Layout,
-    smooth_field,
-)
+from past.data.sources.synthetic.layout import EPITHELIUM, GLASS, LUMEN, LYMPHOID, NEST, WALL, Layout, smooth_field
 from past.data.sources.synthetic.nuclei import paint_nuclei, window
 
 MPP: Final = 0.5  # of the image

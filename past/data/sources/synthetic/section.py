@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from past.base.genes import gene_map
+from past.base.keys import Keys
+from past.data.shards.records import Section
 from past.data.sources.synthetic import expression, histology, layout, profiles
 from past.data.sources.tissue import TissueSection
-from past.genes import gene_map
-from past.keys import Keys
-from past.types import Section
 
 ORGAN: Final = "synthetic breast"
 TECHNOLOGY: Final = "Xenium"

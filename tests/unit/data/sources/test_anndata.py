@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from scipy.sparse import csc_matrix
 
-from past.cli import main
-from past.data.index import ShardIndex
-from past.data.tar import read_samples
-from past.data.verify import verify
+from past.cli.app import main
+from past.data.shards.index import ShardIndex
+from past.data.shards.tar import read_samples
+from past.data.shards.verify import verify
 
 GENES = [f"G{i}" for i in range(20)]
 META = {

@@ -12,10 +12,10 @@ import pytest
 from platforms import stained
 from scipy.sparse import csr_matrix
 
-from past.data.crops import cut_crop
+from past.base.crops import cut_crop
+from past.base.errors import DataError
 from past.data.sources.hest import HestSource, read_metadata, read_patient
 from past.data.sources.platform import Given
-from past.errors import DataError
 
 GENES = ("EPCAM", "KRT8", "CD3E")
 CONTROLS = ("NegControlProbe_00042", "BLANK_0006", "UnassignedCodeword_0001")

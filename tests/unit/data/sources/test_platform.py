@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from past.base.genes import match_genes
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.platform import Given, union_of_genes
-from past.genes import match_genes
 
 TP53, KRT8 = "ENSG00000141510", "ENSG00000170421"
 PLAIN = {TP53: None, KRT8: None}

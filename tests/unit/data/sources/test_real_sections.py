@@ -94,7 +94,7 @@ def test_ncbi858_has_200_cells_and_338_genes(real_data: Path) -> None:
 
 
 def test_symbols_meet_a_vocabulary_of_ensembl_ids(real_data: Path) -> None:
-    from past.genes import read_genes
+    from past.base.genes import read_genes
 
     vocabulary = read_genes(real_data / "vocabulary" / "nicheformer_genes.h5ad")
     path = real_data / "xenium" / "NCBI858.h5ad"

@@ -10,12 +10,12 @@ import pytest
 from platforms import GENES, a_bundle, stained, write_cells_zarr, write_xenium
 from scipy.sparse import csr_matrix
 
-from past.data.shard_set import ShardSettings
-from past.data.shards import write_section
+from past.base.errors import DataError
+from past.data.shards.settings import ShardSettings
+from past.data.shards.write import write_section
 from past.data.sources.platform import Given
 from past.data.sources.spatialdata import SpatialDataSource
 from past.data.sources.xenium import XeniumSource
-from past.errors import DataError
 
 spatialdata = pytest.importorskip("spatialdata", reason="the extra 'spatial' is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")

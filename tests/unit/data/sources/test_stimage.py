@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from platforms import stained
 
+from past.base.errors import DataError
 from past.data.sources.platform import Given
 from past.data.sources.stimage import STImageSource
-from past.errors import DataError
 
 GENES = ("EPCAM", "KRT8", "MT-CO1")
 

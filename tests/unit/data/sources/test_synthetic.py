@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from past.cli import main
-from past.data.index import ShardIndex
+from past.cli.app import main
+from past.data.shards.index import ShardIndex
+from past.data.shards.verify import verify
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.synthetic import layout, profiles
 from past.data.sources.synthetic.expression import draw_counts, log_levels
 from past.data.sources.synthetic.section import SyntheticSource, synthetic_section
-from past.data.verify import verify
 
 TINY = SyntheticSource(patient=0, cells=40, seed=3)
 

@@ -8,9 +8,9 @@ import pytest
 from platforms import GENES, stained, write_space_ranger
 from scipy.sparse import csr_matrix
 
+from past.base.errors import DataError
 from past.data.sources.platform import Given
 from past.data.sources.visium import VisiumSource
-from past.errors import DataError
 
 SYMBOLS = tuple(name for name, _ in GENES)
 GIVEN = Given(organ="breast", species="human", patient="P1")

@@ -17,9 +17,9 @@ from platforms import (
     write_xenium,
 )
 
+from past.base.errors import DataError
 from past.data.sources.platform import Given
 from past.data.sources.xenium import XeniumSource, to_image
-from past.errors import DataError
 
 pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 SYMBOLS = tuple(name for name, _ in GENES)

@@ -1,0 +1,111 @@
+"""Gene lists: an ordered tuple of names, its hash, and the map from one list to another."""
+
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from past.base.errors import DataError
+
+_VERSIONED = re.compile(r"^(ENS[A-Z]*G\d{11})\.\d+$")
+
+
+def gene_hash(genes: Sequence[str]) -> str:
+    """Return the hash that names an ordered gene list (first 16 hex digits of the SHA-256 of its lines)."""
+    return hashlib.sha256("\n".join(genes).encode()).hexdigest()[:16]
+
+
+def require_unique(genes: Sequence[str], source: str) -> None:
+    """Raise DataError naming the genes that occur twice in `source`."""
+    twice = [gene for gene, count in Counter(genes).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{source}: {len(twice)} gene names occur more than once ({', '.join(twice[:5])}…): "
+            "make them unique or sum their counts first (adata.var_names_make_unique() keeps both apart)"
+        )
+
+
+def read_genes(path: Path) -> tuple[str, ...]:
+    """Read an ordered gene list: `.h5ad` (its var_names), `.json` (a list or {"genes": [...]}), else one a line.
+
+    Raises:
+        DataError: the file is missing, empty, or names a gene twice.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such gene list; give a .h5ad, .json or .txt file")
+    if path.suffix == ".h5ad":
+        import anndata
+
+        adata = anndata.read_h5ad(path, backed="r")
+        genes = tuple(map(str, adata.var_names))
+        adata.file.close()
+    elif path.suffix == ".json":
+        content = json.loads(path.read_text())
+        genes = tuple(content["genes"] if isinstance(content, dict) else content)
+    else:
+        genes = tuple(line.split()[0] for line in path.read_text().splitlines() if line.strip())
+    if not genes:
+        raise DataError(f"{path}: the gene list is empty; it should hold one gene name a line")
+    require_unique(genes, str(path))
+    return genes
+
+
+def gene_map(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
+    """Return, for each gene of `source`, its position in `target`, or -1; shape (len(source),), int64."""
+    position = {gene: i for i, gene in enumerate(target)}
+    return np.fromiter((position.get(gene, -1) for gene in source), dtype=np.int64, count=len(source))
+
+
+def read_synonyms(path: Path) -> dict[str, set[str]]:
+    """Read which names mean the same gene: a table (tab or comma, may be .gz) of Ensembl id, symbol, and more columns.
+
+    Raises:
+        DataError: missing, or without two columns.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such gene table; give one of two columns, Ensembl id and symbol")
+    synonyms: dict[str, set[str]] = defaultdict(set)
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        for line in file:
+            columns = line.rstrip("\n").split("\t" if "\t" in line else ",")
+            if len(columns) < 2:
+                raise DataError(f"{path}: {line.strip()!r} has one column; wanted an Ensembl id and a symbol")
+            one, other = unversioned(columns[0]), columns[1]
+            synonyms[one].add(other)
+            synonyms[other].add(one)
+    return dict(synonyms)
+
+
+def unversioned(name: str) -> str:
+    """Return an Ensembl gene id without its version (ENSG00000141510.18 → ENSG00000141510); other names unchanged."""
+    return _VERSIONED.sub(r"\1", name)
+
+
+def match_genes(
+    features: Sequence[Sequence[str]],
+    target: Sequence[str],
+    synonyms: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> np.ndarray:
+    """Return the position in `target` of each feature by the first of its names that is there, or -1; (n,) int64.
+
+    A feature's names are tried as they are, then without an Ensembl version, then by their synonyms.
+
+    Args:
+        features: each feature's own names, say its symbol and its Ensembl id.
+        target: the gene list; its Ensembl ids may have versions too.
+        synonyms: names that mean the same gene.
+    """
+    position = {unversioned(gene): i for i, gene in enumerate(target)} | {gene: i for i, gene in enumerate(target)}
+
+    def find(names: Sequence[str]) -> int:
+        plain = [unversioned(name) for name in names]
+        others = [other for name in plain for other in sorted(synonyms.get(name, ()))]
+        return next((position[name] for name in (*names, *plain, *others) if name in position), -1)
+
+    return np.fromiter(map(find, features), dtype=np.int64, count=len(features))

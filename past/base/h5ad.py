@@ -1,0 +1,135 @@
+"""What we read of an h5ad file, each thing checked: names, places, raw counts."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem
+from scipy.sparse import csr_matrix, issparse
+
+from past.base.errors import DataError
+from past.base.genes import require_unique
+from past.base.keys import Keys
+
+COUNTS_LAYER = "counts"
+IDS = ("gene_ids", "gene_id", "ensembl_id")  # columns of var that hold Ensembl ids beside symbols
+
+
+def read_meta(path: Path) -> dict[str, object]:
+    """Read `uns['meta']` only; empty where there is none.
+
+    Raises:
+        DataError: the file is missing or no h5ad.
+    """
+    with _opened(path) as file:
+        return _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
+
+
+def read_features(path: Path) -> list[tuple[str, ...]]:
+    """Read the genes' names only; see `feature_names`.
+
+    Raises:
+        DataError: the file is missing, no h5ad, or names a gene twice.
+    """
+    with _opened(path) as file:
+        features = feature_names(_element(file, "var"))
+    require_unique([names[0] for names in features], path.stem)
+    return features
+
+
+def feature_names(var: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return each gene's var name, and its Ensembl id where `var` has such a column."""
+    columns = [var.index, *(var[column] for column in IDS if column in var)]
+    return list(zip(*(map(str, column) for column in columns), strict=True))
+
+
+def _opened(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give the sections' .h5ad files")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: not an h5ad file, or cut off ({error}): copy it again") from error
+
+
+def _element(file: h5py.File, name: str) -> Any:
+    element: Any = file[name]
+    return read_elem(element)
+
+
+def read_adata(path: Path) -> anndata.AnnData:
+    """Read the whole file, its counts as they lie there (sparse stays sparse).
+
+    Raises:
+        DataError: the file is missing, no h5ad, or broken.
+    """
+    _opened(path).close()
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as AnnData ({error}): write it again") from error
+
+
+def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
+    """Return `obsm['spatial']`, (n, 2) float64 x, y in pixels.
+
+    Raises:
+        DataError: it is missing, or not two finite numbers a cell.
+    """
+    if Keys.SPATIAL not in adata.obsm:
+        raise DataError(f"{name}: no obsm['spatial']: put each cell's (x, y) in pixels of the image there")
+    places = np.asarray(adata.obsm[Keys.SPATIAL], dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] < 2 or not np.isfinite(places[:, :2]).all():
+        raise DataError(f"{name}: obsm['spatial'] of shape {places.shape} must hold two finite numbers a cell, (x, y)")
+    return places[:, :2]
+
+
+def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
+    """Return the raw counts, (n, genes) without stored zeros: `layers['counts']` where there is one, else X.
+
+    Raises:
+        DataError: there are none, or they are not whole numbers of 0 or more.
+    """
+    slot = f"layers['{COUNTS_LAYER}']" if COUNTS_LAYER in adata.layers else "X"
+    found = adata.layers.get(COUNTS_LAYER, adata.X)
+    if found is None:
+        raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
+    counts = csr_matrix(found) if issparse(found) else csr_matrix(np.asarray(found))
+    return require_counts(counts, f"{name}: {slot}", f"give raw counts, or put them in layers['{COUNTS_LAYER}']")
+
+
+def require_counts(counts: csr_matrix, where: str, cure: str = "give raw counts") -> csr_matrix:
+    """Return the counts without stored zeros; DataError where they are not whole numbers of 0 or more."""
+    held: Any = counts
+    held.sum_duplicates()
+    held.eliminate_zeros()
+    values = held.data
+    wrong = values[~(np.isfinite(values) & (values >= 0) & (values == np.floor(values)) & (values < 2**32))]
+    if len(wrong):
+        raise DataError(f"{where} holds {wrong[0]:.4g}: normalised or scaled? {cure}")
+    return held
+
+
+def over_genes(counts: csr_matrix, positions: np.ndarray, genes: int) -> csr_matrix:
+    """Return the counts (n, genes) with each feature at its position in a gene list (-1: nowhere), same ones summed."""
+    known = np.flatnonzero(positions >= 0)
+    kept: Any = csr_matrix(counts[:, known])
+    mapped = csr_matrix((kept.data, positions[known][kept.indices], kept.indptr), shape=(kept.shape[0], genes))
+    mapped.sum_duplicates()
+    return mapped
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's SHA-256, in hexadecimal.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Shards on disk: what a sample is, how it is written, read, checked and merged."""

@@ -1,0 +1,186 @@
+"""What every training's data share: shards, their split, loaders; where the data meets Lightning."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Generic
+
+import lightning.pytorch as pl
+
+from past.base.errors import ConfigError
+from past.data.shards.index import ShardIndex
+from past.data.shards.reader import OnError
+from past.data.shards.remote import open_set
+from past.data.shards.slide_format import unit
+from past.data.shards.splits import Split, split_patients
+from past.data.stream.agreement import Agreement
+from past.data.stream.loader import Batch, Feed, Loader, Maker, TrainingLoader
+from past.data.stream.plan import Reading
+from past.data.stream.stream import plan_of
+
+log = logging.getLogger(__name__)
+
+
+class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
+    """Shards split by patients, read so that a training can stop and go on anywhere.
+
+    Args:
+        root: directory of the shards, or their address (`https://…`, `s3://…`).
+        batch_size: samples of a batch on one rank.
+        val: the fraction of patients, or the patients or sections, to validate on.
+        train: the patients or sections to train on; None: all others.
+        num_workers: processes of each rank that read and decode; 0: none but its own.
+        seed: of order and split.
+        open_shards: pieces of shards that a rank reads at the same time.
+        buffer: samples that a rank holds undecoded to shuffle them, at most.
+        on_error: "raise" stops all ranks at the first sample that cannot be read; "skip" counts it.
+        max_skipped: with "skip", the share of an epoch's samples above which all ranks stop.
+        cache: directory for the shards of an address.
+        cache_gb: GB that it may take.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        batch_size: int,
+        val: float | Sequence[str],
+        train: Sequence[str] | None,
+        num_workers: int,
+        seed: int,
+        open_shards: int,
+        buffer: int,
+        on_error: OnError,
+        max_skipped: float,
+        cache: str,
+        cache_gb: float,
+    ) -> None:
+        super().__init__()
+        if on_error not in ("raise", "skip"):
+            raise ConfigError(f"data.on_error={on_error}: use raise or skip")
+        self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
+        self.split: Split = split_patients(self.index, val, train, seed)
+        self._seed, self._workers = seed, num_workers
+        self.on_error: OnError = on_error
+        self._max_skipped = max_skipped
+        self._reading = Reading(1, batch_size, open_shards, buffer)
+        self._training: TrainingLoader[Batch] | None = None
+        self._restored: dict[str, object] | None = None
+
+    @property
+    @abstractmethod
+    def fills(self) -> dict[str, int]:
+        """Settings of the model that follow from the data, by their dotted names below `model`."""
+
+    @property
+    @abstractmethod
+    def numbered(self) -> Sequence[str]:
+        """The genes in the order of their tokens."""
+
+    @property
+    @abstractmethod
+    def tokenizer_state(self) -> dict[str, object]:
+        """The vocabulary as plain values, for checkpoints."""
+
+    @property
+    @abstractmethod
+    def crops(self) -> dict[str, object]:
+        """What the model must know of the images it was trained on, for checkpoints."""
+
+    @abstractmethod
+    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
+        """Raise CheckpointError where a checkpoint's vocabulary is another than this data's."""
+
+    @abstractmethod
+    def sample(self) -> Any:
+        """Return what the fixed parts of a model are fitted on: of the training data, the same on all ranks."""
+
+    @abstractmethod
+    def _maker(self, training: bool) -> Maker[Batch]:
+        """Return what makes batches."""
+
+    def description(self) -> dict[str, Any]:
+        """Return what a checkpoint says of the data: vocabulary, images, and who was trained on."""
+        learned = self.split.train
+        sections = sorted({shard.section for shard in learned.shards})
+        return {
+            "tokenizer": self.tokenizer_state,
+            "crops": self.crops,
+            "trained_on": {"sections": sections, "patients": learned.patients},
+        }
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of each rank in a whole epoch."""
+        rank, reading = self._place()
+        return plan_of(self._training_index(), rank=rank, seed=self._seed, epoch=0, reading=reading).batches
+
+    def _training_index(self) -> ShardIndex:
+        """Return what an epoch reads."""
+        return self.split.train
+
+    def setup(self, stage: str) -> None:
+        """Open the ranks' agreement, make the training loader, and say how an epoch is read."""
+        self._agreement = Agreement()
+        if stage != "fit" or self._training is not None:
+            return
+        feed = self._feed(self._training_index(), training=True)
+        self._training = TrainingLoader(feed, self._in_flight)
+        if feed.rank == 0:
+            train, val, plan = *self.split, feed.plan(0)
+            sizes = sorted({plan.size(0), -(-plan.samples // plan.batches)})
+            what = unit(self.index.settings)
+            log.info(
+                "train on %s %s of %d patients, validate on %s of %d; an epoch is %s batches of %s %s on each of "
+                "%d ranks, every one once: the remainder is spread over the batches",
+                f"{train.samples:,}", what, len(train.patients), f"{val.samples:,}", len(val.patients),
+                f"{plan.batches:,}", " to ".join(map(str, sizes)), what, feed.reading.world,
+            )  # fmt: skip
+
+    def _in_flight(self) -> int:
+        assert self.trainer is not None
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        return progress.ready - progress.processed  # type: ignore[attr-defined]
+
+    def _place(self, shuffle: bool = True) -> tuple[int, Reading]:
+        """Return this rank, and how all ranks read."""
+        if self.trainer is None:
+            return 0, replace(self._reading, shuffle=shuffle)
+        return self.trainer.global_rank, replace(self._reading, world=self.trainer.world_size, shuffle=shuffle)
+
+    def _feed(self, index: ShardIndex, training: bool) -> Feed[Batch]:
+        rank, reading = self._place(shuffle=training)
+        return Feed(
+            index=index,
+            make=self._maker(training),
+            reading=reading,
+            rank=rank,
+            seed=self._seed,
+            workers=self._workers,
+            agreement=self._agreement,
+            max_skipped=self._max_skipped,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            open_shard=self.open_shard,
+        )
+
+    def train_dataloader(self) -> TrainingLoader[Batch]:
+        """Return the training loader, always the same one: it knows where in the epochs it is."""
+        assert self._training is not None
+        if self._restored is not None:
+            self._training.load_state_dict(self._restored)
+            self._restored = None
+        return self._training
+
+    def val_dataloader(self) -> Loader[Batch]:
+        """Return a loader of all validation samples, each once over the ranks, in the index's order."""
+        return Loader(self._feed(self.split.val, training=False))
+
+    def state_dict(self) -> dict[str, object]:
+        """Return the training loader's place; Lightning asks for a loader's length before it restores the loader."""
+        return self._training.state_dict() if self._training is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """Keep the place for `train_dataloader`."""
+        self._restored = state_dict or None

@@ -1,0 +1,36 @@
+"""A sample of the cells of a set, spread evenly over it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+
+from past.data.shards.index import ShardIndex
+from past.data.shards.reader import Forward, LocalShards, OnError, OpenShard
+from past.data.shards.records import RawCell
+
+SHARDS = 64  # an address's shards are fetched whole
+
+
+def sample_cells(
+    index: ShardIndex, cells: int, open_shard: OpenShard | None = None, on_error: OnError = "raise"
+) -> Iterator[RawCell]:
+    """Yield at most about `cells` cells, spread evenly over at most 64 shards, always the same ones of an index.
+
+    Raises:
+        DataError: a sample is broken (`on_error="raise"`; with "skip" it is passed over).
+    """
+    open_shard = open_shard or LocalShards(index.root)
+    stocked = [shard for shard in index.shards if shard.samples]
+    picked = [stocked[i * len(stocked) // SHARDS] for i in range(SHARDS)] if len(stocked) > SHARDS else stocked
+    share = min(1.0, cells / max(sum(shard.samples for shard in picked), 1))
+    for shard in picked:
+        number = max(1, round(shard.samples * share))
+        wanted = np.arange(number) * shard.samples // number
+        with closing(Forward(open_shard, shard, index, wanted)) as forward:
+            for place in wanted.tolist():
+                cell = forward.take(place)
+                if isinstance(cell, RawCell):
+                    yield cell
+                elif on_error == "raise":
+                    raise cell

@@ -1,0 +1,1 @@
+"""HEST-Bench: expression from frozen features, to the library's last digit."""

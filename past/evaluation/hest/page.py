@@ -1,0 +1,165 @@
+"""A benchmark run as blocks of a page: scores, the published leaderboard beside them, figures, what moved them."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from past.base.files import write_atomically
+from past.report.blocks import Block, as_table, digits, page, picture
+from past.report.maps import extreme_genes, gene_strips, only, section_maps, task_bars
+
+SUMMARY = "hest_bench.json"
+PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard was made with
+AS_THEY_ARE, AVERAGE = "as they are", "average"
+
+
+def write_hest_report(results: Path) -> Path:
+    """Write `report.html` beside a run's result files and return its path."""
+    content = json.loads((results / SUMMARY).read_text())
+    subtitle = f"{content['protocol']} · {content['root']}"
+    target = results / "report.html"
+    write_atomically(target, page("HEST-Bench", subtitle, hest_blocks(results)))
+    return target
+
+
+def hest_blocks(results: Path) -> list[Block]:
+    """Return the blocks of a run; none where `results` holds no benchmark."""
+    if not (results / SUMMARY).is_file():
+        return []
+    content = json.loads((results / SUMMARY).read_text())
+    rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
+    own = only(rows, images=AS_THEY_ARE)
+    return [
+        *(_scores(only(rows, images=images), str(images)) for images in dict.fromkeys(rows["images"])),
+        _leaderboard(own, content),
+        Block("By task", image=picture(task_bars(own.query("task != @AVERAGE")))),
+        Block(
+            "Genes",
+            "Every gene's r, mean over folds.",
+            image=picture(gene_strips(only(genes, images=AS_THEY_ARE))),
+        ),
+        *_paired(content["paired"]),
+        *_maps(results, own),
+        *_warnings(content, own),
+        _versions(content),
+    ]
+
+
+def _scores(rows: pd.DataFrame, images: str) -> Block:
+    text = (
+        "Pearson r of log1p counts over the pooled test spots of a fold: mean over genes, then folds, "
+        "with a 95 % interval over resampled test spots. Genes that are constant in a fold are left out of it."
+    )
+    shown = rows.assign(r=[_with_interval(row) for row in rows.to_dict("records")], std=rows["pearson_std"].map(digits))
+    columns = ["task", "encoder", "folds", "r", "std", "share_above_0.2", "share_above_0.4"]
+    return Block(f"Scores, tiles {images}", text, table=as_table(shown.filter(columns)))
+
+
+def _leaderboard(rows: pd.DataFrame, content: dict[str, Any]) -> Block:
+    protocol = content["protocol"]
+    if protocol != PUBLISHED:
+        return Block("Published leaderboard", f"Made with '{PUBLISHED}'; '{protocol}' is not compared with it.")
+    with files("past.evaluation.hest").joinpath("leaderboard.csv").open() as file:
+        published = pd.read_csv(file)
+    tasks = [name for name in published.columns[2:-1] if name in set(rows["task"])]
+    ours, ran = (
+        rows.pivot(index="encoder", columns="task", values=values).reindex(columns=tasks)
+        for values in ("pearson_mean_without_nan", "folds")
+    )
+    whole = ran == pd.Series(content["folds"]).reindex(tasks)
+    ours["mean"], published["mean"] = (table[tasks].mean(axis=1, skipna=False) for table in (ours, published))
+    compared = ours[tasks].where(whole)  # fewer folds are another number than the published
+    compared["mean"] = compared.mean(axis=1, skipna=False)
+    tasks = [*tasks, "mean"]
+    lines: list[dict[str, Any]] = []
+    for encoder, values in ours.iterrows():
+        lines.append({"encoder": f"{encoder} (here)", **values.map(digits)})
+        known = only(published, preset=encoder)
+        if len(known):
+            lines.append(
+                {
+                    "encoder": f"{encoder}: here − published",
+                    **(compared.loc[encoder] - known.iloc[0][tasks]).map(_signed),
+                }
+            )
+    lines += published.filter(["encoder", *tasks]).to_dict("records")
+    text = (
+        "HEST-Bench, README of 03.04.26, over the tasks that ran here; Pearson r. "
+        "A task of which not all folds ran is not compared."
+    )
+    return Block("Beside the published leaderboard", text, table=as_table(pd.DataFrame(lines)))
+
+
+def _paired(pairs: list[dict[str, Any]]) -> list[Block]:
+    if not pairs:
+        return []
+    text = (
+        "Genes on which the first encoder leads (wins) and trails (losses), and those whose 95 % interval of the "
+        "difference, over the same resampled spots, leaves out 0 (certain)."
+    )
+    return [Block("Two by two", text, table=as_table(pd.DataFrame(pairs)))]
+
+
+def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
+    """Return a figure a task: every test section's best and worst gene, by the task's leading encoder."""
+    blocks = []
+    for task in [name for name in dict.fromkeys(rows["task"]) if name != AVERAGE]:
+        of_task = only(rows, task=task)
+        encoder = str(of_task.loc[of_task["pearson_mean_without_nan"].astype(float).idxmax(), "encoder"])
+        sections = []
+        for path in sorted((results / str(task) / encoder).glob("split*/predictions.parquet")):
+            table = pd.read_parquet(path)
+            genes = [name.removeprefix("truth:") for name in table if str(name).startswith("truth:")]
+            for sample, spots in table.groupby("sample", sort=False):
+                pair = extreme_genes(spots, genes)
+                sections += [(str(sample), spots, pair)] if pair else []
+        if sections:
+            title = f"{task}: best and worst gene of each section, {encoder}"
+            blocks.append(Block(title, image=picture(section_maps(sections))))
+    return blocks
+
+
+def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
+    blocks = []
+    constant = rows.query("nan_genes != '' and task != @AVERAGE")
+    if len(constant):
+        shown = constant.filter(["task", "encoder", "nan_genes", "pearson_mean", "pearson_mean_without_nan"])
+        blocks.append(Block("Constant genes", "Their r is not defined.", table=as_table(shown)))
+    if content["failures"]:
+        blocks.append(Block("What did not run", table=as_table(pd.DataFrame(content["failures"]))))
+    leaks = [
+        {
+            "encoder": encoder,
+            "fold": fold,
+            "trained on": _exposed(names, content["test_patients_known"][fold]),
+        }
+        for encoder, folds in content["trained_on_test_patients"].items()
+        for fold, names in folds.items()
+    ]
+    text = "Test patients, or their siblings under other study titles, that an encoder's training data held."
+    return [*blocks, Block("Test patients seen in training", text, table=as_table(pd.DataFrame(leaks)))]
+
+
+def _exposed(names: list[str] | None, known: bool) -> str:
+    if names is None:
+        return "not recorded"
+    if known:
+        return ", ".join(names) or "none"
+    return (", ".join(names) or "none of the known siblings") + "; patients otherwise unknown"
+
+
+def _versions(content: dict[str, Any]) -> Block:
+    moved = {key: content[key] for key in ("protocol", "resamples", "seed")} | content.get("versions", {})
+    table = pd.DataFrame({"what": list(moved), "value": [str(value) for value in moved.values()]})
+    return Block("What moves the numbers", table=as_table(table))
+
+
+def _with_interval(row: dict[Any, Any]) -> str:
+    return f"{digits(row['pearson_mean_without_nan'])} [{digits(row['low'])}, {digits(row['high'])}]"
+
+
+def _signed(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{value:+.4f}"

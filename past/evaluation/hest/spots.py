@@ -1,0 +1,108 @@
+"""A task's samples in memory: names of the spots, measured expression, patient; the tiles stay on disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from past.base.errors import DataError
+from past.base.genes import gene_map
+from past.evaluation.hest.layout import BenchSample, Fold, HestTask, read_expression, require_apart
+from past.slides.tiles import PatchFile
+
+
+@dataclass(frozen=True)
+class Spots:
+    """One sample's spots, in the order of its patch file.
+
+    Attributes:
+        name: the sample.
+        patient: whose it is; the sample's own name where nobody says.
+        patches: its tiles.
+        expression: (n, g) float64 log1p of raw counts of the task's genes.
+        source: its files.
+    """
+
+    name: str
+    patient: str
+    patches: PatchFile
+    expression: np.ndarray
+    source: BenchSample
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """A fold with its samples read.
+
+    Attributes:
+        task: the task's name.
+        number: the fold's k.
+        genes: those scored.
+        train: the training samples.
+        test: the test samples.
+    """
+
+    task: str
+    number: int
+    genes: tuple[str, ...]
+    train: Sequence[Spots]
+    test: Sequence[Spots]
+
+    @property
+    def title(self) -> str:
+        """Names the fold in messages."""
+        return f"{self.task} fold {self.number}"
+
+
+@dataclass
+class TaskData:
+    """Reads each sample of a task once.
+
+    Attributes:
+        task: the task.
+        patients: sample → patient, as far as known.
+    """
+
+    task: HestTask
+    patients: Mapping[str, str]
+    _read: dict[str, Spots | DataError] = field(default_factory=dict)
+
+    def fold(self, fold: Fold) -> FoldData:
+        """Return a fold with its samples read.
+
+        Raises:
+            DataError: a sample that cannot be read, or a patient on both sides.
+        """
+        title = f"{self.task.name} fold {fold.number}"
+        require_apart(fold, self.patients, title)
+        try:
+            train, test = self._spots(fold.train), self._spots(fold.test)
+        except DataError as error:
+            raise DataError(f"{title} did not run: {error}") from error
+        columns = gene_map(fold.genes, self.task.genes)
+        train, test = (
+            [replace(spots, expression=spots.expression[:, columns]) for spots in side] for side in (train, test)
+        )
+        return FoldData(self.task.name, fold.number, fold.genes, train, test)
+
+    def _spots(self, samples: Sequence[BenchSample]) -> list[Spots]:
+        found = []
+        for sample in samples:
+            if sample.name not in self._read:
+                self._read[sample.name] = self._open(sample)
+            spots = self._read[sample.name]
+            if isinstance(spots, DataError):
+                raise spots
+            found.append(spots)
+        return found
+
+    def _open(self, sample: BenchSample) -> Spots | DataError:
+        try:
+            patches = PatchFile.open(sample.patches)
+            expression = read_expression(sample, self.task.genes, patches.barcodes)
+        except DataError as error:
+            return error
+        return Spots(sample.name, self.patients.get(sample.name, sample.name), patches, expression, sample)

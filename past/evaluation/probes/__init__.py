@@ -1,0 +1,1 @@
+"""What is fitted on frozen features: principal components and regressions."""

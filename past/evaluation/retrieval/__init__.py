@@ -1,0 +1,1 @@
+"""Retrieval: does a crop find its own transcriptome among those of its section?"""

@@ -1,0 +1,194 @@
+"""`task=retrieval`: does a crop find its own transcriptome in its section, and a transcriptome its crop?
+
+Every table stands beside chance, beside a linear map from colour to expression, and, where cell types are known,
+beside the ceiling that knowing the type alone would give.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from past.base.errors import DataError
+from past.base.files import atomic_file, write_atomically
+from past.evaluation.retrieval.linear_map import linear_matcher
+from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
+from past.models.past.embed import Embeddings, embed
+from past.models.past.model import PASTModel
+from past.models.past.samples.cells import CellDataModule
+from past.models.past.vocabulary import RESERVED
+
+KS = (1, 5, 10)
+Row = dict[str, float | str | None]
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Two aligned sets of vectors, row i of one belonging to row i of the other; compared by dot product."""
+
+    name: str
+    images: torch.Tensor
+    cells: torch.Tensor
+
+
+def score_pools(matcher: Matcher, pools: np.ndarray, rows: np.ndarray, ks: Sequence[int] = KS) -> dict[str, float]:
+    """Return one matcher's recalls and median ranks over the cells `rows`, each ranked within its pool.
+
+    Args:
+        matcher: n pairs.
+        pools: (n,) names; a query's candidates are those of its own pool.
+        rows: (n,) bool, the cells that are scored; whole pools.
+        ks: the k of recall@k.
+    """
+    _, numbers = np.unique(pools[rows], return_inverse=True)
+    pool = torch.from_numpy(numbers)
+    keep = torch.from_numpy(rows)
+    images, cells = matcher.images[keep], matcher.cells[keep]
+    to_cell, to_image = ranks_within_pools(images, cells, pool), ranks_within_pools(cells, images, pool)
+    scores: dict[str, float] = {"cells": float(rows.sum())}
+    for k in ks:
+        forward, backward = recall_at(to_cell, k), recall_at(to_image, k)
+        scores |= {
+            f"recall@{k}/image_to_cell": forward,
+            f"recall@{k}/cell_to_image": backward,
+            f"recall@{k}/mean": (forward + backward) / 2,
+            f"recall@{k}/chance": chance_at(pool_sizes(pool), k),
+        }
+    # ranks count from 0; people count from 1
+    scores["median_rank/image_to_cell"] = float(to_cell.median()) + 1
+    scores["median_rank/cell_to_image"] = float(to_image.median()) + 1
+    return scores
+
+
+def type_ceiling(pools: np.ndarray, types: np.ndarray, rows: np.ndarray, k: int) -> float | None:
+    """Return recall@k of a reader who knows every cell's type and nothing else; None where a type is unknown.
+
+    Such a reader names k random cells of the query's type in the pool: the mean over queries of min(k, n) / n.
+    """
+    if (types[rows] == "").any():
+        return None
+    same = np.array([f"{pool}\n{kind}" for pool, kind in zip(pools[rows], types[rows], strict=True)])
+    _, which, counts = np.unique(same, return_inverse=True, return_counts=True)
+    return float(np.mean((np.minimum(k, counts) / counts)[which]))
+
+
+def score_table(matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int] = KS) -> list[Row]:
+    """Return one row per matcher for every section, every patient, and all cells; candidates are the section's.
+
+    Raises:
+        DataError: no cells.
+    """
+    if not found.keys:
+        raise DataError("retrieval over no cells: choose validation sections that exist (data.val=…)")
+    sections, patients, types = (found.column(name) for name in ("section", "patient", "cell_type"))
+    scopes = [("section", name, sections == name) for name in dict.fromkeys(sections)]
+    scopes += [("patient", name, patients == name) for name in dict.fromkeys(patients)]
+    scopes += [("all", "all", np.ones(len(sections), dtype=bool))]
+    table: list[Row] = []
+    for scope, name, rows in scopes:
+        ceilings = {f"recall@{k}/ceiling": type_ceiling(sections, types, rows, k) for k in ks}
+        owners = sorted(set(patients[rows]))
+        table += [
+            {
+                "scope": scope,
+                "name": str(name),
+                "patient": ", ".join(owners),
+                "matcher": matcher.name,
+                **score_pools(matcher, sections, rows, ks),
+                **ceilings,
+            }
+            for matcher in matchers
+        ]
+    return table
+
+
+def for_screen(rows: Sequence[Row]) -> list[Row]:
+    """Return what fits a terminal: every section and all cells, both directions' mean, beside chance and ceiling."""
+    shown: list[Row] = []
+    for row in rows:
+        if row["scope"] == "patient":
+            continue
+        ranks = [row[f"median_rank/{way}"] for way in ("image_to_cell", "cell_to_image")]
+        ks = [name.split("/")[0] for name in row if name.endswith("/mean")]
+        middle = ks[len(ks) // 2]
+        shown.append(
+            {"section": row["name"], "by": row["matcher"], "cells": row["cells"]}
+            | {name.replace("recall", "r"): row[f"{name}/mean"] for name in ks}
+            | {f"chance@{middle.split('@')[1]}": row[f"{middle}/chance"]}
+            | {f"type@{middle.split('@')[1]}": row[f"{middle}/ceiling"]}
+            | {"median rank": " / ".join(f"{rank:.0f}" for rank in ranks)}
+        )
+    return shown
+
+
+def nearest_transcriptomes(found: Embeddings, query: int, k: int = 5) -> np.ndarray:
+    """Return the rows of the k transcriptomes nearest to the crop of row `query`, within its section."""
+    sections = found.column("section")
+    pool = np.flatnonzero(sections == sections[query])
+    similarity = found.cells[torch.from_numpy(pool)] @ found.images[query]
+    return pool[similarity.topk(min(k, len(pool))).indices.numpy()]
+
+
+class Retrieval:
+    """Embeds the validation cells, scores them, and writes `retrieval.json`, `.csv` and `_examples.npz`.
+
+    Args:
+        ks: the k of recall@k.
+        examples: query crops kept for the figure.
+        baseline_cells: cells that the linear map is fitted on at most.
+        seed: of the choice of examples.
+    """
+
+    def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
+        self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
+
+    def __call__(self, model: PASTModel, data: CellDataModule, results: Path, about: Mapping[str, object]) -> list[Row]:
+        """Run on `data`'s validation cells.
+
+        Args:
+            model: in evaluation mode.
+            data: set up; its training cells serve the linear map.
+            results: folder of the result files.
+            about: what the result file says of its origin (checkpoint, versions).
+
+        Returns:
+            What the screen shows of the rows.
+        """
+        found = embed(model, data.val_dataloader())
+        baseline = linear_matcher(
+            data.split.train, data.split.val, self._baseline_cells, data.open_shard, data.on_error
+        )
+        if baseline.keys != found.keys:
+            raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")
+        matchers = [Matcher("PAST", found.images, found.cells), Matcher("linear", baseline.images, baseline.cells)]
+        rows = score_table(matchers, found, self._ks)
+        content = {"task": "retrieval", **about, "ks": self._ks, "rows": rows}
+        write_atomically(results / "retrieval.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(results / "retrieval.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        self._write_examples(found, data, results / "retrieval_examples.npz")
+        return for_screen(rows)
+
+    def _write_examples(self, found: Embeddings, data: CellDataModule, path: Path) -> None:
+        """Keep a few query crops with what they find, for the figure."""
+        types = found.column("cell_type")
+        vocabulary = np.array(data.tokenizer.vocabulary)
+        named = np.where(found.genes >= RESERVED, vocabulary[np.maximum(found.genes - RESERVED, 0)], "")
+        labels = [kind or " ".join(genes[genes != ""]) for kind, genes in zip(types, named, strict=True)]
+        chosen = np.random.default_rng(self._seed).permutation(len(found.keys))[: self._examples]
+        wanted, crops = {found.keys[i] for i in chosen}, {}
+        for batch in data.val_dataloader():
+            pairs = zip(batch.keys, batch.crops, strict=True)
+            crops |= {key: crop.clone() for key, crop in pairs if key in wanted}  # a view would keep the whole batch
+        nearest = [nearest_transcriptomes(found, int(i)) for i in chosen]
+        with atomic_file(path) as file:
+            np.savez(
+                file,
+                crops=np.stack([crops[found.keys[i]].permute(1, 2, 0).numpy() for i in chosen]),
+                truth=np.array([labels[i] for i in chosen]),
+                nearest=np.array([[labels[j] for j in row] for row in nearest]),
+                hit=np.array([[i == j for j in row] for i, row in zip(chosen, nearest, strict=True)]),
+            )

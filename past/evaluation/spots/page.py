@@ -1,0 +1,104 @@
+"""Zero-shot prediction and imputation of slides, as blocks of a run's page: scores, maps of truth beside prediction."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from past.base.files import write_atomically
+from past.report.blocks import Block, as_table, digits, picture
+from past.report.maps import cluster_maps, extreme_genes, only, section_maps, task_bars
+from past.report.plots import png
+
+TASKS = {"zero_shot": "Zero-shot", "imputation": "Imputation"}
+SHOWN = 40  # sections in a figure; the tables hold all
+AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
+
+
+def write_maps(results: Path, task: str) -> None:
+    """Write `<task>_<mask ratio>.png`: truth and prediction of each section's best and worst gene, SHOWN at most."""
+    for ratio, spots in _by_ratio(results, task):
+        figure = _gene_maps(spots)
+        if figure is not None:
+            write_atomically(results / f"{task}_{ratio:g}.png", png(figure))
+
+
+def slide_blocks(results: Path) -> list[Block]:
+    """Return the blocks of what was judged in `results`; none where it was not."""
+    blocks = []
+    for task, title in TASKS.items():
+        if (results / f"{task}.json").is_file():
+            blocks += _task(results, task, title)
+    return blocks
+
+
+def _task(results: Path, task: str, title: str) -> list[Block]:
+    content = json.loads((results / f"{task}.json").read_text())
+    rows, tops = pd.DataFrame(content["rows"]), content["tops"]
+    text = (
+        f"Pearson r of log1p counts over the masked spots, mean over the {tops[0]} most variable of "
+        f"{len(content['genes'])} genes, with a 95 % interval over {content['resamples']} resamples of spots; "
+        "mean squared error; agreement of clusters (PCA, 30 neighbours, Leiden) of measured and predicted expression. "
+        "The r of a constant is not defined."
+    )
+    blocks = [Block(title, text, table=_scores(rows, tops))]
+    for ratio, of_ratio in rows.groupby("mask_ratio", sort=False):
+        bars = _bars(of_ratio, f"pearson@{tops[0]}")
+        if len(bars):
+            blocks.append(Block(_named(title, "by section", ratio), image=picture(task_bars(bars))))
+    for ratio, spots in _by_ratio(results, task):
+        figure = _gene_maps(spots)
+        if figure is not None:
+            blocks.append(Block(_named(title, "best and worst gene of each section", ratio), image=picture(figure)))
+        sections = [(str(name), own) for name, own in spots.groupby("sample", sort=False)]
+        blocks.append(Block(_named(title, "clusters", ratio), image=picture(cluster_maps(sections))))
+    if content["paired"]:
+        said = "Genes on which STPath leads (wins) or trails (losses); certain: the 95 % interval leaves out 0."
+        paired = pd.DataFrame(content["paired"]).drop(columns="encoder").rename(columns={"task": "section"})
+        blocks.append(Block(f"{title}: two by two", said, table=as_table(paired)))
+    return blocks
+
+
+def _scores(rows: pd.DataFrame, tops: list[int]) -> str:
+    shown: dict[str, Any] = {"masked": rows["mask_ratio"], "section": rows["name"], "by": rows["by"]}
+    shown["spots"] = rows["spots"]
+    for top in tops:
+        ends = rows[[f"pearson@{top}", f"pearson@{top}/low", f"pearson@{top}/high"]].astype(float)
+        shown[f"r@{top}"] = ["{} [{}, {}]".format(*map(digits, row)) for row in ends.to_numpy()]
+    shown["error²"] = rows[f"l2@{tops[0]}"].map(digits)
+    shown |= {name: rows[name].astype(float).map(digits) for name in AGREEMENT}
+    return as_table(pd.DataFrame(shown))
+
+
+def _bars(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Return a score and its interval under the names that `task_bars` reads, where there is one."""
+    columns = {"name": "task", "by": "encoder", score: "pearson_mean_without_nan"}
+    columns |= {f"{score}/low": "low", f"{score}/high": "high"}
+    return _first(rows.rename(columns=columns).dropna(subset=["pearson_mean_without_nan"]), "task")
+
+
+def _first(frame: pd.DataFrame, sections: str) -> pd.DataFrame:
+    """Return the rows of the first sections, as many as figures show."""
+    names = list(dict.fromkeys(frame[sections]))[:SHOWN]
+    return pd.DataFrame(frame[frame[sections].isin(names)])
+
+
+def _named(title: str, what: str, ratio: object) -> str:
+    return f"{title}, {what}" if ratio == 1 else f"{title}, {what}, {ratio:.0%} masked"
+
+
+def _by_ratio(results: Path, task: str) -> list[tuple[float, pd.DataFrame]]:
+    """Return (mask ratio, spots) of the sections that figures show."""
+    spots = _first(pd.read_parquet(results / f"{task}_spots.parquet"), "sample")
+    return [(ratio, only(spots, mask_ratio=ratio)) for ratio in dict.fromkeys(spots["mask_ratio"].tolist())]
+
+
+def _gene_maps(spots: pd.DataFrame) -> Figure | None:
+    genes = [name.removeprefix("truth:") for name in spots if str(name).startswith("truth:")]
+    sections = []
+    for name, own in spots.groupby("sample", sort=False):
+        pair = extreme_genes(own, genes)
+        sections += [(str(name), own, pair)] if pair else []
+    return section_maps(sections) if sections else None

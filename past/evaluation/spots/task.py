@@ -1,0 +1,152 @@
+"""`task=zero_shot` and `task=imputation`: STPath on whole slides of which all, or most, spots are masked."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from past.base.errors import ConfigError, DataError
+from past.base.files import atomic_file, write_atomically
+from past.base.genes import read_genes
+from past.data.shards.slides import SlideSet
+from past.data.shards.splits import split_patients
+from past.evaluation.spots.baselines import Baselines
+from past.evaluation.spots.prediction import SlidePredictor, spot_table
+from past.evaluation.spots.scores import Row, SlideScores, by_gene, pooled, score_spots
+from past.evaluation.statistics.comparison import compare, count_wins
+from past.models.stpath.predict import Predictor
+from past.models.stpath.samples.statistics import SlideStatistics
+
+
+class SlideTask:
+    """Predicts slides from a share of their spots' expression, and scores the other spots, the masked ones.
+
+    Beside the model stand the training spots' mean and ridge on the same features, where the training slides are at
+    hand, and where spots are measured the nearest ones' mean and the model that is told nothing.
+
+    Args:
+        name: of the task: its result files are `<name>.json`, `<name>.csv`, `<name>_genes.parquet` (scores gene by
+            gene) and `<name>_spots.parquet` (the model's prediction of every spot).
+        mask_ratios: shares of the spots that are masked; 1: all of them.
+        tops: how many of the most variable genes a mean is taken over.
+        genes: a gene list's file (see `read_genes`) in place of the training slides' most variable genes.
+        components: of the PCA before the ridge.
+        neighbours: measured spots whose mean is taken.
+        resamples: of the scored spots, for the intervals.
+        seed: of the choice of spots, the resamples and the clusterings.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        mask_ratios: Sequence[float],
+        tops: Sequence[int] = (50, 100, 200),
+        genes: str | None = None,
+        components: int = 256,
+        neighbours: int = 4,
+        resamples: int = 100,
+        seed: int = 0,
+    ) -> None:
+        if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
+            raise ConfigError(f"task.mask_ratios={list(mask_ratios)}: shares of the spots; use 0 < ratio ≤ 1")
+        self.name = name
+        self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
+        self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed
+
+    def __call__(
+        self, model: Predictor, train: SlideSet | None, slides: SlideSet, results: Path, about: Mapping[str, object]
+    ) -> list[Row]:
+        """Run on `slides`.
+
+        Args:
+            model: STPath.
+            train: the slides that it was trained on; None: not at hand.
+            slides: what it is judged on.
+            results: folder of the result files.
+            about: what the result file says of its origin (checkpoint, versions).
+
+        Returns:
+            What the screen shows of the rows.
+        """
+        genes = self._genes(model, train, slides)
+        tops = [top for top in self.tops if top <= len(genes)] or [len(genes)]
+        baselines = Baselines.fit(train, genes, self.components) if train else None
+        predict = SlidePredictor(model, baselines, slides.index.genes, genes, self.neighbours, self.seed)
+        rows, tables, spots, paired = [], [], [], []
+        for ratio in self.mask_ratios:
+            found = [predict(slide, ratio) for slide in slides]
+            scored = [slide.spots() for slide in found]
+            scored += [pooled(scored)] if len(scored) > 1 else []
+            parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in scored]
+            for scores in parts:
+                rows += [{"mask_ratio": ratio, **one.row} for one in scores]
+                tables += [by_gene(one).assign(mask_ratio=ratio) for one in scores]
+                paired += [{"mask_ratio": ratio, **row} for row in _beside_others(scores)]
+            spots += [
+                spot_table(slide, genes, scores[0].clusters).assign(mask_ratio=ratio)
+                for slide, scores in zip(found, parts, strict=False)
+            ]
+        for kind, frames in (("genes", tables), ("spots", spots)):
+            with atomic_file(results / f"{self.name}_{kind}.parquet") as file:
+                pd.concat(frames).to_parquet(file, index=False)
+        write_atomically(results / f"{self.name}.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+        settings = {"seed": self.seed, "resamples": self.resamples, "tops": tops, "genes": genes}
+        content = {"task": self.name, **about, **settings, "rows": rows, "paired": paired}
+        write_atomically(results / f"{self.name}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        return for_screen(rows, tops[0])
+
+    def _genes(self, model: Predictor, train: SlideSet | None, slides: SlideSet) -> list[str]:
+        """Return the genes that are scored, most variable first."""
+        if self.genes is not None:
+            genes = list(read_genes(Path(self.genes)))
+            absent = [gene for gene in genes if gene not in slides.index.genes]
+            if absent:
+                raise DataError(f"task.genes={self.genes}: {', '.join(absent[:5])} not measured in {slides.index.root}")
+            return genes
+        if train is None:
+            raise ConfigError("no training slides to choose genes on: give task.genes=FILE, or data.train=[SECTION, …]")
+        ranked = (train.index.genes[i] for i in SlideStatistics.of(train).by_variance())
+        return [gene for gene in ranked if gene in model.genes][: max(self.tops)]
+
+
+def slides_to_judge(
+    root: str | None, val: Sequence[str] | None, train: Sequence[str] | None, seed: int
+) -> tuple[SlideSet | None, SlideSet]:
+    """Return slides for weights that come without a training's data: those to fit baselines on, and those to judge.
+
+    Args:
+        root: directory of the slides.
+        val: patients or sections to judge; None: all, and there are none to fit on.
+        train: patients or sections to fit on; None: all others.
+        seed: as in `split_patients`.
+
+    Raises:
+        ConfigError: no directory.
+    """
+    if root is None:
+        raise ConfigError("data.root is not given, and imported weights carry no data: add data.root=SLIDES")
+    slides = SlideSet.open(root)
+    if val is None:
+        return None, slides
+    split = split_patients(slides.index, val, train, seed)
+    return SlideSet(split.train), SlideSet(split.val)
+
+
+def _beside_others(scores: Sequence[SlideScores]) -> list[dict[str, object]]:
+    """Return for every other way on how many genes the model leads and trails, over the same resampled spots."""
+    ours, *others = [one.genes for one in scores]
+    return count_wins([row for other in others for row in compare(ours, other)])
+
+
+def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
+    """Return what fits a terminal: each section and all spots, mean r over the `top` most variable genes."""
+    shown: list[Row] = []
+    for row in rows:
+        low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
+        shown.append(
+            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
+            | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f}–{high:.3f}"}
+            | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
+        )
+    return shown

@@ -1,1 +1,0 @@
-"""From a slide to features, and from features to expression."""

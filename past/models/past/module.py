@@ -1,0 +1,185 @@
+"""PAST in training: its parts, its contrast over the global batch, its validation by retrieval."""
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+
+from past.base.distributed import gather_rows, pass_around
+from past.base.errors import ConfigError
+from past.evaluation.statistics.recall import recalls
+from past.models.past import loss as contrastive
+from past.models.past.batch import CellBatch
+from past.models.past.expression_encoder import ExpressionEncoder
+from past.models.past.gradient_cache import embed, require_rowwise
+from past.models.past.loss import own_rows, own_turn
+from past.models.past.model import CellTower, ImageTower, PASTModel, PASTOutput
+from past.models.past.niche_encoder import NicheEncoder
+from past.nn.colour import ColourEncoder
+from past.nn.dropout import number_dropouts
+from past.training.execution import Execution, shard
+from past.training.optim import Optim, adamw
+from past.training.steps import training_length
+
+SIGLIP_BIAS = -10.0  # at the start: nearly all pairs are negative (Zhai et al. 2023)
+KINDS = ("soft_target", "info_nce", "siglip")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Which contrastive loss, the temperature that it starts at, and how much of the batch is in memory at a time.
+
+    Attributes:
+        kind: soft_target (published), info_nce (CLIP) or siglip.
+        temperature: start of the learned temperature.
+        across_ranks: contrast over the global batch; False: each rank its own pairs only, as published.
+        cache_chunk: cells that the towers take at a time, for batches that memory does not hold (see
+            `past.models.past.gradient_cache`; costs one more forward pass); null: the whole batch.
+    """
+
+    kind: str = "soft_target"
+    temperature: float = 0.07
+    across_ranks: bool = True
+    cache_chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"model.loss.kind={self.kind}: use one of {', '.join(KINDS)}")
+        if self.cache_chunk is not None and self.cache_chunk < 1:
+            raise ConfigError(f"model.loss.cache_chunk={self.cache_chunk}: use at least 1, or null for the whole batch")
+
+    def __call__(self, out: PASTOutput, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """Return this rank's share of the loss of its embedded pairs; `bias` is SigLIP's."""
+        if self.kind == "siglip":
+            assert bias is not None
+            return contrastive.siglip(*out, bias[0], around=pass_around if self.across_ranks else own_turn)
+        loss = contrastive.soft_target if self.kind == "soft_target" else contrastive.info_nce
+        return loss(*out, gather=gather_rows if self.across_ranks else own_rows)
+
+
+class PASTModule(pl.LightningModule):
+    """Trains a PASTModel made of these parts.
+
+    Logged: `train/loss` beside `train/ln_batch` (the loss of chance), `train/temperature`, and on the validation
+    sections `val/recall@k/…` both ways beside chance.
+
+    Args:
+        image_encoder: the image tower.
+        cell_encoder: the transcriptome tower.
+        niche_encoder: reads a cell's neighbourhood; None: the cell alone.
+        fusion: joins cell and niche; None where there is no niche.
+        dim: width of the shared sphere.
+        dropout: of the projection heads.
+        niche_features: what the niche reads of each neighbour (see PASTModel).
+        loss: which contrast.
+        optim: optimiser and schedule.
+        execution: how the towers run.
+    """
+
+    def __init__(
+        self,
+        image_encoder: ImageTower,
+        cell_encoder: CellTower,
+        niche_encoder: NicheEncoder | None = None,
+        fusion: nn.Module | None = None,
+        dim: int = 256,
+        dropout: float = 0.1,
+        niche_features: Literal["mean_embedding", "token_ids"] = "mean_embedding",
+        loss: Contrast | None = None,
+        optim: Optim | None = None,
+        execution: Execution | None = None,
+    ) -> None:
+        super().__init__()
+        self.loss = loss or Contrast()
+        self.optim = optim or Optim()
+        self.model = PASTModel(
+            image_encoder=image_encoder,
+            cell_encoder=cell_encoder,
+            niche_encoder=niche_encoder,
+            fusion=fusion,
+            dim=dim,
+            temperature=self.loss.temperature,
+            dropout=dropout,
+            niche_features=niche_features,
+        )
+        # learned only where it is used: DDP refuses a parameter without a gradient
+        self.bias = nn.Parameter(torch.tensor([SIGLIP_BIAS])) if self.loss.kind == "siglip" else None
+        self._execution, self._arranged = execution or Execution(), False
+        self._carried: dict[str, Any] = {}
+        self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+    monitor = "val/recall@5/mean"
+
+    def carry(self, **values: Mapping[str, Any]) -> None:
+        """Put plain values into every checkpoint beside the weights (configuration, tokenizer)."""
+        self._carried |= values
+
+    def fit_parts(self, sample: Sequence[CellBatch]) -> None:
+        """Fit what a tower has that is computed from the training cells and not learned; before the first update."""
+        if isinstance(self.model.image_encoder, ColourEncoder):
+            self.model.image_encoder.fit(batch.crops for batch in sample)
+        if isinstance(self.model.cell_encoder, ExpressionEncoder):
+            self.model.cell_encoder.fit((batch.tokens[:, 0], batch.values[:, 0]) for batch in sample)
+
+    @property
+    def has_parts_to_fit(self) -> bool:
+        """Whether `fit_parts` would do anything."""
+        towers = (self.model.image_encoder, self.model.cell_encoder)
+        return any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
+
+    def configure_model(self) -> None:
+        """Arrange how the parts run, once, now that all are in their places."""
+        if self._arranged:
+            return
+        self._arranged = True
+        number_dropouts(self.model)
+        if self.loss.cache_chunk is not None:
+            require_rowwise(self.model, self.loss.cache_chunk)
+        self._execution.apply(self.model)
+        if self.device_mesh is not None:
+            shard(self, self.device_mesh["data_parallel"])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the model without this program's configuration."""
+        checkpoint["past"] = {"model": self.model.config, **self._carried}
+
+    def _prepared(self, cells: CellBatch) -> CellBatch:
+        """Return training cells on the device, and augmented there where the data has that."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        return cells.to(self.device) if data is None else data.fetch(cells, self.device)
+
+    def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
+        """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""
+        seeds = torch.empty(len(batch), dtype=torch.int64, device=self.device).random_(-(2**63), None)
+        out = embed(self.model, batch, seeds, self.loss.cache_chunk, self._prepared)
+        loss = self.loss(out, self.bias)
+        whole = len(batch) * self.trainer.world_size
+        self.log("train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=whole)
+        if self.bias is None:  # SigLIP's chance is another
+            contrasted = whole if self.loss.across_ranks else len(batch)
+            self.log("train/ln_batch", math.log(contrasted), prog_bar=True, batch_size=whole, rank_zero_only=True)
+        self.log("train/temperature", out.temperature, batch_size=whole, rank_zero_only=True)
+        return loss
+
+    def validation_step(self, batch: CellBatch, index: int) -> None:
+        """Keep both embeddings and the section of every cell."""
+        out = self.model(batch)
+        sections = [zlib.crc32(str(entry["section"]).encode()) for entry in batch.meta]
+        self._seen.append((out.images.float(), out.cells.float(), torch.tensor(sections, device=self.device)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Score retrieval within each section over the cells of all ranks."""
+        images, cells, sections = (gather_rows(torch.cat(parts)).cpu() for parts in zip(*self._seen, strict=True))
+        self._seen.clear()
+        scores = recalls(images, cells, sections, ks=(1, 5, 10))
+        self.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=False)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW over parameter groups, stepped per update."""
+        optimizer, schedule = adamw(self, self.optim, training_length(self.trainer))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,1 @@
+"""What PAST makes of cells in shards: tokens, crops, batches."""

@@ -1,0 +1,212 @@
+"""PAST's data: cells from shards, as tokens and crops."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from past.base.errors import ConfigError
+from past.base.genes import gene_map, read_genes
+from past.base.vocabularies import TECHNOLOGIES, canonical
+from past.data.shards.index import ShardIndex
+from past.data.shards.reader import Faults, OnError
+from past.data.stream.datamodule import ShardDataModule
+from past.data.stream.sampling import sample_cells
+from past.data.stream.stream import RawBatch
+from past.models.past.batch import CellBatch
+from past.models.past.samples.augmentation import Augmentation
+from past.models.past.samples.batches import PLAIN, BatchMaker
+from past.models.past.samples.centring import SectionMeans, section_means
+from past.models.past.samples.stain import StainTables, stain_tables
+from past.models.past.samples.statistics import GeneStatistics, gene_statistics
+from past.models.past.samples.tokens import Tokenizer
+
+
+class CellDataModule(ShardDataModule[CellBatch]):
+    """Cells from shards; what is not named here, see `ShardDataModule`. Training batches are on the host: see `fetch`.
+
+    Args:
+        root: as there.
+        batch_size: cells of a batch on one rank.
+        val: as there.
+        train: as there.
+        num_workers: as there.
+        context: gene tokens of a cell.
+        neighbours: neighbours of a cell.
+        radius: µm within which they are used, or "112 px" of a crop's own; None: however far.
+        vocabulary: "shards" (their gene list), "variable:N" (the N most variable of the training patients), or a file
+            (see `read_genes`).
+        technology_mean: a .npy with a mean for each gene of the vocabulary; None: computed from the training patients.
+        normalise_stain: bring every section's optical density to one mean and spread (see `stain_tables`).
+        centre_expression: take each section's mean from its cells' expression (see `section_means`); needs a context
+            of at least the vocabulary.
+        augmentation: what may change about a training sample; None: nothing.
+        seed: of order, split and augmentation.
+        open_shards: as there.
+        buffer: as there.
+        on_error: as there.
+        max_skipped: as there.
+        cache: as there.
+        cache_gb: as there.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        batch_size: int = 64,
+        val: float | Sequence[str] = 0.2,
+        train: Sequence[str] | None = None,
+        num_workers: int = 2,
+        context: int = 300,
+        neighbours: int = 8,
+        radius: float | str | None = None,
+        vocabulary: str = "shards",
+        technology_mean: str | None = None,
+        normalise_stain: bool = False,
+        centre_expression: bool = False,
+        augmentation: Augmentation | None = None,
+        seed: int = 42,
+        open_shards: int = 16,
+        buffer: int = 10_000,
+        on_error: OnError = "raise",
+        max_skipped: float = 0.001,
+        cache: str = "~/.cache/past",
+        cache_gb: float = 50.0,
+    ) -> None:
+        super().__init__(
+            root,
+            batch_size=batch_size,
+            val=val,
+            train=train,
+            num_workers=num_workers,
+            seed=seed,
+            open_shards=open_shards,
+            buffer=buffer,
+            on_error=on_error,
+            max_skipped=max_skipped,
+            cache=cache,
+            cache_gb=cache_gb,
+        )
+        self._context, self._neighbours, self._radius = context, neighbours, radius
+        self._vocabulary, self._technology_mean = vocabulary, technology_mean
+        self._normalise_stain, self._centred = normalise_stain, centre_expression
+        self._augmentation = augmentation or PLAIN
+
+    @property
+    def fills(self) -> dict[str, int]:
+        """The cell encoder's table has a row for each token."""
+        return {"cell_encoder.vocabulary_size": self.tokenizer.vocabulary_size}
+
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """The tokenizer's vocabulary."""
+        return self.tokenizer.vocabulary
+
+    @property
+    def tokenizer_state(self) -> dict[str, object]:
+        """See `Tokenizer.state`."""
+        return self.tokenizer.state()
+
+    @property
+    def crops(self) -> dict[str, object]:
+        """Scale and size of the crops, and whether their stain is normalised."""
+        facts = {key: self.index.settings[key] for key in ("mpp", "px")}
+        return {**facts, "normalise_stain": self._normalise_stain}
+
+    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
+        """See `Tokenizer.require_same`."""
+        self.tokenizer.require_same(tokenizer, source)
+
+    @cached_property
+    def statistics(self) -> GeneStatistics:
+        """The training patients' genes."""
+        return gene_statistics(self.split.train, open_shard=self.open_shard, on_error=self.on_error)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """From counts to tokens; it follows from the shards, the split and the arguments alone."""
+        genes = self.index.genes
+        if self._vocabulary == "shards":
+            vocabulary: tuple[str, ...] = genes
+        elif self._vocabulary.startswith("variable:"):
+            number = self._vocabulary.removeprefix("variable:")
+            if not number.isdigit():
+                raise ConfigError(f"data.vocabulary={self._vocabulary}: give a number of genes, as in variable:2000")
+            vocabulary = tuple(genes[i] for i in self.statistics.most_variable(int(number)))
+        else:
+            vocabulary = read_genes(Path(self._vocabulary))
+        means = self._means(vocabulary)
+        return Tokenizer(genes, vocabulary, means, self._context, self._neighbours, self._radius, self._centred)
+
+    @cached_property
+    def stain(self) -> StainTables | None:
+        """What becomes of each section's pixels; None: nothing."""
+        if not self._normalise_stain:
+            return None
+        return stain_tables(self._both, open_shard=self.open_shard, on_error=self.on_error)
+
+    @cached_property
+    def means(self) -> SectionMeans | None:
+        """What is taken from each section's expression; None: nothing."""
+        if not self.tokenizer.centred:
+            return None
+        return section_means(self._both, self.tokenizer, self.open_shard, self.on_error)
+
+    @property
+    def _both(self) -> ShardIndex:
+        """The shards of training and validation."""
+        both = tuple(sorted({*self.split.train.shards, *self.split.val.shards}, key=lambda shard: shard.name))
+        return replace(self.index, shards=both)
+
+    def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
+        """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
+        found = list(sample_cells(self.split.train, cells, self.open_shard, self.on_error))
+        make = self._maker(training=False)
+        starts = range(0, len(found), batch)
+        return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
+
+    def _maker(self, training: bool) -> BatchMaker:
+        augmentation = self._augmentation if training else PLAIN
+        side = int(self.index.settings["px"])  # type: ignore[call-overload]
+        return BatchMaker(self.tokenizer, side, self._seed, augmentation, self.on_error, self.stain, self.means)
+
+    def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
+        computed = self.statistics.technology_mean
+        if self._technology_mean is not None:
+            try:
+                given: np.ndarray = np.load(self._technology_mean, allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise ConfigError(
+                    f"data.technology_mean={self._technology_mean}: no .npy of numbers ({error})"
+                ) from error
+            return dict.fromkeys(sorted({*computed, *self._validated}), given)
+        for technology, section in self._validated.items():
+            if technology not in computed:
+                raise ConfigError(
+                    f"{section}: validates on {technology}, of which no section is trained on, so its genes have no "
+                    "mean: choose other sections by data.val, or give data.technology_mean"
+                )
+        source = gene_map(vocabulary, self.index.genes)
+        return {name: np.where(source >= 0, mean[source], 0) for name, mean in computed.items()}
+
+    @property
+    def _validated(self) -> dict[str, str]:
+        """Technologies of the validation sections as the index knows them, each with a section of it."""
+        about = {shard.section: self.index.sections.get(shard.section, {}) for shard in self.split.val.shards}
+        return {
+            canonical(str(facts["technology"]), TECHNOLOGIES, "technology"): section
+            for section, facts in about.items()
+            if "technology" in facts
+        }
+
+    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
+        """Leave a training batch on the host: what trains takes it from there by `fetch`, whole or in chunks."""
+        return batch if self.trainer is not None and self.trainer.training else batch.to(device)
+
+    def fetch(self, cells: CellBatch, device: torch.device) -> CellBatch:
+        """Return cells of the epoch that is trained on, on `device` and augmented there, each time the same."""
+        assert self._training is not None
+        return self._augmentation(cells.to(device), self._seed, self._training.epoch)

@@ -1,0 +1,129 @@
+"""STPath in training: masked expression as its objective, the variable genes of held-out slides as its validation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from past.base.distributed import gather_rows
+from past.models.stpath.batch import SlideBatch, SlideStart
+from past.models.stpath.loss import masked_expression
+from past.models.stpath.model import STPath
+from past.nn.kernels.row_adam import RowAdam
+from past.training.optim import Rate, WarmupCosine, clippable
+from past.training.steps import training_length
+
+TOPS = (50, 100, 200)  # most variable genes over which validation averages
+WAYS = ("", "/context")  # of predicting a validation slide: nothing told, or some of its spots
+
+
+class STPathModule(pl.LightningModule):
+    """Trains an STPath.
+
+    Logged: `train/loss` (mean squared error of log1p expression at masked spots) and, on the validation slides,
+    `val/pearson@k`, the mean over the k most variable genes of the training slides of Pearson r over a slide's spots,
+    then over slides: with nothing told, and `…/context` with the told spots of `data.context`.
+
+    Args:
+        tokens: gene tokens; it follows from the data.
+        features: width of the image features; it follows from the data.
+        dim: as in STPath, and so the next five.
+        depth: as there.
+        heads: as there.
+        mlp_ratio: as there.
+        dropout: as there.
+        attention_dropout: as there.
+        standardise: as there; on the training slides.
+        optim: learning rate and schedule of Adam.
+        by_rows: take Adam's steps in the rows of the gene tables when these are read (`RowAdam`): the same steps in
+            less time where a step reads a few of them; False, or on several ranks, whose gradients DDP adds up dense:
+            all rows in every step.
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        features: int,
+        dim: int = 512,
+        depth: int = 4,
+        heads: int = 4,
+        mlp_ratio: float = 2.0,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        standardise: bool = False,
+        optim: Rate | None = None,
+        by_rows: bool = True,
+    ) -> None:
+        super().__init__()
+        self.optim, self.by_rows = optim or Rate(), by_rows
+        self.model = STPath(
+            tokens,
+            features=features,
+            dim=dim,
+            depth=depth,
+            heads=heads,
+            mlp_ratio=mlp_ratio,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            standardise=standardise,
+        )
+        self._carried: dict[str, Any] = {}
+        self._seen: list[torch.Tensor] = []
+
+    monitor = "val/pearson@50"
+    has_parts_to_fit = True
+
+    def carry(self, **values: Mapping[str, Any]) -> None:
+        """Put plain values into every checkpoint beside the weights (configuration, vocabulary)."""
+        self._carried |= values
+
+    @torch.no_grad()
+    def fit_parts(self, start: SlideStart) -> None:
+        """Begin at the training slides' mean expression, and bring features to their scale."""
+        self.model.head.bias.copy_(start.expression)
+        if self.model.features_norm is not None:
+            self.model.features_norm.fit(start.feature_mean, start.feature_std)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the model without this program's configuration."""
+        checkpoint["past"] = {"model": self.model.config, **self._carried}
+
+    def training_step(self, batch: SlideBatch, index: int) -> torch.Tensor:
+        """Return the loss of this rank's slides."""
+        loss = masked_expression(self.model(batch), self.model.head, batch.scored)
+        self.log(
+            "train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=len(batch.lengths)
+        )
+        return loss
+
+    def validation_step(self, batch: SlideBatch, index: int) -> None:
+        """Score each slide in each way; the batch holds a slide's ways one after the other."""
+        hidden = self.model(batch)
+        for slide in batch.scored:
+            found = pearson(self.model.head(hidden[slide.spots], slide.genes), slide.values)
+            self._seen.append(torch.stack([found[:top].nanmean() for top in TOPS]))
+
+    def on_validation_epoch_end(self) -> None:
+        """Average over the slides of all ranks; one on which none of the genes varies has no say."""
+        scores = gather_rows(torch.stack(self._seen).view(-1, len(WAYS) * len(TOPS))).nanmean(dim=0)
+        self._seen.clear()
+        names = [f"val/pearson@{top}{way}" for way in WAYS for top in TOPS]
+        self.log_dict(dict(zip(names, scores, strict=True)), prog_bar=False, rank_zero_only=False)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Adam without weight decay, stepped per update."""
+        rate = self.optim
+        if self.by_rows and self.trainer.world_size == 1:
+            optimizer: torch.optim.Optimizer = RowAdam(self.parameters(), self.model.tables(), lr=rate.lr)
+        else:
+            optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
+        schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def pearson(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Return (genes,) Pearson r over (spots, genes): NaN where the truth is constant, 0 where the prediction is."""
+    p, t = (x.double() - x.double().mean(dim=0) for x in (predicted, truth))
+    found = (p * t).sum(dim=0) / (p.norm(dim=0) * t.norm(dim=0)).clamp(min=1e-12)
+    return found.masked_fill(truth.amax(dim=0) == truth.amin(dim=0), torch.nan)

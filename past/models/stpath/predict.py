@@ -1,0 +1,174 @@
+"""Expression of a slide's spots from image features, by STPath: zero-shot, or in context of measured spots."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from anndata import AnnData
+from scipy.sparse import csr_matrix
+
+from past.base.errors import CheckpointError, ConfigError
+from past.base.h5ad import sha256_of
+from past.base.keys import Keys
+from past.checkpoints.saved import WEIGHTS, Saved
+from past.models import load_model
+from past.models.stpath.batch import SlideBatch
+from past.models.stpath.context import Context, read_context
+from past.models.stpath.generate import dropout_states, generate, predicted
+from past.models.stpath.model import STPath
+from past.models.stpath.published import import_stpath
+from past.models.stpath.samples.masking import scale_coords, tell
+from past.models.stpath.slide_file import Block, in_memory, on_disk
+from past.models.stpath.slide_input import check_slide
+from past.models.stpath.vocabulary import RESERVED, GeneVocabulary, organ_token, technology_token
+
+STD = "std"
+
+
+class Predictor:
+    """STPath with its gene vocabulary, ready to predict.
+
+    Args:
+        saved: the model, and its vocabulary under `tokenizer`.
+        weights: the file its weights came from; named with its SHA-256 in every prediction.
+    """
+
+    def __init__(self, saved: Saved, weights: Path) -> None:
+        if not isinstance(saved.model, STPath):
+            raise CheckpointError(f"{weights}: holds a {type(saved.model).__name__}, not STPath; give STPath's weights")
+        self.model = saved.model.eval()
+        self.genes = GeneVocabulary.from_state(saved.tokenizer)
+        self.encoder = str(saved.crops["encoder"]) if "encoder" in saved.crops else None
+        self.made_with = {"weights": str(weights), "weights_sha256": sha256_of(weights)}
+
+    @torch.no_grad()
+    def predict(
+        self,
+        features: np.ndarray,
+        coords: np.ndarray,
+        *,
+        organ: str | None = None,
+        technology: str | None = None,
+        genes: Sequence[str] | None = None,
+        context: Context | None = None,
+        steps: int = 1,
+        samples: int = 1,
+        chunk: int | None = None,
+        names: Sequence[str] | None = None,
+        out: Path | None = None,
+        seed: int = 0,
+    ) -> AnnData:
+        """Predict log1p expression; the caller's arrays are left as they are.
+
+        Args:
+            features: (N, F) image features of the spots.
+            coords: (N, 2) x, y in any unit.
+            organ: STPath's name of it, any case; None: Others.
+            technology: STPath's name of it; None: not told.
+            genes: symbols or ids; None: all of the vocabulary.
+            context: measured spots' raw counts: an AnnData found by its `obsm['spatial']`, or (rows, AnnData).
+            steps: passes; above 1 the surest predictions of each are told in the next.
+            samples: above 1, passes under dropout, whose standard deviation becomes `layers['std']`.
+            chunk: query spots at a time in attention; None chooses.
+            names: the spots' names; None: their row numbers.
+            out: an h5ad file to write block by block in place of holding all of it in memory.
+            seed: of dropout.
+
+        Returns:
+            `X` (N, G) float32, `obsm['spatial']` the coordinates given, `uns['past']` how it was made.
+
+        Raises:
+            DataError: names what in the arguments cannot be used, and what would be.
+        """
+        features, coords = np.asarray(features), np.asarray(coords)
+        check_slide(features, coords, self.model.width, self.encoder)
+        if steps < 1 or samples < 1:
+            raise ConfigError(f"steps={steps}, samples={samples}: both count passes; use 1 or more")
+        asked = np.arange(RESERVED, self.genes.tokens) if genes is None else self.genes.encode(genes)
+        told, measured = csr_matrix((len(features), self.genes.tokens), dtype=np.float32), np.empty(0, dtype=np.int64)
+        if context is not None:
+            told, measured = read_context(context, coords, self.genes)
+        self.model.chunk = chunk
+        slide = self._slide(features, coords, organ, technology, told, measured)
+        hidden = generate(self.model, slide, told, measured, asked, steps)
+        drawn = dropout_states(self.model, slide, samples, seed) if samples > 1 else []
+        how = "zero-shot" if context is None else f"in context of {len(measured)} measured spots"
+        made = self._origin(how, features.shape[1], organ, technology, steps=steps, samples=samples, seed=seed)
+        adata = AnnData(
+            obs=pd.DataFrame(index=pd.Index(map(str, range(len(coords)) if names is None else names))),
+            var=self._describe(asked, genes),
+            obsm=cast(Any, {Keys.SPATIAL: coords.copy()}),
+            uns={Keys.PAST: made},
+        )
+        blocks = self._blocks(hidden, drawn, asked)
+        return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
+
+    def _origin(
+        self, how: str, width: int, organ: str | None, technology: str | None, **passes: int
+    ) -> dict[str, object]:
+        return {
+            "method": f"STPath, {how}",
+            "encoder": self.encoder or f"unknown, {width} wide",
+            "organ": organ or "Others",
+            "technology": technology or "not told",
+            **passes,
+            **self.made_with,
+        }
+
+    def _slide(
+        self,
+        features: np.ndarray,
+        coords: np.ndarray,
+        organ: str | None,
+        technology: str | None,
+        told: csr_matrix,
+        measured: np.ndarray,
+    ) -> SlideBatch:
+        device, spots = self.model.head.bias.device, len(coords)
+        slide = SlideBatch(
+            features=torch.from_numpy(np.require(features, requirements=["C", "W"])),  # copied where it is read-only
+            coords=torch.from_numpy(scale_coords(coords)),
+            lengths=(spots,),
+            technology=torch.full((spots,), technology_token(technology)),
+            organ=torch.full((spots,), organ_token(organ)),
+            expression=tell(told, np.setdiff1d(np.arange(spots), measured)),
+        )
+        return slide.to(device)
+
+    def _describe(self, asked: np.ndarray, names: Sequence[str] | None) -> pd.DataFrame:
+        ids = [self.genes.ids[token - RESERVED] for token in asked]
+        return pd.DataFrame({"id": ids}, index=pd.Index(ids if names is None else names))
+
+    def _blocks(self, hidden: torch.Tensor, drawn: list[torch.Tensor], asked: np.ndarray) -> Iterator[Block]:
+        for rows, (block, *others) in predicted(self.model.head, torch.stack([hidden, *drawn]), asked):
+            values = {"X": block.cpu().numpy()}
+            if others:
+                values[STD] = torch.stack(others).std(0, correction=0).cpu().numpy()
+            yield rows, values
+
+
+def load_stpath(path: str | Path, genes: str | Path | None = None, *, device: str | None = None) -> Predictor:
+    """Load STPath for prediction.
+
+    Args:
+        path: a directory of `past import stpath` or of training, a training run's `.ckpt`, or the released `stfm.pth`.
+        genes: the released `symbol2ensembl.json`; needed with the released file only.
+        device: where to compute; None: the GPU where there is one.
+
+    Raises:
+        CheckpointError: not STPath's weights, or no vocabulary for them.
+    """
+    path = Path(path)
+    if path.is_dir() or path.suffix == ".ckpt":
+        saved = load_model(path)
+    elif genes is None:
+        raise CheckpointError(
+            f"{path}: a released weights file numbers its genes only: give genes='symbol2ensembl.json'"
+        )
+    else:
+        saved = import_stpath(path, Path(genes))
+    saved.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return Predictor(saved, path / WEIGHTS if path.is_dir() else path)

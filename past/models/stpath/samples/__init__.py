@@ -1,0 +1,1 @@
+"""What STPath makes of slides in shards: masked examples, batches."""

@@ -1,0 +1,1 @@
+"""Image encoders and layers that more than one model can use."""

@@ -1,0 +1,1 @@
+"""What is written for speed, each with the figure that pays for it."""

@@ -1,0 +1,1 @@
+"""Tiles of slides and their features: read, made once, kept."""

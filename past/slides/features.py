@@ -1,0 +1,54 @@
+"""Image features of a slide's tiles as HEST, TRIDENT, CLAM and LazySlide write them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from past.base.errors import DataError
+from past.base.h5ad import read_adata, read_places
+
+FEATURES = ("features", "embeddings")
+NAMES = ("barcodes", "barcode")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features (N, F) of tiles at coords (N, 2), in the writer's own pixels; names (N) where the writer gave any."""
+
+    features: np.ndarray
+    coords: np.ndarray
+    names: tuple[str, ...] | None = None
+
+
+def read_features(path: Path) -> Features:
+    """Read a features file: `.h5` with `features` or `embeddings`, and `coords`; or an AnnData with `obsm['spatial']`.
+
+    Raises:
+        DataError: missing, broken, or without one of these.
+    """
+    if path.suffix == ".h5ad":
+        adata = read_adata(path)
+        coords = read_places(adata, path.name)
+        if adata.X is None:
+            raise DataError(f"{path}: no features in X; write the features of a tile as its row of X")
+        return Features(adata.to_df().to_numpy(), coords, tuple(map(str, adata.obs_names)))
+    if not path.is_file():
+        raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
+    try:
+        with h5py.File(path, "r") as file:
+            found = list(file)
+            features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
+            coords = np.asarray(file["coords"]) if "coords" in file else None
+            names = next((np.asarray(file[name]).ravel() for name in NAMES if name in file), None)
+    except OSError as error:
+        raise DataError(f"{path}: not an HDF5 file, or cut off ({error}): copy it again") from error
+    if features is None or coords is None:
+        raise DataError(
+            f"{path}: holds {', '.join(found) or 'nothing'}; needs 'features' or 'embeddings', and 'coords'"
+        )
+    if features.ndim == 3 and len(features) == 1:  # TRIDENT and CLAM may keep a batch axis
+        features, coords = features[0], coords.reshape(-1, coords.shape[-1])
+    text = None if names is None else tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+    return Features(features, coords, text)

@@ -1,0 +1,58 @@
+"""Features that another program made, found by task and sample."""
+
+from pathlib import Path
+
+import numpy as np
+
+from past.base.errors import DataError
+from past.slides.features import read_features
+from past.slides.tiles import PatchFile
+
+
+class StoredFeatures:
+    """Features that lie on disk as `<folder>/<task>/<sample>.h5` or `<folder>/<sample>.h5`.
+
+    Args:
+        folder: where the HEST library (its `embeddings` files), TRIDENT or CLAM wrote them.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @property
+    def fingerprint(self) -> str:
+        """Where they lie: nothing else is known of what made them."""
+        return str(self.folder.resolve())
+
+    def features(self, task: str, sample: str, patches: PatchFile) -> np.ndarray:
+        """Return (n, width) features in the order of the patch file's barcodes.
+
+        Raises:
+            DataError: no such file, or spots without features, or with some that are not finite.
+        """
+        places = [self.folder / task / f"{sample}.h5", self.folder / f"{sample}.h5"]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise DataError(f"{sample}: no features at {places[0]} or {places[1]}; write them there")
+        found = read_features(path)
+        if found.names is None:
+            if len(found.features) != len(patches):
+                raise DataError(f"{path}: {len(found.features)} rows without barcodes for {len(patches)} spots")
+            return _finite(found.features, patches, path)
+        row = {name: i for i, name in enumerate(found.names)}
+        lost = [barcode for barcode in patches.barcodes if barcode not in row]
+        if lost:
+            raise DataError(
+                f"{path}: no features for {len(lost)} of {len(patches)} spots ({lost[0]}, …): make it again"
+            )
+        return _finite(found.features[[row[barcode] for barcode in patches.barcodes]], patches, path)
+
+
+def _finite(features: np.ndarray, patches: PatchFile, path: Path) -> np.ndarray:
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"{path}: features of {len(broken)} of {len(patches)} spots are not finite "
+            f"({patches.barcodes[broken[0]]}, …): make it again"
+        )
+    return features

@@ -1,0 +1,91 @@
+"""Patch files as HEST writes them: a sample's tiles, where they lie, and which spot each belongs to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from past.base.errors import DataError
+from past.base.files import atomic_file
+from past.base.h5ad import sha256_of
+
+
+@dataclass(frozen=True)
+class PatchFile:
+    """The tiles of one sample, in an HDF5 file; the images stay on disk until they are asked for.
+
+    Attributes:
+        path: the file.
+        barcodes: (n,) names of the spots.
+        coords: (n, 2) places in pixels of the slide.
+    """
+
+    path: Path
+    barcodes: tuple[str, ...]
+    coords: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.barcodes)
+
+    @staticmethod
+    def open(path: Path) -> "PatchFile":
+        """Read names and places.
+
+        Raises:
+            DataError: missing, broken, without one of `img`, `coords`, `barcode`, of unlike lengths, a barcode twice,
+                or images that are not (n, H, W, 3) uint8.
+        """
+        if not path.is_file():
+            raise DataError(f"{path}: no such patch file; is the benchmark downloaded whole?")
+        try:
+            with h5py.File(path, "r") as file:
+                missing = [name for name in ("img", "coords", "barcode") if name not in file]
+                if missing:
+                    raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
+                shape, dtype = file["img"].shape, file["img"].dtype  # type: ignore[union-attr]
+                coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
+        except OSError as error:
+            raise DataError(f"{path}: not an HDF5 file, or cut off ({error}): download it again") from error
+        if len(shape) != 4 or shape[3] != 3 or dtype != np.uint8:
+            raise DataError(f"{path}: img is {dtype} of shape {shape}; a patch file holds uint8 (n, H, W, 3)")
+        if not len(names) == len(coords) == shape[0]:
+            raise DataError(f"{path}: {shape[0]} images, {len(coords)} coords, {len(names)} barcodes: make it again")
+        barcodes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        if len(set(barcodes)) < len(barcodes):
+            raise DataError(f"{path}: {len(barcodes) - len(set(barcodes))} barcodes occur twice: make it again")
+        return PatchFile(path, barcodes, coords)
+
+    def images(self, start: int, stop: int) -> np.ndarray:
+        """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""
+        try:
+            with h5py.File(self.path, "r") as file:
+                return np.asarray(file["img"][start:stop])  # type: ignore[index]
+        except OSError as error:
+            raise DataError(f"{self.path}: tiles {start}–{stop} cannot be read ({error}): download it again") from error
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file's bytes."""
+        return sha256_of(self.path)
+
+
+def write_patches(path: Path, images: Iterable[np.ndarray], coords: np.ndarray, barcodes: list[str]) -> None:
+    """Write a patch file, whole or not at all; the same tiles give the same bytes.
+
+    Args:
+        path: the file.
+        images: n times (H, W, 3) uint8, held one at a time.
+        coords: (n, 2) places in pixels of the slide.
+        barcodes: (n,) names of the spots.
+    """
+    with atomic_file(path) as raw, h5py.File(raw, "w") as file:
+        file.create_dataset("coords", data=coords)
+        file.create_dataset("barcode", data=np.array([[name.encode()] for name in barcodes]))
+        for i, image in enumerate(images):
+            if i == 0:
+                shape = (len(barcodes), *image.shape)
+                file.create_dataset("img", shape, np.uint8, chunks=(1, *image.shape), compression="gzip")
+            file["img"][i] = image  # type: ignore[index]

@@ -1,0 +1,116 @@
+"""Train a model: compose the configuration, build its parts, fit. `python train.py experiment=demo --help` teaches."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning.pytorch as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from past import config as door
+from past.base.distributed import is_lost_rank, rank_and_world
+from past.base.errors import ConfigError, PastError
+from past.base.runs import Run, agree_on_run_id
+from past.models import load_model, load_part
+from past.nn.weights import load_strictly
+from past.training.best import best_score
+from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+from past.training.cluster import cluster_plugins
+
+door.register()
+log = logging.getLogger("past")
+
+
+def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
+    """Compose → build → fit; returns the trainer, finished.
+
+    Args:
+        composed: the configuration.
+        job: number of this run in a sweep (-m); None: no sweep.
+    """
+    composed.run_id = agree_on_run_id(composed.run_id, job)
+    config = door.resolve(composed, door.Train)
+    door.refuse_wrong_start(config["trainer"], job is not None)
+    run = Run(config["output_root"], config["name"], config["run_id"])
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+
+    data = door.build(config["data"], "data", seed=config["seed"])
+    config["model"] = door.filled(config["model"], data.fills)
+    model = door.build(config["model"], "model")
+    model.carry(config=config, **data.description())
+    trainer = door.build(
+        config["trainer"],
+        "trainer",
+        default_root_dir=str(run.directory),
+        callbacks=door.build_all(config["callbacks"], "callbacks"),
+        enable_progress_bar=config["callbacks"].get("progress") is not None,
+        logger=door.build_all(config["logger"], "logger"),
+        plugins=[AtomicCheckpointIO(), *cluster_plugins()],
+    )
+    asked = config["ckpt"]
+    checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
+    if checkpoint is None and model.has_parts_to_fit:
+        model.fit_parts(data.sample())
+    start_from(model, config["init"], data.numbered)
+    if checkpoint is not None:
+        saved = read_checkpoint(checkpoint)
+        data.require_same(saved["past"]["tokenizer"], str(checkpoint))
+        load_strictly(model, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
+    if trainer.is_global_zero:
+        door.save(config, run.config)
+        log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return trainer
+
+
+def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence[str]) -> None:
+    """Replace the model's weights, or parts of it, by those of models that are already trained.
+
+    Args:
+        module: holds the `model`.
+        init: path of each part, None: it starts from nothing; the part "model" is the whole.
+        vocabulary: the data's genes in the order of their tokens.
+
+    Raises:
+        ConfigError: a part of another width than the model was configured for.
+        CheckpointError: another vocabulary, no such part, or weights of other shapes.
+    """
+    for name, path in init.items():
+        if path is None:
+            continue
+        if name in ("cell_encoder", "model"):
+            load_model(path).require_vocabulary(vocabulary)
+        if name == "model":
+            load_strictly(module.model, load_part(path).state_dict(), path)
+            continue
+        part, own = load_part(path, name), getattr(module.model, name)
+        if part.width != own.width:
+            raise ConfigError(f"init.{name}={path} has width {part.width}, the model {own.width}: set {name} to match")
+        setattr(module.model, name, part)
+        module.model.config[name] = part.config
+
+
+@hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")
+def main(composed: DictConfig) -> float | None:
+    """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        hydra_config = HydraConfig.get()
+        sweeps = hydra_config.mode == RunMode.MULTIRUN
+        return best_score(train(composed, job=int(hydra_config.job.num) if sweeps else None))
+    except (PastError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except RuntimeError as error:
+        if not is_lost_rank(error):
+            raise
+        first = "error: another rank has ended; its own message, or that of what started it, says why"
+        sys.exit(first if rank_and_world()[0] == 0 else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Genes by symbol or Ensembl id, with or without version, of man or mouse."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from past.base.errors import DataError
+from past.base.genes import match_genes, read_synonyms, unversioned
+
+FEATURES = [("EPCAM", "ENSG00000119888.11"), ("Nefl", "ENSMUSG00000022055"), ("NEW1", "ENSG00000000001")]
+
+
+def test_symbols_and_ids_with_and_without_version() -> None:
+    assert match_genes(FEATURES, ("KRT8", "EPCAM")).tolist() == [1, -1, -1]
+    assert match_genes(FEATURES, ("ENSMUSG00000022055.4", "ENSG00000119888")).tolist() == [1, 0, -1]
+    assert match_genes([("ENSG00000119888.3",)], ("ENSG00000119888.11",)).tolist() == [0]
+    assert match_genes([("NEFL",)], ("Nefl",)).tolist() == [-1]
+    assert match_genes([("GENE.1",)], ("GENE",)).tolist() == [-1]
+
+
+def test_a_table_leads_from_symbols_to_ids_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("ENSG00000119888.11\tEPCAM\tGene Expression\nENSG00000109956\tNefl\n")
+    synonyms = read_synonyms(path)
+    ids = ("ENSG00000109956", "ENSG00000119888")
+    assert match_genes([("EPCAM",), ("Nefl",), ("KRT8",)], ids, synonyms).tolist() == [1, 0, -1]
+    assert match_genes([("ENSG00000119888.2",)], ("EPCAM",), synonyms).tolist() == [0]
+
+
+def test_a_features_own_name_wins_over_its_synonyms() -> None:
+    synonyms = {"A": {"B"}, "B": {"A"}}
+    assert match_genes([("B",)], ("A", "B"), synonyms).tolist() == [1]
+
+
+def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("ENSG00000119888\n")
+    with pytest.raises(DataError, match="has one column; wanted an Ensembl id and a symbol"):
+        read_synonyms(tmp_path / "one.csv")
+    with pytest.raises(DataError, match="no such gene table"):
+        read_synonyms(tmp_path / "none.csv")
+
+
+def test_only_ensembl_ids_have_versions() -> None:
+    assert unversioned("ENSMUSG00000022055.4") == "ENSMUSG00000022055"
+    assert unversioned("RP11-34P13.7") == "RP11-34P13.7"

@@ -1,0 +1,74 @@
+import os
+from pathlib import Path
+
+import pytest
+from torch.distributed import TCPStore
+
+from past.base.errors import ConfigError
+from past.base.runs import RUN_ID, Run, agree_on_run_id, newest_run
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RUN_ID, "placeholder")  # so that what the test sets is undone
+    for name in ("SLURM_PROCID", "SLURM_JOB_ID", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_processes_that_this_one_starts_inherit_the_id() -> None:
+    chosen = agree_on_run_id(None)
+    assert os.environ[RUN_ID] == chosen
+    assert agree_on_run_id("mine") == "mine"
+
+
+def test_two_runs_choose_different_ids() -> None:
+    assert agree_on_run_id(None) != agree_on_run_id(None)
+
+
+def test_the_runs_of_a_sweep_have_their_own_ids_and_leave_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUN_ID)
+    assert [agree_on_run_id("mine", job) for job in (0, 1)] == ["mine-0", "mine-1"]
+    assert RUN_ID not in os.environ
+
+
+def test_a_slurm_job_is_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert agree_on_run_id(None) == "4711"
+
+
+@pytest.mark.parametrize("bad", ["a/b", "..", "", "a b"])
+def test_a_name_that_is_no_folder_is_refused(bad: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run_id="):
+        Run(tmp_path, "demo", bad)
+
+
+def test_the_newest_run_is_found(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no run in"):
+        newest_run(tmp_path, "demo")
+    for age, name in enumerate(("new", "old")):
+        run = Run(tmp_path, "demo", name)
+        run.directory.mkdir(parents=True)
+        run.config.write_text("seed: 1\n")
+        os.utime(run.config, (1000 - age, 1000 - age))
+    assert newest_run(tmp_path, "demo").directory.name == "new"
+
+
+def test_after_a_restart_the_ranks_meet_in_a_new_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    agents = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    agents.set("an address of", "a process that is gone")
+    told = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
+    for name, value in (told | {"MASTER_PORT": str(agents.port)}).items():
+        monkeypatch.setenv(name, value)
+    lives = []
+    for life in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", life)
+        lives.append((agree_on_run_id(None), int(os.environ["MASTER_PORT"])))
+    (first, old), (second, new) = lives
+    assert first == second
+    assert old == agents.port
+    assert not TCPStore("127.0.0.1", new, is_master=False).check(["an address of"])
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("MASTER_PORT", str(old))
+    assert agree_on_run_id(None) == first
+    assert os.environ["MASTER_PORT"] == str(new)

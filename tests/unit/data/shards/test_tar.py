@@ -1,0 +1,240 @@
+"""Hostile and broken shards: each is refused by name, nothing in it runs, nothing large is made."""
+
+import io
+import json
+import os
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shards import GENES, members, tar_of
+
+from past.base.errors import DataError
+from past.base.keys import Members
+from past.data.shards.records import RawCell
+from past.data.shards.tar import ShardReader, read_samples
+
+KEY = "S0_0000000"
+
+
+def read(content: bytes) -> list[RawCell]:
+    return list(read_samples(io.BytesIO(content), "S0.tar", genes=len(GENES)))
+
+
+def with_entry(change: Callable[[tarfile.TarInfo], None]) -> bytes:
+    info = tarfile.TarInfo(f"{KEY}.json")
+    change(info)
+    large = info.size >= 8 << 30
+    return info.tobuf(tarfile.GNU_FORMAT if large else tarfile.USTAR_FORMAT) + bytes(1024)
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def sample_with(**changed: np.ndarray) -> bytes:
+    arrays = {
+        Members.GENES: np.array([1, 4, 2], np.uint16),
+        Members.COUNTS: np.array([1, 2, 3], np.uint8),
+        Members.OFFSETS: np.array([0, 2, 3], np.int32),
+        Members.POSITIONS: np.zeros((2, 2), np.float32),
+    }
+    return tar_of({**members(0), f"{KEY}.npz": npz(**{**arrays, **changed})})
+
+
+def with_member(extension: str, content: bytes) -> bytes:
+    return tar_of({**members(0), f"{KEY}.{extension}": content})
+
+
+def test_samples_come_as_they_were_written() -> None:
+    written = {name: body for number in range(3) for name, body in members(number).items()}
+    cells = read(tar_of(written))
+    assert [cell.key for cell in cells] == ["S0_0000000", "S0_0000001", "S0_0000002"]
+    for cell in cells:
+        assert cell.image == written[f"{cell.key}.png"]
+        with np.load(io.BytesIO(written[f"{cell.key}.npz"])) as arrays:
+            for name, array in arrays.items():
+                np.testing.assert_array_equal(getattr(cell, name), array)
+        assert cell.meta == json.loads(written[f"{cell.key}.json"])
+
+
+def test_deflated_arrays_are_read_too() -> None:
+    with np.load(io.BytesIO(members(0)[f"{KEY}.npz"])) as arrays:
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        cell = read(with_member("npz", file.getvalue()))[0]
+        np.testing.assert_array_equal(cell.counts, arrays["counts"])
+
+
+def set_type(kind: bytes, target: str = "/etc/passwd") -> Callable[[tarfile.TarInfo], None]:
+    def change(info: tarfile.TarInfo) -> None:
+        info.type, info.linkname = kind, target
+
+    return change
+
+
+def set_name(name: str) -> Callable[[tarfile.TarInfo], None]:
+    return lambda info: setattr(info, "name", name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (with_entry(set_type(tarfile.SYMTYPE)), "'S0_0000000.json' is a symbolic link: refused"),
+        (with_entry(set_type(tarfile.LNKTYPE)), "is a hard link: refused"),
+        (with_entry(set_type(tarfile.CHRTYPE)), "is a character device: refused"),
+        (with_entry(set_type(tarfile.BLKTYPE)), "is a block device: refused"),
+        (with_entry(set_type(tarfile.FIFOTYPE)), "is a pipe: refused"),
+        (with_entry(set_type(tarfile.DIRTYPE)), "is a folder: refused"),
+        (with_entry(set_type(b"x")), "is an entry of type 'x': refused"),
+        (with_entry(set_name("../../evil.json")), "the name '../../evil.json' is not KEY.EXTENSION: refused"),
+        (with_entry(set_name("/etc/cron.json")), "the name '/etc/cron.json' is not KEY.EXTENSION"),
+        (with_entry(set_name("a\nb.json")), r"the name 'a\nb.json' is not KEY.EXTENSION"),
+        (with_entry(set_name("d" * 60 + "/" + "e" * 60)), "is not KEY.EXTENSION"),
+        (with_entry(set_name("a.pkl")), "a.pkl does not belong in a shard (only jpg, webp, png, npz, json): refused"),
+        (with_entry(set_name("a.pth")), "a.pth does not belong in a shard"),
+        (with_entry(set_name("a.tar")), "a.tar does not belong in a shard"),
+        (with_entry(lambda info: setattr(info, "size", 9 << 30)), "claims a size that is no octal number"),
+        (with_entry(lambda info: setattr(info, "size", 2 << 20)), "claims 2,097,152 bytes: at most 1,048,576 are read"),
+        (tar_of(members(0))[:700], "cut off: S0_0000000.png has"),
+        (tar_of(members(0))[: -2 * 512 - tarfile.RECORDSIZE // 2], "cut off: "),
+        (b"", "cut off: header after 0 samples has 0 of its 512 bytes"),
+        (b"\x1f\x8b" + os.urandom(2000), "the header after 0 samples does not match its checksum: damaged"),
+        (tar_of({f"{KEY}.png": b"1", f"{KEY}.npz": b""}), "sample S0_0000000: its members are png, npz: wanted"),
+        (tar_of({f"{KEY}.png": b"", f"{KEY}.jpg": b"", f"{KEY}.npz": b""}), "its members are png, jpg, npz: wanted"),
+    ],
+)
+def test_broken_archives_are_refused(content: bytes, message: str) -> None:
+    with pytest.raises(DataError) as refused:
+        read(content)
+    assert str(refused.value).startswith("S0.tar: ")
+    assert message in str(refused.value)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch executed",)
+
+
+def zip_of(name: str, content: bytes, size: int | None = None) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    whole = bytearray(file.getvalue())
+    if size is not None:
+        start = whole.rindex(b"PK\1\2")
+        whole[start + 24 : start + 28] = size.to_bytes(4, "little")
+    return bytes(whole)
+
+
+def claiming(shape: str, content: bytes = bytes(8)) -> bytes:
+    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return zip_of("genes.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (sample_with(genes=np.array([1, 30, 2], np.uint16)), "genes holds ids from 1 to 30: not in the gene list"),
+        (sample_with(genes=np.array([1, -4, 2], np.int32)), "genes holds ids from -4 to 2"),
+        (sample_with(genes=np.array([4, 1, 2], np.uint16)), "genes does not ascend within a row"),
+        (sample_with(genes=np.array([4, 4, 2], np.uint16)), "genes does not ascend within a row"),
+        (sample_with(counts=np.array([1, np.nan, 3], np.float32)), "counts holds a number that is not above 0"),
+        (sample_with(counts=np.array([1, np.inf, 3], np.float32)), "counts holds a number that is not above 0"),
+        (sample_with(counts=np.array([1, -2, 3], np.int32)), "counts holds a number that is not above 0"),
+        (sample_with(counts=np.array([1, 0, 3], np.uint8)), "counts holds a number that is not above 0"),
+        (sample_with(counts=np.array([1, 2], np.uint8)), "counts (2,): wanted (n,) of both"),
+        (sample_with(offsets=np.array([0, 3], np.int32)), "positions has shape (2, 2): wanted (1, 2) finite"),
+        (sample_with(offsets=np.array([0, 3, 2], np.int32)), "offsets does not rise from 0 to 3"),
+        (sample_with(offsets=np.array([], np.int32)), "offsets has shape (0,) of int32"),
+        (
+            sample_with(positions=np.full((2, 2), np.nan, np.float32)),
+            "positions has shape (2, 2): wanted (2, 2) finite",
+        ),
+        (sample_with(genes=np.array(["a", "b", "c"])), "is not a plain array in C order of one of"),
+        (sample_with(genes=np.array([Evil()], dtype=object)), "is not a plain array in C order of one of"),
+        (sample_with(extra=np.zeros(1)), "does not end in a directory of 4 arrays"),
+        (with_member("npz", zip_of("x.pkl", pickle.dumps(Evil()))), "the npz holds b'x.pkl': only the arrays"),
+        (with_member("npz", zip_of("genes.npy", b"\x93NUMPY\1\0")), "'genes' is not a .npy 1.0 array"),
+        (with_member("npz", claiming("(1000000000,)")), "claims shape (1000000000,), 2,000,000,000 bytes, and holds 8"),
+        (with_member("npz", claiming("(-5,)")), "is not a plain array"),
+        (with_member("npz", zip_of("genes.npy", bytes(100 << 20))), "claims 104,857,600 bytes for 'genes'"),
+        (with_member("npz", zip_of("genes.npy", bytes(80 << 20), 4096)), "does not match its checksum: damaged"),
+        (with_member("npz", b"PK"), "the npz is cut off after 2 bytes"),
+        (with_member("npz", pickle.dumps(Evil()) * 9), "does not end in a directory of 4 arrays"),
+        (with_member("json", b"[" * 100_000), "its json cannot be read"),
+        (with_member("json", b'{"cell": "a"}'), "its json has no 'section'"),
+        (with_member("json", b"\xff\xfe"), "its json cannot be read"),
+        (with_member("json", b"9" * 9999), "its json cannot be read"),
+        (
+            with_member("json", members(0)[f"{KEY}.json"].replace(b"0.5", b"NaN")),
+            "its json gives mpp nan: wanted µm/px above 0",
+        ),
+    ],
+)
+def test_broken_samples_are_refused(
+    content: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as refused:
+        read(content)
+    assert str(refused.value).startswith(f"S0.tar: sample {KEY}: ")
+    assert message in str(refused.value)
+    assert not list(tmp_path.iterdir()), "nothing in a shard is executed"
+
+
+def test_reading_goes_on_after_a_broken_sample() -> None:
+    contents = {**members(0), **members(1), **members(2)}
+    contents["S0_0000001.json"] = b"{"
+    reader = ShardReader(io.BytesIO(tar_of(contents)), "S0.tar")
+    assert reader.read() is not None
+    with pytest.raises(DataError, match="sample S0_0000001"):
+        reader.read()
+    assert not reader.ended
+    cell = reader.read()
+    assert cell is not None
+    assert cell.key == "S0_0000002"
+    assert reader.read() is None
+    assert reader.ended
+
+
+def test_a_missing_member_takes_nothing_of_the_next_sample() -> None:
+    contents = {**members(0), **members(1)}
+    del contents[f"{KEY}.json"]
+    reader = ShardReader(io.BytesIO(tar_of(contents)), "S0.tar")
+    with pytest.raises(DataError, match="its members are png, npz: wanted one image, npz and json"):
+        reader.read()
+    cell = reader.read()
+    assert cell is not None
+    assert cell.key == "S0_0000001"
+
+
+def test_an_empty_shard_has_no_samples() -> None:
+    assert read(tar_of({})) == []
+    with pytest.raises(DataError, match=r"S0.tar: ends after 0 samples; its index counts more"):
+        next(read_samples(io.BytesIO(tar_of({})), "S0.tar", skip=1))
+
+
+def test_an_endless_archive_costs_one_sample_at_a_time() -> None:
+    used = sum(512 + len(body) + -len(body) % 512 for body in members(0).values())
+
+    class Endless(io.RawIOBase):
+        content, place = tar_of(members(0))[:used], 0
+
+        def read(self, size: int = -1) -> bytes:
+            part = (self.content[self.place :] + self.content)[:size]
+            self.place = (self.place + size) % used
+            return part
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            self.place = (self.place + offset) % used
+            return self.place
+
+    samples = read_samples(Endless(), "S0.tar")  # type: ignore[arg-type]
+    assert [next(samples).key for _ in range(50)] == [KEY] * 50

@@ -1,0 +1,68 @@
+"""The benchmark's page: one file, nothing fetched, every part there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tiny_bench import write_split, write_task
+
+from past.evaluation.hest.page import _exposed, write_hest_report
+from past.evaluation.hest.task import HestBench
+from past.nn.colour import ColourGrid
+
+
+def page(root: Path, encoders: tuple[str, ...], components: int) -> str:
+    if not (root / "IDC").is_dir():
+        write_task(root)
+    bench = HestBench(root, root / "cache", components=components, resamples=20)
+    about = {"versions": {"numpy": "1.2.3"}}
+    bench({name: ColourGrid(2 * (i + 1)) for i, name in enumerate(encoders)}, root / "results", about)
+    return write_hest_report(root / "results").read_text()
+
+
+def test_the_page_shows_all_parts_and_fetches_nothing(tmp_path: Path) -> None:
+    found = page(tmp_path, ("two", "four"), 4)
+    titles = re.findall("<h2>(.*?)</h2>", found)
+    assert titles == [
+        "Scores, tiles as they are",
+        "Scores, tiles mean colour removed",
+        "Published leaderboard",
+        "By task",
+        "Genes",
+        "Two by two",
+        "IDC: best and worst gene of each section, " + titles[6].rsplit(" ", 1)[1],
+        "Test patients seen in training",
+        "What moves the numbers",
+    ]
+    assert "&#39;ridge, 4 components&#39; is not compared with it" in found
+    assert "1.2.3" in found
+    assert found.count("data:image/png;base64,") == 3
+    assert not re.search(r'(src|href)="(?!data:)', found)
+
+
+def test_the_published_protocol_stands_beside_the_leaderboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.evaluation.hest.page.PUBLISHED", "ridge, 4 components")
+    found = page(tmp_path, ("uni",), 4)
+    assert "uni (here)" in found
+    assert "uni: here − published" in found
+    own = float(re.findall(r"<td>uni \(here\)</td>\s*<td>(.*?)</td>", found)[0])
+    difference = float(re.findall(r"here − published</td>\s*<td>(.*?)</td>", found)[0])
+    assert own - difference == pytest.approx(0.5890, abs=1.1e-4)  # UNI on IDC
+    assert found.count("<td>ResNet50 (ImageNet)</td>") == 1
+
+
+def test_a_task_cut_short_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.evaluation.hest.page.PUBLISHED", "ridge, 4 components")
+    folder = write_task(tmp_path)
+    write_split(folder, "train_3", ["A", "nobody"])
+    write_split(folder, "test_3", ["B"])
+    found = page(tmp_path, ("uni",), 4)
+    assert re.findall(r"here − published</td>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", found) == [("–", "–")]
+    assert float(re.findall(r"<td>uni \(here\)</td>\s*<td>(.*?)</td>", found)[0]) > 0
+
+
+def test_exposure_is_none_only_where_patients_are_known() -> None:
+    assert _exposed([], known=True) == "none"
+    assert _exposed([], known=False) == "none of the known siblings; patients otherwise unknown"
+    assert _exposed(["TENX98"], known=False) == "TENX98; patients otherwise unknown"
+    assert _exposed(None, known=False) == "not recorded"

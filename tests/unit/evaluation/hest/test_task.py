@@ -1,0 +1,281 @@
+"""The benchmark as a whole: the library's numbers, what cannot run, what an interruption leaves."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_bench import GENES, SPOTS, write_sample, write_split, write_task
+
+from past.base.errors import ConfigError, DataError
+from past.evaluation.hest.spots import FoldData
+from past.evaluation.hest.summary import score_rows
+from past.evaluation.hest.task import Encoder, HestBench
+from past.evaluation.probes.ridge import RidgeCVHead
+from past.evaluation.statistics.genes import GeneScores
+from past.evaluation.statistics.scores import FoldResult, TaskResult
+from past.nn.colour import ColourGrid
+from past.slides.frozen_encoder import FrozenEncoder
+from past.slides.stored_features import StoredFeatures
+from past.slides.tiles import PatchFile, write_patches
+
+SUPPORT = Path(__file__).resolve().parents[3] / "support"
+
+
+def run(
+    root: Path, encoders: Mapping[str, Encoder] | None = None, out: Path | None = None, **settings: object
+) -> tuple[Path, dict]:
+    out = out or root / "results"
+    bench = HestBench(
+        root, root / "cache", **{"components": 4, "resamples": 50, "mean_colour_removed": False, **settings}
+    )  # type: ignore[arg-type]
+    bench(encoders or {"two": ColourGrid(2)}, out, {})
+    return out, json.loads((out / "hest_bench.json").read_text())
+
+
+def differences(expected: object, found: object, path: str = "") -> list[tuple[str, float]]:
+    """Every number of two like JSON values, as (where, |difference|); other fields must be equal."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict)
+        assert expected.keys() == found.keys(), path
+        return [pair for key in expected for pair in differences(expected[key], found[key], f"{path}/{key}")]
+    if isinstance(expected, list):
+        assert isinstance(found, list)
+        assert len(expected) == len(found), path
+        return [
+            p for i, pair in enumerate(zip(expected, found, strict=True)) for p in differences(*pair, f"{path}/{i}")
+        ]
+    if isinstance(expected, int | float):
+        assert isinstance(found, int | float), path
+        return [(path, abs(expected - found))]
+    assert expected == found, path
+    return []
+
+
+def test_reference_every_field_of_the_librarys_files(reference: Path, tmp_path: Path) -> None:
+    mini = reference / "hest_mini"
+    bench = HestBench(mini / "bench", tmp_path / "cache", components=16, mean_colour_removed=False, batch_size=32)
+    bench({"custom_encoder": ColourGrid(4)}, tmp_path / "results", {})
+    files = sorted((mini / "expected").rglob("*.json"))
+    assert len(files) == 15
+    for file in files:
+        name = file.relative_to(mini / "expected")
+        pairs = differences(json.loads(file.read_text()), json.loads((tmp_path / "results" / name).read_text()))
+        assert max(difference for _, difference in pairs) < 1e-6, name
+    tables = [
+        pd.read_csv(folder / "dataset_results.csv", index_col=0) for folder in (mini / "expected", tmp_path / "results")
+    ]
+    pd.testing.assert_frame_equal(*tables, rtol=0, atol=1e-6)
+
+
+def test_a_signal_is_found_and_every_file_says_so(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    out, content = run(tmp_path, {"two": ColourGrid(2), "four": ColourGrid(4)}, mean_colour_removed=True)
+    table = pd.read_parquet(out / "hest_bench.parquet")
+    assert len(table) == 2 * 2 * 3 * len(GENES)  # images, encoders, folds
+    pd.testing.assert_frame_equal(table, pd.read_csv(out / "hest_bench.csv"))
+    red = table[(table["gene"] == "G0") & (table["images"] == "as they are")]
+    assert red["pearson"].min() > 0.4
+    assert ((red["pearson_low"] < red["pearson"]) & (red["pearson"] < red["pearson_high"])).all()
+    assert {row["images"] for row in content["rows"]} == {"as they are", "mean colour removed"}
+    own = next(row for row in content["rows"] if row["task"] == "IDC" and row["encoder"] == "two")
+    by_hand = table[(table["encoder"] == "two") & (table["images"] == "as they are")]
+    assert own["pearson_mean"] == pytest.approx(by_hand.groupby("fold")["pearson"].mean().mean(), abs=1e-12)
+    (pair,) = content["paired"]
+    assert pair["wins"] + pair["losses"] == len(GENES)
+    spots = pd.read_parquet(out / "IDC" / "two" / "split1" / "predictions.parquet")
+    assert list(spots["barcode"][:2]) == ["B-0", "B-1"]
+    adata = anndata.read_h5ad(tmp_path / "IDC" / "adata" / "B.h5ad")["B-1"]
+    assert spots["truth:G0"][1] == pytest.approx(np.log1p(adata.to_df().iloc[0, 0]))
+
+
+def test_a_constant_gene_is_named_and_left_out_of_one_of_two_means(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    adata = anndata.read_h5ad(folder / "adata" / "B.h5ad")
+    adata.X[:, 3] = 0
+    adata.write_h5ad(folder / "adata" / "B.h5ad")
+    out, content = run(tmp_path)
+    task, average = content["rows"]
+    assert task["nan_genes"] == "G3 (fold 1)" == average["nan_genes"]
+    assert task["pearson_mean"] is None
+    table = pd.read_parquet(out / "hest_bench.parquet")
+    assert task["pearson_mean_without_nan"] == pytest.approx(table.groupby("fold")["pearson"].mean().mean(), abs=1e-12)
+
+
+def test_a_gene_constant_in_one_fold_is_judged_by_the_others() -> None:
+    r = np.array([[0.6, np.nan], [0.6, np.nan], [0.6, np.nan], [np.nan, np.nan]])  # (folds, genes)
+    folds = [
+        FoldResult(k, ("G0", "G1"), GeneScores(of_fold, of_fold, of_fold), np.tile(of_fold, (3, 1)), 9, 9)
+        for k, of_fold in enumerate(r)
+    ]
+    row, _ = score_rows("as they are", [TaskResult("IDC", "two", tuple(folds))])
+    assert (row["share_above_0.2"], row["share_above_0.4"]) == (0.5, 0.5)
+
+
+def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_task(tmp_path)
+    write_split(folder, "train_3", ["A", "nobody"])
+    write_split(folder, "test_3", ["B"])
+    write_split(folder, "train_4", ["A", "B"])
+    write_split(folder, "test_4", ["A"])
+    (folder / "splits" / "notes_9.csv").write_text("a stray file")
+    write_sample(folder, "few", seed=7, genes=GENES[:4])
+    write_split(folder, "train_5", ["A"])
+    write_split(folder, "test_5", ["few"])
+    (tmp_path / "PRAD" / "splits").mkdir(parents=True)
+    (tmp_path / "SKCM" / "adata").mkdir(parents=True)
+    _, content = run(tmp_path, mean_colour_removed=True)
+    assert content["rows"][0]["folds"] == 3
+    assert content["folds"] == {"IDC": 6}
+    assert len(content["failures"]) == 5  # each once, on two kinds of images
+    reasons = {(failure["task"], failure["fold"]): failure["reason"] for failure in content["failures"]}
+    assert set(reasons) == {("IDC", 3), ("IDC", 4), ("IDC", 5), ("PRAD", None), ("SKCM", None)}
+    assert "IDC fold 3 did not run:" in reasons["IDC", 3]
+    assert "nobody.h5: no such patch file" in reasons["IDC", 3]
+    assert "A (train) and A (test) are of one patient (A)" in reasons["IDC", 4]
+    assert "few: 2 of the task's 6 genes are not in few.h5ad (G4, G5)" in reasons["IDC", 5]
+    assert "no splits/train_<k>.csv there" in reasons["PRAD", None]
+    assert {record.message for record in caplog.records} == set(reasons.values())
+
+
+def test_barcodes_that_are_not_in_the_h5ad_are_counted(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    patches = PatchFile.open(folder / "patches" / "A.h5")
+    names = [f"lost-{i}" if i < 4 else name for i, name in enumerate(patches.barcodes)]
+    write_patches(patches.path, patches.images(0, SPOTS), patches.coords, names)
+    with pytest.raises(DataError, match=r"nothing could run: .*4 of 30 barcodes of A.h5 are not in A.h5ad"):
+        run(tmp_path)
+
+
+def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    with pytest.raises(DataError, match=r"task.components=256, but only 60 training spots: use ≤ 60"):
+        run(tmp_path, components=256)
+    with pytest.raises(ConfigError, match=r"task.components=0: give 1 or more"):
+        run(tmp_path, components=0)
+
+
+def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
+    class Mean:
+        protocol = "mean of the training spots"
+
+        def predict(self, fold: FoldData) -> np.ndarray:
+            mean = np.concatenate([spots.expression for spots in fold.train]).mean(axis=0)
+            spots = sum(map(len, fold.test))
+            return mean + np.linspace(0, 1, spots)[:, None]
+
+    write_task(tmp_path)
+    with pytest.raises(ConfigError, match=r"two \(ridge, 4 components\) and mean \(mean of the training spots\)"):
+        run(tmp_path, {"two": ColourGrid(2), "mean": Mean()})
+    with pytest.raises(ConfigError, match="encoder=none"):
+        HestBench(tmp_path, tmp_path / "cache")({}, tmp_path / "results", {})
+    _, content = run(tmp_path, {"mean": Mean()})
+    assert content["protocol"] == "mean of the training spots"
+    with pytest.raises(ConfigError, match="holds results of 'mean of the training spots', not of 'ridge_cv, 4"):
+        run(tmp_path, head=RidgeCVHead())
+
+
+def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    with pytest.raises(DataError, match=r"hest.csv: no such table"):
+        run(tmp_path, metadata=tmp_path / "hest.csv")
+    assert run(tmp_path)[1]["test_patients_known"] == {f"IDC fold {k}": False for k in range(3)}
+    table = "id,dataset_title,patient,organ,study_link\nA,One,P1,Breast,\nB,One,,Breast,\n"
+    (tmp_path / "hest.csv").write_text(table)
+    _, content = run(tmp_path, metadata=tmp_path / "hest.csv")
+    assert content["test_patients_known"] == {"IDC fold 0": True, "IDC fold 1": False, "IDC fold 2": False}
+
+
+def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    write_task(tmp_path, "PRAD")
+    bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=10, mean_colour_removed=False)
+    out = tmp_path / "results"
+    bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    content = (out / "hest_bench.json").read_text()
+    origin = json.loads(content)
+    assert origin["tasks"] == ["IDC", "PRAD"]
+    assert origin["root"] == str(tmp_path)
+    assert origin["encoders"]["past"]["preset"] == {"checkpoint": "A"}
+    assert origin["encoders"]["past"]["fingerprint"] == FrozenEncoder.of(ColourGrid(2)).fingerprint
+    cure = r"give another results_dir= or run_id="
+    with pytest.raises(ConfigError, match=rf"of 'A', not of 'B' \(encoders.past.preset.checkpoint\); {cure}"):
+        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "B"}})
+    with pytest.raises(ConfigError, match=r"\(encoders.past.fingerprint\)"):
+        bench({"past": ColourGrid(4)}, out, {}, {"past": {"checkpoint": "A"}})
+    with pytest.raises(ConfigError, match=r"holds results of \['past'\], not of \['other'\] \(encoders\)"):
+        bench({"other": ColourGrid(2)}, out, {})
+    bench.tasks = ["IDC"]
+    with pytest.raises(ConfigError, match=r"holds results of \['IDC', 'PRAD'\], not of \['IDC'\] \(tasks\)"):
+        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    (out / "hest_bench.json").unlink()  # as a killed run leaves it: its predictions lie there
+    with pytest.raises(ConfigError, match=r"\(tasks\)"):
+        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    bench.tasks = None
+    bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    assert (out / "hest_bench.json").read_text() == content
+    (out / "origin.json").unlink()
+    with pytest.raises(ConfigError, match=r"holds results, but no origin.json"):
+        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+
+
+def test_stored_features_are_found_and_aligned_by_barcode(tmp_path: Path) -> None:
+    import h5py
+
+    folder = write_task(tmp_path)
+    for sample in "ABC":
+        patches = PatchFile.open(folder / "patches" / f"{sample}.h5")
+        order = np.random.default_rng(0).permutation(SPOTS)
+        features = patches.images(0, SPOTS).mean(axis=(1, 2))
+        place = tmp_path / "features" / ("IDC" if sample == "A" else "") / f"{sample}.h5"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(place, "w") as file:
+            file["embeddings"], file["coords"] = features[order], patches.coords[order]
+            file["barcodes"] = np.array([name.encode() for name in patches.barcodes])[order]
+        found = StoredFeatures(tmp_path / "features").features("IDC", sample, patches)
+        assert np.array_equal(found, features)
+    _, content = run(
+        tmp_path, {"stored": StoredFeatures(tmp_path / "features")}, components=2, mean_colour_removed=True
+    )
+    assert {row["images"] for row in content["rows"]} == {"as they are"}  # its tiles cannot be changed
+    with pytest.raises(DataError, match="no features at"):
+        run(tmp_path, {"stored": StoredFeatures(tmp_path / "elsewhere")}, tmp_path / "other", components=2)
+
+
+def test_stored_features_that_are_not_finite_fail_their_folds_alone(tmp_path: Path) -> None:
+    import h5py
+
+    folder = write_task(tmp_path)
+    write_split(folder, "train_3", ["A"])
+    write_split(folder, "test_3", ["B"])
+    (tmp_path / "features").mkdir()
+    for sample in "ABC":
+        patches = PatchFile.open(folder / "patches" / f"{sample}.h5")
+        features = patches.images(0, SPOTS).mean(axis=(1, 2))
+        if sample == "C":
+            features[[3, 7], 1] = np.nan, np.inf
+        with h5py.File(tmp_path / "features" / f"{sample}.h5", "w") as file:
+            file["embeddings"], file["coords"] = features, patches.coords
+            file["barcodes"] = [name.encode() for name in patches.barcodes]
+    _, content = run(tmp_path, {"stored": StoredFeatures(tmp_path / "features")}, components=2)
+    assert content["rows"][0]["folds"] == 1
+    reasons = [failure["reason"] for failure in content["failures"]]
+    assert len(reasons) == 3
+    assert all("features of 2 of 30 spots are not finite (C-3, …)" in reason for reason in reasons)
+
+
+@pytest.mark.slow
+def test_five_random_kills_leave_the_bytes_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    write_task(tmp_path / "root")
+    command = [sys.executable, str(SUPPORT / "kill_bench.py"), str(tmp_path / "root"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["status"] == 0
+    assert found["kills"] == 5
+    assert len(found["whole"]) > 20
+    assert found["after"] == found["whole"]

@@ -1,0 +1,149 @@
+"""Whole slides predicted from none or some of their spots, and what the predictions stand beside."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from slide_shards import GENES, TOLD, WIDTH, write_slides
+
+from past.base.errors import ConfigError, DataError
+from past.checkpoints.saved import Saved
+from past.data.shards.slides import SlideSet
+from past.evaluation.spots.baselines import Baselines, nearest_measured
+from past.evaluation.spots.prediction import SlidePredictor
+from past.evaluation.spots.task import SlideTask
+from past.models.stpath.model import STPath
+from past.models.stpath.predict import Predictor
+from past.models.stpath.vocabulary import GeneVocabulary
+
+SETTINGS = {"tops": (TOLD, 8), "resamples": 20, "components": 4}
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> SlideSet:
+    return SlideSet.open(write_slides(tmp_path_factory.mktemp("slides") / "set"))
+
+
+def part(slides: SlideSet, *sections: str) -> SlideSet:
+    return SlideSet(slides.index.select(sections=sections))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Predictor:
+    torch.manual_seed(0)
+    stpath = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
+    (tmp_path / "weights").write_bytes(b"")
+    return Predictor(Saved(stpath, GeneVocabulary({g: g for g in GENES}).state()), tmp_path / "weights")
+
+
+def test_ridge_is_the_benchmarks_with_the_mean_put_back(slides: SlideSet) -> None:
+    train, test = part(slides, "A1", "A2", "B1"), slides.get("C1")
+    found = Baselines.fit(train, GENES, 256)
+    assert found.components == WIDTH  # there are no more features
+    ways = found.predict(test.features)
+    assert list(ways) == [f"ridge, {WIDTH} PCs", "training mean"]
+    ridge, mean = ways.values()
+    counts = np.concatenate([train.counts(slide).toarray() for slide in train])
+    np.testing.assert_allclose(mean, np.tile(np.log1p(counts).mean(axis=0), (64, 1)), rtol=1e-6)
+    truth = np.log1p(slides.counts(test).toarray())
+    r = [np.corrcoef(truth[:, i], ridge[:, i])[0, 1] for i in range(TOLD)]
+    assert np.mean(r) > 0.6
+    assert ((truth - ridge)[:, :TOLD] ** 2).mean() < ((truth - mean)[:, :TOLD] ** 2).mean()
+
+
+def test_the_nearest_measured_spots_are_averaged() -> None:
+    coords = np.array([[0.0, 0], [1, 0], [5, 0], [6, 0], [20, 0]])
+    expression = np.array([[1.0], [3.0], [9.0]])
+    two = nearest_measured(coords, np.array([0, 2, 4]), expression, 2)
+    np.testing.assert_array_equal(two, [[2], [2], [2], [2], [6]])
+    np.testing.assert_array_equal(nearest_measured(coords, np.array([2]), np.array([[9.0]]), 4), np.full((5, 1), 9.0))
+
+
+def test_lower_mask_ratios_measure_more_of_the_same_spots(slides: SlideSet, model: Predictor) -> None:
+    predict = SlidePredictor(model, None, GENES, GENES[:3], 4, seed=0)
+    slide = slides.get("A1")
+    scored = [predict(slide, ratio).scored for ratio in (1.0, 0.95, 0.8)]
+    assert [len(rows) for rows in scored] == [64, 61, 51]
+    assert set(scored[2]) < set(scored[1]) < set(scored[0])
+    found = predict(slide, 0.8)
+    assert list(found.predicted) == ["STPath", "STPath zero-shot", "nearest 4 measured"]
+    assert np.abs(found.predicted["STPath"] - found.predicted["STPath zero-shot"]).max() > 1e-6
+    np.testing.assert_array_equal(found.predicted["STPath zero-shot"], predict(slide, 1).predicted["STPath"])
+    assert found.spots().truth.shape == (51, 3)
+
+
+@pytest.mark.slow  # scanpy's neighbours are compiled
+def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
+    task = SlideTask("zero_shot", [1.0], **SETTINGS)
+    shown = task(model, part(slides, "A1", "A2"), part(slides, "B1", "C1"), tmp_path / "results", {"checkpoint": "c"})
+    content = json.loads((tmp_path / "results" / "zero_shot.json").read_text())
+    rows = pd.DataFrame(content["rows"])
+    assert set(zip(rows["scope"], rows["name"], strict=True)) == {("section", "B1"), ("section", "C1"), ("all", "all")}
+    assert set(rows["by"]) == {"STPath", "ridge, 4 PCs", "training mean"}
+    assert set(content["genes"][:TOLD]) == set(GENES[:TOLD])
+    assert content["checkpoint"] == "c"
+    assert list(rows.query("scope == 'all'")["spots"]) == [128] * 3
+    ridge = rows.query("name == 'C1' and by.str.startswith('ridge')").iloc[0]
+    assert ridge["pearson@4/low"] < ridge["pearson@4"] < ridge["pearson@4/high"]
+    assert ridge["pearson@8"] < ridge["pearson@4"]
+    mean = rows.query("name == 'C1' and by == 'training mean'").iloc[0]
+    assert mean["constant_genes"] == ", ".join(content["genes"])
+    assert pd.isna(mean["pearson@4"])
+    assert mean["l2@4"] > ridge["l2@4"]
+    genes = pd.read_parquet(tmp_path / "results" / "zero_shot_genes.parquet")
+    of_ridge = genes.query("name == 'C1' and by.str.startswith('ridge')")
+    assert of_ridge["pearson"].iloc[:TOLD].mean() == pytest.approx(ridge["pearson@4"])
+    spots = pd.read_parquet(tmp_path / "results" / "zero_shot_spots.parquet")
+    assert len(spots) == 128
+    assert not spots.isna().any(axis=None)
+    assert spots["barcode"].iloc[0] == "B1-0"
+    pairs = {(row["task"], row["other"]) for row in content["paired"]}
+    assert pairs == {(name, "ridge, 4 PCs") for name in ("B1", "C1", "all")}
+    assert len(shown) == 9
+    assert shown[4]["r@4"] == ridge["pearson@4"]
+    assert shown[4]["95 %"] == f"{ridge['pearson@4/low']:.3f}–{ridge['pearson@4/high']:.3f}"
+
+
+@pytest.mark.slow
+def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
+    task = SlideTask("imputation", [0.9, 0.5], **SETTINGS)
+    task(model, part(slides, "A1"), part(slides, "B1"), tmp_path, {})
+    rows = pd.DataFrame(json.loads((tmp_path / "imputation.json").read_text())["rows"])
+    assert set(rows["scope"]) == {"section"}  # there is no more to pool
+    assert set(rows.query("mask_ratio == 0.9")["spots"]) == {58}
+    assert set(rows.query("mask_ratio == 0.5")["spots"]) == {32}
+    near = rows.query("by == 'nearest 4 measured'").set_index("mask_ratio")["pearson@4"]
+    assert near[0.5] > near[0.9]  # the planted genes change smoothly
+    spots = pd.read_parquet(tmp_path / "imputation_spots.parquet").query("mask_ratio == 0.9")
+    told = spots[f"predicted:{GENES[0]}"].isna()
+    assert told.sum() == 6
+    assert (spots.loc[told, "predicted cluster"] == -1).all()
+    assert spots[f"truth:{GENES[0]}"].notna().all()
+
+
+@pytest.mark.slow
+def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
+    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
+    task(model, None, part(slides, "B1"), tmp_path, {})
+    content = json.loads((tmp_path / "zero_shot.json").read_text())
+    assert content["genes"] == ["G9", "G2"]
+    assert content["tops"] == [2]
+    assert {row["by"] for row in content["rows"]} == {"STPath"}
+    (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "NEW"]}))
+    with pytest.raises(DataError, match=r"genes\.json: NEW not measured in"):
+        task(model, None, part(slides, "B1"), tmp_path, {})
+
+
+def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
+    for ratios in ([], [0.5, 0.0], [1.2]):
+        with pytest.raises(ConfigError, match="shares of the spots; use 0 < ratio ≤ 1"):
+            SlideTask("imputation", ratios)
+    with pytest.raises(ConfigError, match=r"no training slides to choose genes on: give task\.genes=FILE"):
+        SlideTask("zero_shot", [1.0])(model, None, slides, tmp_path, {})
+    lonely = SlideSet.open(write_slides(tmp_path / "lonely", ("A1",), spots=1))
+    with pytest.raises(DataError, match="section A1: 1 spots, of which 1 would be told"):
+        SlidePredictor(model, None, GENES, GENES, 4, 0)(lonely.get("A1"), 0.9)

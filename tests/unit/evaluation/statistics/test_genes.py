@@ -1,0 +1,48 @@
+"""Scores per gene against their definitions, and the bootstrap against drawing spots one by one."""
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+from sklearn.metrics import mean_squared_error, r2_score
+
+from past.evaluation.statistics.genes import bootstrap_pearson, interval, score_genes, shares_above
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(5, 1, (40, 3))
+    return truth, truth * [1, 0.2, -1] + rng.normal(0, 1, truth.shape)
+
+
+def test_scores_are_those_of_scipy_and_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = pair
+    found = score_genes(truth, predicted)
+    for i in range(3):
+        assert found.pearson[i] == pytest.approx(pearsonr(truth[:, i], predicted[:, i])[0], abs=1e-14)
+        assert found.l2[i] == pytest.approx(mean_squared_error(truth[:, i], predicted[:, i]), abs=1e-14)
+        assert found.r2[i] == pytest.approx(r2_score(truth[:, i], predicted[:, i]), abs=1e-13)
+
+
+def test_a_constant_gene_has_no_r(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = pair
+    truth[:, 0], predicted[:, 1] = 0.1, 0.3
+    found = score_genes(truth, predicted)
+    assert np.isnan(found.pearson).tolist() == [True, True, False]
+    assert np.isnan(bootstrap_pearson(truth, predicted, 5, 0)).all(axis=0).tolist() == [True, True, False]
+    assert shares_above(np.array([np.nan, 0.3, 0.5])) == {
+        "share_above_0.2": pytest.approx(2 / 3),
+        "share_above_0.4": pytest.approx(1 / 3),
+    }
+
+
+def test_the_bootstrap_is_that_of_drawn_spots(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, predicted = pair
+    found = bootstrap_pearson(truth, predicted, 70, seed=3)
+    rng = np.random.default_rng(3)
+    for draw in found:
+        spots = rng.integers(40, size=40)
+        assert draw == pytest.approx(score_genes(truth[spots], predicted[spots]).pearson, abs=1e-12)
+    assert np.array_equal(found, bootstrap_pearson(truth, predicted, 70, seed=3))
+    low, high = interval(found[:, 0])
+    assert low < score_genes(truth, predicted).pearson[0] < high

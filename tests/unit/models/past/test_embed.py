@@ -1,0 +1,88 @@
+"""Shards → both towers → retrieval's result files, on sections where colour tells expression."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from planted import GENES
+from tiny_past import planted_data, tiny_module
+
+from past.base.errors import DataError
+from past.evaluation.retrieval.task import Retrieval
+from past.models.past.embed import embed
+from past.models.past.model import PASTModel
+from past.models.past.samples.cells import CellDataModule
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> CellDataModule:
+    module = planted_data(tmp_path / "set", batch_size=8)
+    module.setup("validate")
+    return module
+
+
+@pytest.fixture
+def model(data: CellDataModule) -> PASTModel:
+    module = tiny_module()
+    module.fit_parts(data.sample())
+    return module.model.eval()
+
+
+def test_every_cell_is_embedded_once_in_the_indexs_order(data: CellDataModule, model: PASTModel) -> None:
+    found = embed(model, data.val_dataloader(), top_genes=2)
+    batches = list(data.val_dataloader())
+    assert len(batches) > 1
+    assert found.keys == [f"S2_{i:07d}" for i in range(20)]
+    assert set(found.column("patient")) == {"C"}
+    assert set(found.column("cell_type")) == {""}
+    np.testing.assert_array_equal(found.genes, torch.cat([batch.tokens[:, 0, :2] for batch in batches]))
+    with torch.no_grad():
+        out = [model(batch) for batch in batches]
+    torch.testing.assert_close(found.images, torch.cat([one.images for one in out]))
+    torch.testing.assert_close(found.cells, torch.cat([one.cells for one in out]))
+    torch.testing.assert_close(found.cells.norm(dim=1), torch.ones(20))
+
+
+def test_retrieval_writes_what_it_found(data: CellDataModule, model: PASTModel, tmp_path: Path) -> None:
+    shown = Retrieval(ks=(1, 5), examples=3)(model, data, tmp_path / "results", {"checkpoint": "best.ckpt"})
+    content = json.loads((tmp_path / "results/retrieval.json").read_text())
+    rows = content["rows"]
+    assert content["task"] == "retrieval"
+    assert content["checkpoint"] == "best.ckpt"
+    assert [(row["section"], row["by"], row["r@1"]) for row in shown] == [
+        (row["name"], row["matcher"], row["recall@1/mean"]) for row in rows if row["scope"] != "patient"
+    ]
+    assert [(row["scope"], row["name"], row["matcher"]) for row in rows] == [
+        (scope, name, matcher)
+        for scope, name in (("section", "S2"), ("patient", "C"), ("all", "all"))
+        for matcher in ("PAST", "linear")
+    ]
+    assert all(row["recall@5/chance"] == 5 / 20 for row in rows)
+    assert rows[1]["recall@5/mean"] > 0.5  # type: ignore[operator]
+    assert rows[0]["recall@5/ceiling"] is None
+    table = pd.read_csv(tmp_path / "results/retrieval.csv")
+    assert table["recall@1/mean"].tolist() == [row["recall@1/mean"] for row in rows]
+
+
+def test_the_examples_are_crops_with_what_they_find(data: CellDataModule, model: PASTModel, tmp_path: Path) -> None:
+    Retrieval(examples=3, seed=4)(model, data, tmp_path, {})
+    found = embed(model, data.val_dataloader())
+    crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
+    nearest = (found.images @ found.cells.T).topk(5).indices.numpy()
+    with np.load(tmp_path / "retrieval_examples.npz", allow_pickle=False) as examples:
+        assert examples["nearest"].shape == examples["hit"].shape == (3, 5)
+        for crop, hit, label in zip(examples["crops"], examples["hit"], examples["truth"], strict=True):
+            (row,) = np.flatnonzero((crops == crop).all(axis=(1, 2, 3)))
+            np.testing.assert_array_equal(hit, nearest[row] == row)
+            assert label.split() == [GENES[token - 30] for token in found.genes[row]]  # no type is known
+
+
+def test_other_cells_under_the_linear_map_are_an_error(
+    data: CellDataModule, model: PASTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "val_dataloader", lambda: data.sample())
+    with pytest.raises(DataError, match="other cells than the model"):
+        Retrieval()(model, data, tmp_path, {})

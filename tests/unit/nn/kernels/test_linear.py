@@ -1,0 +1,83 @@
+"""A linear map without gradients is the linear map, whichever library computes it."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from past.nn.kernels.linear import ONEDNN, WHOLE, Linear, linear
+
+generator = torch.Generator().manual_seed(0)
+WIDTH = 24
+WHOLE_ROWS = torch.randn(WHOLE, WIDTH, generator=generator)
+INPUTS = {
+    "no rows": torch.empty(0, WIDTH),
+    "a vector": torch.randn(WIDTH, generator=generator),
+    "whole rows": WHOLE_ROWS,
+    "rows": torch.randn(WHOLE + 1, WIDTH, generator=generator),
+    "every second column": torch.randn(WHOLE, 2 * WIDTH, generator=generator)[:, ::2],
+    "columns first": torch.randn(WIDTH, WHOLE, generator=generator).T,
+    "slides of rows": torch.randn(WHOLE, 3, WIDTH, generator=generator),
+}
+
+
+@pytest.fixture
+def layer() -> Linear:
+    torch.manual_seed(0)
+    return Linear(WIDTH, 40)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", INPUTS)
+def test_numbers_are_the_linear_maps(layer: Linear, name: str) -> None:
+    x, spread = INPUTS[name], torch.randn(80)[::2]
+    torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
+    torch.testing.assert_close(linear(x, layer.weight, spread), F.linear(x, layer.weight, spread))
+    torch.testing.assert_close(linear(x, layer.weight), F.linear(x, layer.weight))
+
+
+@pytest.mark.skipif(not ONEDNN, reason="needs a CPU with AVX-512 and a torch built with oneDNN")
+@pytest.mark.parametrize(
+    ("rows", "recorded", "onednn"), [(WHOLE, False, True), (WHOLE + 1, False, False), (WHOLE, True, False)]
+)
+def test_whole_rows_without_gradients_go_through_onednn(layer: Linear, rows: int, recorded: bool, onednn: bool) -> None:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler, torch.set_grad_enabled(recorded):
+        layer(INPUTS["rows"][:rows])
+    assert any(event.key == "mkldnn::_linear_pointwise" for event in profiler.key_averages()) is onednn
+
+
+@torch.no_grad()
+def test_compiled_it_is_torchs(layer: Linear) -> None:
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    assert torch.equal(
+        torch.compile(layer, backend=backend)(WHOLE_ROWS), F.linear(WHOLE_ROWS, layer.weight, layer.bias)
+    )
+    assert [node.target for node in graphs[0].graph.nodes if node.op == "call_function"] == [F.linear]
+
+
+def test_gradients_are_the_linear_maps(layer: Linear) -> None:
+    found = torch.autograd.grad(layer(WHOLE_ROWS).square().sum(), [layer.weight, layer.bias])
+    expected = F.linear(WHOLE_ROWS, layer.weight, layer.bias).square().sum()
+    for ours, theirs in zip(found, torch.autograd.grad(expected, [layer.weight, layer.bias]), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@torch.no_grad()
+def test_other_types_stay_themselves(layer: Linear) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(WHOLE_ROWS).dtype == torch.bfloat16
+    for kind in (torch.float64, torch.bfloat16, torch.float16):
+        assert layer.to(kind)(WHOLE_ROWS.to(kind)).dtype == kind
+
+
+@torch.no_grad()
+def test_what_does_not_fit_is_said_in_torchs_words(layer: Linear) -> None:
+    with pytest.raises(RuntimeError, match="shapes"):
+        layer(torch.randn(WHOLE, 7))
+    with pytest.raises(RuntimeError, match="dtype"):
+        layer.double()(WHOLE_ROWS)
