@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -38,11 +38,11 @@ app.add_typer(exports, name="export")
 Checkpoint = Annotated[Path, typer.Argument(help="The released file (.pth, .bin, .ckpt or .safetensors).")]
 ModelOut = Annotated[Path, typer.Option("--out", help="Directory to make; an existing one is never touched.")]
 Vocabulary = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option("--genes", help="The gene list that its tokens number (.h5ad, .json or .txt)."),
 ]
 XeniumMean = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(help="Mean of each gene over Xenium cells that express it (.npy): orders the tokens."),
 ]
 
@@ -67,7 +67,7 @@ def verify_shards(
     as_json: Annotated[bool, typer.Option("--json", help="Print what is there as JSON on stdout.")] = False,
     sample: Annotated[float, typer.Option(help="Share of the samples to read; below 1 no hashes are checked.")] = 1.0,
     workers: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Processes; else one a core."),
     ] = None,
 ) -> None:
@@ -169,16 +169,16 @@ def predict(
     features: Annotated[Path, typer.Option(help="Features of a slide: .h5 (HEST, TRIDENT, CLAM) or .h5ad.")],
     weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
     out: Annotated[Path, typer.Option(help="The .h5ad to write.")],
-    organ: Annotated[Optional[str], typer.Option(help="STPath's name of the organ; else Others.")] = None,  # noqa: UP045
-    technology: Annotated[Optional[str], typer.Option(help="STPath's name of it; else not told.")] = None,  # noqa: UP045
-    genes: Annotated[Optional[str], typer.Option(help="Names parted by commas; else all.")] = None,  # noqa: UP045
+    organ: Annotated[str | None, typer.Option(help="STPath's name of the organ; else Others.")] = None,
+    technology: Annotated[str | None, typer.Option(help="STPath's name of it; else not told.")] = None,
+    genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None,
     context: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by obsm['spatial']."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1,
     samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1,
-    chunk: Annotated[Optional[int], typer.Option(help="Query spots at a time; else chosen.")] = None,  # noqa: UP045
+    chunk: Annotated[int | None, typer.Option(help="Query spots at a time; else chosen.")] = None,
     seed: Annotated[int, typer.Option(help="Of dropout.")] = 0,
 ) -> None:
     """Expression of a slide's spots from their image features, by STPath.
