@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder
 
 Node = dict[str, Any]
-_HERE = Path(__file__).resolve().parent
-# In a checkout conf/ lies beside the package, in the wheel within it.
-CONF = next(path for path in (_HERE.parent / "conf", _HERE / "conf") if (path / "train.yaml").is_file())
+CONF = Path(__file__).resolve().parent / "conf"  # a link to the checkout's conf/; the wheel carries the files
 
 
 @dataclass
