@@ -26,7 +26,7 @@ def blocks(results: Path) -> list[Block]:
     return found
 
 
-def maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
+def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
     """Yield (mask ratio, PNG): truth and prediction of each section's best and worst gene, SHOWN sections at most."""
     for ratio, spots in _by_ratio(results, task):
         figure = _gene_maps(spots)

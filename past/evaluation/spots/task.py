@@ -14,7 +14,7 @@ from past.data.shards.slides import SlideSet
 from past.data.shards.splits import split_patients
 from past.evaluation.results import Results
 from past.evaluation.spots.baselines import Baselines
-from past.evaluation.spots.page import maps
+from past.evaluation.spots.page import drawn_maps
 from past.evaluation.spots.prediction import SlidePredictor, spot_table
 from past.evaluation.spots.scores import SlideScores, by_gene, pooled, score_spots
 from past.evaluation.statistics.comparison import compare, count_wins
@@ -129,7 +129,7 @@ class SlideTask:
         for kind, frames in (("genes", tables), ("spots", spots)):
             results.write_parquet(f"{self.name}_{kind}.parquet", pd.concat(frames))
         results.write_csv(f"{self.name}.csv", pd.DataFrame(rows))
-        for ratio, drawn in maps(results.folder, self.name):
+        for ratio, drawn in drawn_maps(results.folder, self.name):
             results.write(f"{self.name}_{ratio:g}.png", drawn)
         found = {"checkpoint": str(given.checkpoint), "tops": tops, "genes": genes, "rows": rows, "paired": paired}
         results.write_summary(found)
