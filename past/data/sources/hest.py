@@ -17,7 +17,7 @@ from past.data.shards.records import Section
 from past.data.sources.hest_cells import QUALITY, read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import read_table
 from past.data.sources.tenx import is_gene
 
@@ -44,7 +44,7 @@ class HestSource(FileSource):
     def files(self) -> list[Path]:
         """Return the h5ad, the image or the patches, and transcripts with a segmentation where there are both."""
         slide, patches = self._root / "wsis" / f"{self.name}.tif", self._root / "patches" / f"{self.name}.h5"
-        image = self.given.image or (slide if slide.is_file() else patches)
+        image = self.options.image or (slide if slide.is_file() else patches)
         if not image.is_file():
             raise DataError(f"{self.name}: neither {slide} nor {patches} is there: download one, or give --image")
         transcripts = self._root / "transcripts" / f"{self.name}_transcripts.parquet"
@@ -61,25 +61,25 @@ class HestSource(FileSource):
         """Return the sample's genes."""
         return [names for names in read_features(self.path) if is_gene(names[0])]
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the sample: its spots, its pooled bins, or its cells."""
         adata = read_adata(self.path)
         adata = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
         _, image, *by_cell = self.files()
         said = read_metadata(self._root, self.name)
         words = {"organ": said.get("organ"), "technology": said.get("st_technology"), "species": said.get("species")}
-        section = self.given.section(self.name, patient=read_patient(self._root, self.name, said), **words)
+        section = self.options.section(self.name, patient=read_patient(self._root, self.name, said), **words)
         facts = {key: said[key] for key in KEPT if key in said}
-        reading = (
+        raw = (
             self._cells(section, adata, image, said, *by_cell) if by_cell else self._spots(section, adata, image, said)
         )
-        return replace(reading, facts={**facts, **reading.facts})
+        return replace(raw, facts={**facts, **raw.facts})
 
     def _cells(
         self, section: Section, adata: AnnData, image: Path, said: dict[str, str], transcripts: Path, segmentation: Path
-    ) -> Reading:
+    ) -> RawSection:
         cells = read_cells(transcripts, segmentation, list(map(str, adata.var_names)), self.name)
-        return Reading(
+        return RawSection(
             section=section,
             image=open_picture(image),
             mpp=self._mpp(said),
@@ -91,7 +91,7 @@ class HestSource(FileSource):
             facts={"cells_from": segmentation.name, "min_quality_value": QUALITY},
         )
 
-    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> Reading:
+    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> RawSection:
         names, places, counts = (
             list(map(str, adata.obs_names)),
             read_places(adata, self.name),
@@ -104,7 +104,7 @@ class HestSource(FileSource):
             names, places, counts = [names[i] for i in kept], places[kept], counts[kept]
         else:
             picture = open_picture(image)
-        return Reading(
+        return RawSection(
             section=section,
             image=picture,
             mpp=mpp,
@@ -116,7 +116,7 @@ class HestSource(FileSource):
         )
 
     def _mpp(self, said: dict[str, str]) -> float:
-        mpp = self.given.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
+        mpp = self.options.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
         if not 0 < mpp < np.inf:
             raise DataError(
                 f"{self.name}: its metadata says no {' or '.join(SCALES)}: give the image's with --image-mpp"

@@ -14,7 +14,7 @@ from past.data.sources.tables import read_table
 
 QUALITY: Final = 20  # smallest quality value of a transcript that counts, as in the instrument's own matrix
 COLUMNS: Final = ("cell_id", "feature_name", "qv", "he_x", "he_y")
-_ROWS = 1_000_000  # transcripts read at a time
+_TRANSCRIPTS_AT_ONCE = 1_000_000  # transcripts read at a time
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _batches(path: Path) -> Iterator[pd.DataFrame]:
         missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
         if missing:
             raise DataError(f"{path}: no column {', '.join(missing)}: not HEST's transcripts")
-        for batch in file.iter_batches(_ROWS, columns=list(COLUMNS)):
+        for batch in file.iter_batches(_TRANSCRIPTS_AT_ONCE, columns=list(COLUMNS)):
             yield batch.to_pandas()
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: the table is damaged or cut off ({error}): download it again") from error

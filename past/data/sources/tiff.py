@@ -12,7 +12,6 @@ from past.base.pictures import TiledPicture
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".svs")
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
 RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 

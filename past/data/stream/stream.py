@@ -9,7 +9,7 @@ import numpy as np
 
 from past.base.errors import DataError
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import Faults, Forward, LocalShards, OnError, OpenShard
+from past.data.shards.reader import Faults, LocalShards, OnError, OpenShard, ShardReader
 from past.data.stream.plan import EpochPlan, Group, Phase, Reading, plan_epoch
 
 
@@ -103,7 +103,8 @@ def _read_group(
     piece, sample = group.piece[mine], group.sample[mine]
     with ExitStack() as files:
         forward = [
-            Forward(open_shard, index.shards[p.shard], index, sample[piece == i]) for i, p in enumerate(group.pieces)
+            ShardReader(open_shard, index.shards[p.shard], index, sample[piece == i])
+            for i, p in enumerate(group.pieces)
         ]
         for reader in forward:
             files.callback(reader.close)

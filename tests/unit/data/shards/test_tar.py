@@ -11,18 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shards import GENES, members, tar_of
+from shards import members, samples_of, tar_of
 
 from past.base.errors import DataError
 from past.base.keys import Members
-from past.data.shards.records import RawCell
-from past.data.shards.tar import ShardReader, read_samples
+from past.data.shards.tar import TarReader
 
 KEY = "S0_0000000"
-
-
-def read(content: bytes) -> list[RawCell]:
-    return list(read_samples(io.BytesIO(content), "S0.tar", genes=len(GENES)))
 
 
 def with_entry(change: Callable[[tarfile.TarInfo], None]) -> bytes:
@@ -54,7 +49,7 @@ def with_member(extension: str, content: bytes) -> bytes:
 
 def test_samples_come_as_they_were_written() -> None:
     written = {name: body for number in range(3) for name, body in members(number).items()}
-    cells = read(tar_of(written))
+    cells = samples_of(tar_of(written))
     assert [cell.key for cell in cells] == ["S0_0000000", "S0_0000001", "S0_0000002"]
     for cell in cells:
         assert cell.image == written[f"{cell.key}.png"]
@@ -68,7 +63,7 @@ def test_deflated_arrays_are_read_too() -> None:
     with np.load(io.BytesIO(members(0)[f"{KEY}.npz"])) as arrays:
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
-        cell = read(with_member("npz", file.getvalue()))[0]
+        cell = samples_of(with_member("npz", file.getvalue()))[0]
         np.testing.assert_array_equal(cell.counts, arrays["counts"])
 
 
@@ -112,7 +107,7 @@ def set_name(name: str) -> Callable[[tarfile.TarInfo], None]:
 )
 def test_broken_archives_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(DataError) as refused:
-        read(content)
+        samples_of(content)
     assert str(refused.value).startswith("S0.tar: ")
     assert message in str(refused.value)
 
@@ -183,7 +178,7 @@ def test_broken_samples_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as refused:
-        read(content)
+        samples_of(content)
     assert str(refused.value).startswith(f"S0.tar: sample {KEY}: ")
     assert message in str(refused.value)
     assert not list(tmp_path.iterdir()), "nothing in a shard is executed"
@@ -192,7 +187,7 @@ def test_broken_samples_are_refused(
 def test_reading_goes_on_after_a_broken_sample() -> None:
     contents = {**members(0), **members(1), **members(2)}
     contents["S0_0000001.json"] = b"{"
-    reader = ShardReader(io.BytesIO(tar_of(contents)), "S0.tar")
+    reader = TarReader(io.BytesIO(tar_of(contents)), "S0.tar")
     assert reader.read() is not None
     with pytest.raises(DataError, match="sample S0_0000001"):
         reader.read()
@@ -207,7 +202,7 @@ def test_reading_goes_on_after_a_broken_sample() -> None:
 def test_a_missing_member_takes_nothing_of_the_next_sample() -> None:
     contents = {**members(0), **members(1)}
     del contents[f"{KEY}.json"]
-    reader = ShardReader(io.BytesIO(tar_of(contents)), "S0.tar")
+    reader = TarReader(io.BytesIO(tar_of(contents)), "S0.tar")
     with pytest.raises(DataError, match="its members are png, npz: wanted one image, npz and json"):
         reader.read()
     cell = reader.read()
@@ -216,9 +211,9 @@ def test_a_missing_member_takes_nothing_of_the_next_sample() -> None:
 
 
 def test_an_empty_shard_has_no_samples() -> None:
-    assert read(tar_of({})) == []
+    assert samples_of(tar_of({})) == []
     with pytest.raises(DataError, match=r"S0.tar: ends after 0 samples; its index counts more"):
-        next(read_samples(io.BytesIO(tar_of({})), "S0.tar", skip=1))
+        TarReader(io.BytesIO(tar_of({})), "S0.tar").skip(1)
 
 
 def test_an_endless_archive_costs_one_sample_at_a_time() -> None:
@@ -236,5 +231,6 @@ def test_an_endless_archive_costs_one_sample_at_a_time() -> None:
             self.place = (self.place + offset) % used
             return self.place
 
-    samples = read_samples(Endless(), "S0.tar")  # type: ignore[arg-type]
-    assert [next(samples).key for _ in range(50)] == [KEY] * 50
+    reader = TarReader(Endless(), "S0.tar")  # type: ignore[arg-type]
+    cells = [reader.read() for _ in range(50)]
+    assert [cell.key for cell in cells if cell is not None] == [KEY] * 50

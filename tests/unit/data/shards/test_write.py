@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from toy_sections import GENES, SETTINGS, ToySource
+from webdataset import TarWriter
 
 from past.base.errors import ConfigError, DataError
-from past.data.shards import write as shards
 from past.data.shards.index import ShardIndex
 from past.data.shards.merge import merge
 from past.data.shards.settings import SectionProgress
@@ -88,15 +88,15 @@ def test_a_shard_that_vanished_is_written_again(whole, tmp_path):
 def test_a_full_disk_is_one_sentence_and_counts_nothing_half_made(whole, tmp_path, monkeypatch):
     written = []
 
-    def until_full(tar, name, content, add=shards.add_member):
-        written.append(name)
+    def until_full(tar, member, write=TarWriter.write):
+        written.append(member)
         if len(written) > 20:
             raise OSError(errno.ENOSPC, "No space left on device")
-        add(tar, name, content)
+        return write(tar, member)
 
     root = tmp_path / "full"
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "add_member", until_full)
+        patch.setattr(TarWriter, "write", until_full)
         with pytest.raises(DataError, match=r"section A cannot be written \(No space left on device\); its 1 finished"):
             write_set(root, SOURCES[:1], SETTINGS, GENES)
     assert sorted(path.name for path in root.iterdir()) == ["A-000000.tar", "sections", "settings.json"]

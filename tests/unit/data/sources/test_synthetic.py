@@ -1,4 +1,6 @@
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
 from past.cli.app import main
@@ -7,7 +9,7 @@ from past.data.shards.verify import verify
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.synthetic import layout, profiles
 from past.data.sources.synthetic.expression import draw_counts, log_levels
-from past.data.sources.synthetic.section import SyntheticSource, synthetic_section
+from past.data.sources.synthetic.section import SyntheticSource
 
 TINY = SyntheticSource(patient=0, cells=40, seed=3)
 
@@ -124,8 +126,16 @@ def test_a_gene_list_is_kept_to(tissue):
     assert not counts[:, 1].any()
 
 
-def test_it_can_be_brought_as_a_user_would(tmp_path):
-    adata, tissue = synthetic_section(TINY)
+def test_it_can_be_brought_as_a_user_would(tmp_path, tissue):
+    section = tissue.section
+    meta = {"um_per_px": tissue.mpp, "patient": section.patient, "organism": section.species}
+    adata = anndata.AnnData(
+        X=tissue.counts,
+        obs=pd.DataFrame({"cell_type": list(tissue.cell_types)}, index=pd.Index(tissue.names)),
+        var=pd.DataFrame(index=pd.Index(profiles.GENES)),
+        uns={"meta": {**meta, "tissue": section.organ, "platform": section.technology}},
+        obsm={"spatial": tissue.centres.astype(np.float32)},
+    )
     adata.write_h5ad(tmp_path / "S.h5ad")
     tissue.image.save(tmp_path / "S.png")
     read = AnnDataSource(tmp_path / "S.h5ad").open(profiles.GENES)
