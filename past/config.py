@@ -165,7 +165,7 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
     node: Node = {"_target_": "past.nn.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
     if preset.is_file():
         node = load(preset) | ({} if weights is None else {"weights": weights})
-        if not node.get("_target_", "").startswith("past.models."):
+        if not node.get("_target_", "").startswith("past.nn."):
             raise ConfigError(f"--encoder {name}: no image encoder by itself: give the run or checkpoint it would read")
     return FrozenEncoder.of(build(node, "encoder"), device)
 

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, issparse
 
 from past.base.errors import DataError
 from past.base.genes import require_unique
+from past.base.hdf5 import open_hdf5
 from past.base.keys import Keys
 
 COUNTS_LAYER = "counts"
@@ -51,7 +52,7 @@ def _opened(path: Path) -> h5py.File:
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the sections' .h5ad files")
     try:
-        return h5py.File(path, "r")
+        return open_hdf5(path)
     except OSError as error:
         raise DataError(f"{path}: not an h5ad file, or cut off ({error}): copy it again") from error
 
@@ -98,8 +99,25 @@ def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
     found = adata.layers.get(COUNTS_LAYER, adata.X)
     if found is None:
         raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
-    counts = csr_matrix(found) if issparse(found) else csr_matrix(np.asarray(found))
+    counts = csr_matrix(require_whole(found, f"{name}: {slot}") if issparse(found) else np.asarray(found))
     return require_counts(counts, f"{name}: {slot}", f"give raw counts, or put them in layers['{COUNTS_LAYER}']")
+
+
+def require_whole(matrix: Any, where: str) -> Any:
+    """Return a sparse matrix whose indices all lie in it; others would be read from outside the memory that it has.
+
+    Args:
+        matrix: CSR or CSC, as a file gave it.
+        where: its file and place, for the message.
+
+    Raises:
+        DataError: an index outside the matrix, or rows that do not follow one another.
+    """
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise DataError(f"{where}: its sparse matrix is broken ({error}): write the file again") from error
+    return matrix
 
 
 def require_counts(counts: csr_matrix, where: str, cure: str = "give raw counts") -> csr_matrix:

@@ -1,6 +1,5 @@
 """Features of patch files, kept on disk: written batch by batch, resumed at the spot where an interruption cut them."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from past.base.errors import DataError
+from past.base.files import lock
 from past.slides.frozen_encoder import FrozenEncoder
 from past.slides.tiles import PatchFile
 
@@ -115,7 +115,7 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     with path.open("r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file)
         yield file
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from past.base.errors import DataError
 from past.base.h5ad import read_adata, read_places
+from past.base.hdf5 import open_hdf5
 
 FEATURES = ("features", "embeddings")
 NAMES = ("barcodes", "barcode")
@@ -37,7 +37,7 @@ def read_features(path: Path) -> Features:
     if not path.is_file():
         raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             found = list(file)
             features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
             coords = np.asarray(file["coords"]) if "coords" in file else None

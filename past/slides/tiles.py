@@ -11,6 +11,7 @@ import numpy as np
 from past.base.errors import DataError
 from past.base.files import atomic_file
 from past.base.h5ad import sha256_of
+from past.base.hdf5 import open_hdf5
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PatchFile:
         if not path.is_file():
             raise DataError(f"{path}: no such patch file; is the benchmark downloaded whole?")
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 missing = [name for name in ("img", "coords", "barcode") if name not in file]
                 if missing:
                     raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
@@ -61,7 +62,7 @@ class PatchFile:
     def images(self, start: int, stop: int) -> np.ndarray:
         """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""
         try:
-            with h5py.File(self.path, "r") as file:
+            with open_hdf5(self.path) as file:
                 return np.asarray(file["img"][start:stop])  # type: ignore[index]
         except OSError as error:
             raise DataError(f"{self.path}: tiles {start}–{stop} cannot be read ({error}): download it again") from error

@@ -10,9 +10,11 @@ import hashlib
 import io
 import logging
 import os
+import re
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from past.base.errors import DataError
+from past.base.files import lock
 from past.data.shards.index import INDEX, Shard, ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard
 
@@ -27,6 +30,8 @@ log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 1 << 20
 SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing waits for ever
+OWN_FOLDER: Final = "past-shards"  # below the folder that the user gives, where other files may lie
+OURS: Final = re.compile(r"[0-9a-f]{64}(\.tar|\.\d+(\.[0-9a-f]{32})?\.part)")  # names that this cache gives
 _FINAL: Final = (400, 401, 403, 404, 405, 410)  # answers that another try will not change
 
 
@@ -145,26 +150,33 @@ class CachedShards:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{shard.sha256}.{shard.bytes}.part"
         with part.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # one process fetches it, the others wait here
-            if whole.exists():
-                part.unlink(missing_ok=True)
+            if lock(file):  # one process fetches it, the others wait here
+                self._fetch_into(file, part, shard, whole)
                 return
-            self._make_room()
-            self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
-            file.seek(0)
-            if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                file.truncate(0)
-                raise DataError(
-                    f"{self.url}/{shard.name}: not the bytes that the index was made of: damaged there, or replaced "
-                    "by another version; upload shards and index again"
-                )
-            part.replace(whole)
+        part = part.with_suffix(f".{uuid.uuid4().hex}.part")  # there are no locks: each process fetches its own
+        with part.open("a+b") as file:
+            self._fetch_into(file, part, shard, whole)
+
+    def _fetch_into(self, file: BinaryIO, part: Path, shard: Shard, whole: Path) -> None:
+        if whole.exists():
+            part.unlink(missing_ok=True)
+            return
+        self._make_room()
+        self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
+        file.seek(0)
+        if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+            file.truncate(0)
+            raise DataError(
+                f"{self.url}/{shard.name}: not the bytes that the index was made of: damaged there, or replaced "
+                "by another version; upload shards and index again"
+            )
+        part.replace(whole)
 
     def _make_room(self) -> None:
         """Evict the shards that were not read for longest, until all that is here or on its way fits."""
-        with (self.folder / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            files = [*self.folder.glob("*.tar"), *self.folder.glob("*.part")]
+        with (self.folder / "lock").open("ab") as one_at_a_time:
+            lock(one_at_a_time)
+            files = [path for path in self.folder.iterdir() if OURS.fullmatch(path.name)]
             sizes = {path: _size(path) for path in sorted(files, key=_last_read)}
             total = sum(sizes.values())
             for path, size in sizes.items():
@@ -180,7 +192,7 @@ class CachedShards:
 def _hold(path: Path) -> BinaryIO:
     """Open a shard of the cache so that nobody evicts it until it is closed."""
     file = path.open("rb")
-    fcntl.flock(file, fcntl.LOCK_SH)
+    lock(file, fcntl.LOCK_SH)
     if os.fstat(file.fileno()).st_nlink == 0:
         file.close()
         raise FileNotFoundError(path)
@@ -190,7 +202,7 @@ def _hold(path: Path) -> BinaryIO:
 
 def _evict(path: Path) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: it is being read or fetched
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: it is being read or fetched
         path.unlink()
         return True
     return False
@@ -214,7 +226,7 @@ def open_set(root: str, cache: Path, limit: int, transfer: Transfer = Transfer()
 
     Args:
         root: a directory, or an address (`https://…`, `s3://…`).
-        cache: directory for shards of an address.
+        cache: directory for shards of an address; they lie in a folder of their own in it.
         limit: bytes that the cache may take.
         transfer: how patient the transfers are.
 
@@ -226,4 +238,4 @@ def open_set(root: str, cache: Path, limit: int, transfer: Transfer = Transfer()
     file = io.BytesIO()
     transfer.fetch(f"{root.rstrip('/')}/{INDEX}", file)
     index = ShardIndex.from_json(file.getvalue().decode("utf-8", "replace"), root)
-    return index, CachedShards(root, cache.expanduser(), limit, transfer)
+    return index, CachedShards(root, cache.expanduser() / OWN_FOLDER, limit, transfer)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import h5py
 import numpy as np
 from PIL import Image
 
 from past.base.errors import DataError
+from past.base.hdf5 import open_hdf5
 
 PATCH_PX: Final = 224
 PATCH_MPP: Final = 0.5  # µm/px
@@ -25,7 +25,7 @@ class PatchPicture:
     def __init__(self, path: Path, rows: np.ndarray, corners: np.ndarray) -> None:
         self.size: tuple[int, int] = tuple((corners.max(axis=0) + PATCH_PX).tolist())
         self._path = path
-        self._images: Any = h5py.File(path, "r")["img"]
+        self._images: Any = open_hdf5(path)["img"]
         self._row_at = {(int(x), int(y)): int(row) for row, (x, y) in zip(rows, corners, strict=True)}
 
     @staticmethod
@@ -36,7 +36,7 @@ class PatchPicture:
             DataError: damaged, of another size, or of none of the spots.
         """
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 images: Any = file["img"]
                 barcode: Any = file["barcode"]
                 shape = images.shape

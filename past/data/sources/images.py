@@ -13,6 +13,7 @@ from past.data.sources.tiff import open_tiff
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF
 MAX_PIXELS = 4_000_000_000  # 12 GB as RGB: a whole-slide image at full resolution; beyond, the header lies
+FORMATS = ("JPEG", "PNG", "WEBP")  # others start programs (EPS) or are read by code that few have looked at
 _MODES = {
     "RGBA": "RGBA",
     "L": "one grey channel (fluorescence?)",
@@ -31,6 +32,10 @@ def find_image(h5ad: Path, named: str | None) -> Path:
     Raises:
         DataError: there is none.
     """
+    if named and (Path(named).is_absolute() or ".." in Path(named).parts):
+        raise DataError(
+            f"{h5ad.stem}: its image {named!r} is not in its own folder: put it there, or give it with --image"
+        )
     wanted = [h5ad.parent / named] if named else [h5ad.with_suffix(suffix) for suffix in BESIDE]
     found = [path for path in wanted if path.is_file()]
     if not found:
@@ -60,7 +65,7 @@ def read_image(path: Path) -> Image.Image:
     """
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # whole-slide images are larger than PIL's default
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path}: claims {image.width} × {image.height} px, more than {MAX_PIXELS:,} in all")
             if image.mode not in ("RGB", "P"):

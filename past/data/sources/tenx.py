@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
 from past.base.errors import DataError
-from past.base.h5ad import require_counts
+from past.base.h5ad import require_counts, require_whole
+from past.base.hdf5 import open_hdf5
 
 _CONTROL = re.compile(
     r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
@@ -88,7 +88,7 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
     """Return every feature's symbol and id, and whether it is a gene."""
     try:
         if path.suffix == ".h5":
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 group: Any = file["matrix/features"]
                 names, ids, kinds = ([word.decode() for word in group[key]] for key in ("name", "id", "feature_type"))
         elif path.suffix == ".zip":
@@ -106,18 +106,20 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
 
 
 def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         group: Any = file["matrix"]
         barcodes = [word.decode() for word in group["barcodes"]]
         parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
-        return csr_matrix(parts, shape=tuple(group["shape"][:][::-1])), barcodes  # stored cell by cell
+        counts = csr_matrix(parts, shape=tuple(group["shape"][:][::-1]))  # stored cell by cell
+        return require_whole(counts, str(path)), barcodes
 
 
 def _read_zarr(path: Path) -> tuple[csr_matrix, list[str]]:
     group = _zarr(path)
     parts = tuple(np.asarray(group[key][:]) for key in ("data", "indices", "indptr"))
     shape = (int(group.attrs["number_cells"]), int(group.attrs["number_features"]))
-    return csr_matrix(csc_matrix(parts, shape=shape)), cell_names(np.asarray(group["cell_id"][:]))  # gene by gene
+    counts = require_whole(csc_matrix(parts, shape=shape), str(path))  # gene by gene
+    return csr_matrix(counts), cell_names(np.asarray(group["cell_id"][:]))
 
 
 def _zarr(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Shards behind a real HTTP server that is slow, cuts connections and returns 503s; and behind fsspec."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import io
@@ -19,7 +20,7 @@ from shards import keys_of, write_set
 
 from past.base.errors import DataError
 from past.data.shards.index import Shard, ShardIndex
-from past.data.shards.remote import CachedShards, Transfer, open_set
+from past.data.shards.remote import OWN_FOLDER, CachedShards, Transfer, open_set
 from past.data.stream.plan import Reading
 from past.data.stream.stream import shard_stream
 
@@ -224,7 +225,7 @@ def test_any_store_that_fsspec_knows(server: Server, index: ShardIndex, tmp_path
     found, open_shard = open_set("memory://past-test", tmp_path / "cache", 10**9, HASTY)
     assert sorted(read_all(found, open_shard)) == sorted(keys_of(index))
     memory.rm("/past-test/S1-000000.tar")
-    (tmp_path / "cache" / f"{index.shards[1].sha256}.tar").unlink()
+    (tmp_path / "cache" / OWN_FOLDER / f"{index.shards[1].sha256}.tar").unlink()
     with pytest.raises(DataError, match=r"memory://past-test/S1-000000.tar: .*check the address"):
         open_shard(index.shards[1])
     with pytest.raises(DataError, match=r"nosuch://a/index.json: Protocol not known"):
@@ -246,3 +247,35 @@ def test_a_fetched_index_is_the_file(server: Server, index: ShardIndex) -> None:
     assert (
         hashlib.sha256(file.getvalue()).digest() == hashlib.sha256((server.root / "index.json").read_bytes()).digest()
     )
+
+
+def test_the_users_own_files_in_the_cache_folder_stay(server: Server, index: ShardIndex, tmp_path: Path) -> None:
+    """Also where room is short, and whatever they are called."""
+    cache = tmp_path / "cache"
+    own = [
+        cache / "thesis.tar",
+        cache / "thesis.part",
+        cache / OWN_FOLDER / "thesis.tar",
+        cache / OWN_FOLDER / "b.part",
+    ]
+    for path in own:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"0" * 10_000)
+    largest = max(shard.bytes for shard in index.shards)
+    found, open_shard = open_set(server.url, cache, largest, HASTY)
+    for shard in found.shards:
+        open_shard(shard).close()
+    assert all(path.read_bytes() == b"0" * 10_000 for path in own)
+    assert len([path for path in (cache / OWN_FOLDER).glob("*.tar") if path not in own]) == 1
+
+
+def test_without_locks_a_shard_is_fetched_all_the_same(
+    server: Server, index: ShardIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with CachedShards(server.url, tmp_path, 10**9, HASTY)(index.shards[0]) as file:
+        assert file.read() == (server.root / index.shards[0].name).read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} >= {f"{index.shards[0].sha256}.tar", "lock"}

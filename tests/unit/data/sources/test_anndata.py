@@ -1,12 +1,14 @@
 import io
+import re
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pytest
 import shards
 from PIL import Image
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from past.cli.app import main
 from past.data.shards.index import ShardIndex
@@ -266,3 +268,37 @@ def test_real_sections_with_x_and_y_exchanged_are_refused(real_data, tmp_path, p
     adata.write_h5ad(tmp_path / "C4.h5ad")
     said = past(tmp_path / "C4.h5ad", options=["--image", source.with_suffix(".jpg")])
     assert "with x and y exchanged all lie inside" in said
+
+
+@pytest.mark.parametrize("bad", [2_000_000_000, len(GENES) + 1, -1])
+@pytest.mark.parametrize("form", [csr_matrix, csc_matrix])
+def test_counts_outside_the_matrix_are_refused_and_never_read(tmp_path, past, bad, form):
+    adata = a_section()
+    adata.X = form(adata.X)
+    path = write(tmp_path, adata)
+    with h5py.File(path, "r+") as file:
+        file["X/indices"][3] = bad
+    assert re.search(r"S: X: its sparse matrix is broken \(.*\): write the file again", past(path))
+
+
+def test_rows_that_do_not_follow_one_another_are_refused(tmp_path, past):
+    adata = a_section()
+    adata.X = csr_matrix(adata.X)
+    path = write(tmp_path, adata)
+    with h5py.File(path, "r+") as file:
+        file["X/indptr"][2] = file["X/indptr"][4]
+    assert "its sparse matrix is broken" in past(path)
+
+
+def test_an_eps_called_jpg_starts_no_program(tmp_path, past):
+    path = write(tmp_path, a_section())
+    (tmp_path / "S.png").unlink()
+    (tmp_path / "S.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 300 400\nshowpage\n")
+    assert "S.jpg: not an image that can be read: give a JPEG, PNG or TIFF" in past(path)
+
+
+@pytest.mark.parametrize("named", ["/etc/image.png", "../private/image.png"])
+def test_an_image_outside_the_files_own_folder_is_not_opened(tmp_path, past, named):
+    adata = a_section()
+    adata.uns["meta"]["image"] = named
+    assert f"S: its image '{named}' is not in its own folder" in past(write(tmp_path, adata))
