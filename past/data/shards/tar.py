@@ -2,6 +2,14 @@
 
 A shard is untrusted input. Nothing in it is executed, no name in it becomes a path, and what one sample can make the
 reader hold is bounded. Header fields are POSIX.1-1988 `ustar`.
+
+Why this is our own, beside WebDataset's reader, which reads the same files: that one unpacks what claims to be
+compressed, however large it becomes, and checks nothing; and the two of tar and npz here are over four times as fast.
+A sample of 224 px and eight neighbours, on one core (benchmarks/stream.py):
+
+    this reader, arrays and description checked    79 µs
+    WebDataset's, with np.load and json.loads     349 µs
+    tarfile, with np.load and json.loads          328 µs
 """
 
 import json

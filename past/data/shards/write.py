@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int], None]  # told (section, cells done, cells in all) as the writing goes on
 
 
-class _Counted:
+class CountedFile:
     """A file for writing that counts and hashes what passes."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -40,17 +40,21 @@ class _Counted:
         self.sha256.update(content)
         return self._file.write(content)
 
-    def tell(self) -> int:
-        return self.bytes
 
-
-def tar_writer(file: _Counted) -> "TarWriter":
+def tar_writer(file: CountedFile) -> "TarWriter":
     """Return WebDataset's writer of USTAR files, with nothing of this machine in the headers: time, owner, group 0."""
     from webdataset.writer import TarWriter  # imports torch, which takes seconds: not for those who only ask for --help
 
     return TarWriter(
         cast("BinaryIO", file), user="", group="", mode=0o644, mtime=0, encoder=False, format=tarfile.USTAR_FORMAT
     )
+
+
+def add_members(tar: "TarWriter", members: Iterable[tuple[str, bytes]]) -> None:
+    """Add a sample's members (name, bytes) in their order; given as one sample, they would be sorted by extension."""
+    for name, content in members:
+        key, _, extension = name.rpartition(".")
+        tar.write({"__key__": key, extension: content})
 
 
 def write_shard(
@@ -71,7 +75,7 @@ def write_shard(
     """
     samples = 0
     with atomic_file(path) as file:
-        counted = _Counted(file)
+        counted = CountedFile(file)
         with tar_writer(counted) as tar:
             for samples, record in enumerate(records, start=1):
                 key = sample_key(section.section, first + samples - 1)
@@ -79,9 +83,7 @@ def write_shard(
                     members = encode_slide(record, genes)
                 else:
                     members = encode_sample(record, section, key, genes, image_format)
-                for name, content in members:  # one by one: a sample at a time, they would be sorted by extension
-                    own_key, _, extension = name.rpartition(".")
-                    tar.write({"__key__": own_key, extension: content})
+                add_members(tar, members)
     return Shard(path.name, samples, counted.bytes, counted.sha256.hexdigest(), section.section, (section.patient,))
 
 
