@@ -36,6 +36,7 @@ class CountedFile:
         self._file = file
 
     def write(self, content: bytes) -> int:
+        """Pass the content on."""
         self.bytes += len(content)
         self.sha256.update(content)
         return self._file.write(content)
