@@ -1,3 +1,5 @@
+"""Synthetic sections: the same from the same seed, and read as a user's own would be."""
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -7,8 +9,7 @@ from past.cli.app import main
 from past.data.shards.index import ShardIndex
 from past.data.shards.verify import verify
 from past.data.sources.anndata import AnnDataSource
-from past.data.sources.synthetic import layout, profiles
-from past.data.sources.synthetic.expression import draw_counts, log_levels
+from past.data.sources.synthetic import profiles
 from past.data.sources.synthetic.section import SyntheticSource
 
 TINY = SyntheticSource(patient=0, cells=40, seed=3)
@@ -17,11 +18,6 @@ TINY = SyntheticSource(patient=0, cells=40, seed=3)
 @pytest.fixture(scope="module")
 def tissue():
     return TINY.open()
-
-
-@pytest.fixture(scope="module")
-def plan():
-    return layout.plan_section(np.random.default_rng(5), 500.0, tumour=0.4, immune=1.5)
 
 
 def dense(counts):
@@ -54,69 +50,6 @@ def test_patients_differ_in_stain_and_expression():
     colours = np.array([np.asarray(section.image).reshape(-1, 3).mean(axis=0) for section in sections])
     assert np.ptp(colours, axis=0).max() > 5
     assert {section.section.patient for section in sections} == {"P01", "P02", "P03"}
-
-
-def test_counts_are_raw_and_no_cell_is_empty(plan):
-    counts = draw_counts(np.random.default_rng(0), plan, np.zeros(len(profiles.GENES)))
-    assert counts.shape == (len(plan.places), len(profiles.GENES))
-    assert counts.dtype.kind == "i"
-    assert counts.min() == 0
-    assert counts.sum(axis=1).min() > 0
-    assert (counts == 0).mean() > 0.3  # drop-out
-
-
-@pytest.mark.parametrize("kind", range(len(profiles.TYPES)))
-def test_markers_mark_their_type(plan, kind):
-    counts = draw_counts(np.random.default_rng(0), plan, np.zeros(len(profiles.GENES)))
-    share = counts / counts.sum(axis=1, keepdims=True)
-    own = share[:, profiles.positions_of(profiles.TYPES[kind].markers)].sum(axis=1)
-    assert own[plan.types == kind].mean() > 4 * own[plan.types != kind].mean()
-
-
-@pytest.mark.parametrize(
-    ("programme", "state"),
-    [
-        (profiles.GROWTH, "growth"),
-        (profiles.STARVATION, "starvation"),
-        (profiles.INFLAMMATION, "inflammation"),
-        (profiles.INVASION, "border"),
-    ],
-)
-def test_programmes_follow_the_cells_state_and_surroundings(plan, programme, state):
-    level = log_levels(plan)[:, profiles.positions_of(programme)].mean(axis=1)
-    tumour = plan.types == profiles.TUMOUR
-    assert np.corrcoef(level[tumour], getattr(plan, state)[tumour])[0, 1] > 0.95
-
-
-def test_growth_shows_in_the_nuclei():
-    """Nuclei of cells that grow are larger: more pixels around the cell's centre are dark."""
-    section = SyntheticSource(patient=1, cells=250, seed=0)
-    tissue = section.open()
-    tumour = [i for i, kind in enumerate(tissue.cell_types or ()) if kind == "tumour"]
-    share = dense(tissue.counts)[tumour]
-    growth = share[:, profiles.positions_of(profiles.GROWTH)].sum(axis=1) / share.sum(axis=1)
-    red = np.asarray(tissue.image)[..., 0]
-    dark = [(red[int(y) - 16 : int(y) + 16, int(x) - 16 : int(x) + 16] < 130).mean() for x, y in tissue.centres[tumour]]
-    assert np.corrcoef(growth, dark)[0, 1] > 0.25
-
-
-def test_nuclei_keep_their_distance_and_lie_in_their_niches(plan):
-    gaps = np.linalg.norm(plan.places[:, None] - plan.places[None], axis=-1)
-    np.fill_diagonal(gaps, np.inf)
-    assert gaps.min() > 4.5  # µm
-    corner = np.round(plan.places / layout.GRID).astype(int)
-    niche = plan.niche[corner[:, 1], corner[:, 0]]
-    immune_or_tumour = np.isin(plan.types, (profiles.TUMOUR, profiles.LYMPHOCYTE))
-    assert not np.isin(niche[immune_or_tumour], (layout.LUMEN, layout.GLASS)).any()
-    assert (plan.types[niche == layout.NEST] == profiles.TUMOUR).mean() > 0.75
-    assert set(np.unique(plan.types)) == set(range(len(profiles.TYPES)))
-
-
-def test_fibroblasts_lie_along_the_fibres(plan):
-    slope_y, slope_x = (layout.at(slope, plan.places) for slope in np.gradient(plan.flow))
-    across = np.abs(np.cos(plan.angles) * slope_x + np.sin(plan.angles) * slope_y) / np.hypot(slope_x, slope_y)
-    assert np.median(across[plan.types == profiles.FIBROBLAST]) < 0.25
-    assert np.median(across[plan.types == profiles.TUMOUR]) > 0.5
 
 
 def test_a_gene_list_is_kept_to(tissue):
