@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra.utils
-import torch
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder
 
 Node = dict[str, Any]
-CONF = Path(__file__).resolve().parent.parent / "conf"  # beside the package, as train.py is
+CONF = Path(__file__).resolve().parent / "conf"  # a link to the checkout's conf/; the wheel carries the files
 
 
 @dataclass
@@ -62,6 +61,8 @@ class Evaluate:
 
 def precision(accelerator: str) -> str:
     """Return bf16 where the hardware has it, else float32; `${precision:${trainer.accelerator}}` in YAML."""
+    import torch  # takes seconds, and `--cfg job` needs it only where a GPU may be
+
     on_gpu = accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return "bf16-mixed" if on_gpu else "32-true"
 
@@ -268,5 +269,7 @@ def count_devices(trainer: Mapping[str, Any]) -> int:
         return len(devices)
     if str(devices) not in ("auto", "-1"):
         return int(devices)
+    import torch
+
     on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto")
     return max(torch.cuda.device_count(), 1) if on_gpu else 1

@@ -4,35 +4,38 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
-import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.distributed import is_lost_rank, rank_and_world
 from past.base.errors import ConfigError, PastError
 from past.base.runs import Run, agree_on_run_id
 from past.models import load_model, load_part
-from past.nn.weights import load_strictly
-from past.training.best import best_score
-from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
-from past.training.cluster import cluster_plugins
+
+if TYPE_CHECKING:  # torch and Lightning take seconds to import, and --help needs neither
+    import lightning.pytorch as pl
 
 door.register()
 log = logging.getLogger("past")
 
 
-def train(composed: DictConfig, job: int | None = None) -> pl.Trainer:
+def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     """Compose → build → fit; returns the trainer, finished.
 
     Args:
         composed: the configuration.
         job: number of this run in a sweep (-m); None: no sweep.
     """
+    import lightning.pytorch as pl
+
+    from past.nn.weights import load_strictly
+    from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+    from past.training.cluster import cluster_plugins
+
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
     door.refuse_wrong_start(config["trainer"], job is not None)
@@ -80,6 +83,8 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
         ConfigError: a part of another width than the model was configured for.
         CheckpointError: another vocabulary, no such part, or weights of other shapes.
     """
+    from past.nn.weights import load_strictly
+
     for name, path in init.items():
         if path is None:
             continue
@@ -98,6 +103,9 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")
 def main(composed: DictConfig) -> float | None:
     """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
+    from past.base.distributed import is_lost_rank, rank_and_world
+    from past.training.best import best_score
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         hydra_config = HydraConfig.get()

@@ -43,11 +43,9 @@ def _require_own_data(file: h5py.File, path: Path) -> None:
                 other = _other_file(item)
                 if other is not None:
                     raise _elsewhere(path, str(item.name), other)
-            elif isinstance(item, h5py.Group):
-                place = h5py.h5o.get_info(item.id).addr
-                if place not in seen:  # groups may hold each other
-                    seen.add(place)
-                    groups.append(item)
+            elif isinstance(item, h5py.Group) and item not in seen:  # groups may hold each other
+                seen.add(item)
+                groups.append(item)
 
 
 def _other_file(dataset: h5py.Dataset) -> str | None:

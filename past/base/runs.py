@@ -5,9 +5,7 @@ import re
 import uuid
 from datetime import datetime
 from pathlib import Path
-
-import torch.distributed as dist
-from torch._C._distributed_c10d import TCPStore
+from typing import Any
 
 from past.base.errors import ConfigError
 
@@ -73,7 +71,7 @@ def agree_on_run_id(asked: str | None, job: int | None = None) -> str:
     """
     allocated = os.environ.get("SLURM_JOB_ID") if "SLURM_PROCID" in os.environ else None
     own = asked or allocated or f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and dist.is_torchelastic_launched():
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "TORCHELASTIC_RUN_ID" in os.environ:
         agreed = _first_choice(own, f"past_run_id_{job}")
         if asked and agreed != asked:
             raise ConfigError(f"this rank was given run_id={asked}, another rank {agreed}: export one {RUN_ID} to all")
@@ -85,10 +83,18 @@ def agree_on_run_id(asked: str | None, job: int | None = None) -> str:
     return own
 
 
+def _tcp_store(host: str, port: int, **options: bool) -> Any:
+    """Open torch's TCP store; see `torch.distributed.TCPStore`."""
+    import torch.distributed  # takes seconds
+
+    distributed: Any = torch.distributed  # it documents the class, and its types do not list it
+    return distributed.TCPStore(host, port, **options)
+
+
 def _first_choice(own: str, key: str) -> str:
     """Return what the first process wrote into torchrun's store."""
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = TCPStore(host, port, is_master=False)
+    store = _tcp_store(host, port, is_master=False)
     return store.compare_set(key, "", own).decode()
 
 
@@ -102,11 +108,11 @@ def _meet_in_a_store_of_this_life() -> None:
     if life == "0":
         return
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    old = TCPStore(host, port, is_master=False)
+    old = _tcp_store(host, port, is_master=False)
     if os.environ["RANK"] == "0":
-        _served.append(TCPStore(host, 0, is_master=True, wait_for_workers=False))
+        _served.append(_tcp_store(host, 0, is_master=True, wait_for_workers=False))
         old.set(f"past_port_{life}", str(_served[-1].port))
     os.environ["MASTER_PORT"] = old.get(f"past_port_{life}").decode()
 
 
-_served: list[TCPStore] = []  # a store is there as long as the object is
+_served: list[Any] = []  # a store is there as long as the object is

@@ -1,7 +1,7 @@
 """`past bench-from`: sections of your own as a benchmark task."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,13 +22,13 @@ def bench_from_anndata(
     task: Annotated[str, typer.Option(help="The task's name: a folder in --out.")],
     out: Annotated[Path, typer.Option(help="Folder of the tasks; an existing task is never touched.")],
     image: Annotated[
-        Optional[list[Path]],  # noqa: UP045 (typer reads the annotations at run time)
+        list[Path] | None,
         typer.Option(
             help="The sections' H&E images, in their order; else the one that their files name, or beside them."
         ),
     ] = None,
     image_mpp: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="µm/px of the images, in place of what the files say."),
     ] = None,
     genes: Annotated[int, typer.Option(help="How many genes are scored.")] = 50,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 shards = typer.Typer(no_args_is_help=True, help="Turn tissue sections into shards for training.")
 Source = TypeVar("Source", bound="FileSource")
-Words = Optional[str]  # noqa: UP045 (typer reads the annotations at run time)
+Words = str | None
 
 
 def _option(words: str, *names: str) -> Any:
@@ -42,7 +42,7 @@ class Cut:
     image_format: Annotated[str, _option("How crops are stored: jpg (quality 95), webp or png.", "--format")] = "jpg"
     cells_per_shard: Annotated[int, _option("Cells in a full shard.")] = 2_000
     only: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         _option("Write only this section: its name, or its number counted from 0 (array jobs); repeatable."),
     ] = None
     workers: Annotated[int, _option("Processes; each holds one section in memory.")] = 1
@@ -59,18 +59,18 @@ class Said:
     """Options of every command that reads files: the gene list, and what the user says in the files' place."""
 
     genes: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         _option("The set's gene list, symbols or Ensembl ids (.txt, .json, .h5ad); else all genes of all sections."),
     ] = None
     gene_table: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         _option("Table of Ensembl id and symbol, where the list has other names than the sections; repeatable."),
     ] = None
     image: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         _option("The sections' H&E images, in their order; else the one that their files name, or beside them."),
     ] = None
-    image_mpp: Annotated[Optional[float], _option("µm/px of the images, in place of what the files say.")] = None  # noqa: UP045
+    image_mpp: Annotated[float | None, _option("µm/px of the images, in place of what the files say.")] = None
     patient: Annotated[Words, _option("Whose the sections are, in place of what the files say.")] = None
     organ: Annotated[Words, _option("Free text, in place of what the files say.")] = None
     technology: Annotated[Words, _option("In place of what the files say.")] = None
@@ -153,7 +153,7 @@ def shards_xenium(
     said: Said,
     cut: Cut,
     alignment: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         typer.Option(help="The sections' *he_imagealignment.csv, in their order; else the one in or beside a bundle."),
     ] = None,
 ) -> None:
@@ -175,7 +175,7 @@ def shards_visium(
     said: Said,
     cut: Cut,
     bin_um: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option("--bin", help="Visium HD: side of the bins in µm (2, 8 or 16)."),
     ] = None,
 ) -> None:

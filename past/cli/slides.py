@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,7 +36,7 @@ class Tiles:
     px: Annotated[int, typer.Option(help="Side of the tiles in pixels.")] = 224
     mpp: Annotated[str, typer.Option(help="µm/px of the tiles, or 'native': each image's own.")] = "0.5"
     only: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Write only this section: its name, or its number counted from 0; repeatable."),
     ] = None
     allow_benchmark: Annotated[

@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.distributed.tensor import DTensor
 
+from past.training.private import set_logged_step
+
 
 class GradientNorm(Callback):
     """Logs `grad_norm`, the 2-norm over all parameters before clipping, once an update."""
@@ -32,10 +34,12 @@ class SeedBatches(Callback):
         self._seed = seed
         self._update, self._place = -1, 0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Seed the generators of all devices, and tell loggers the update's own number."""
         self._place = self._place + 1 if trainer.global_step == self._update else 0
         self._update = trainer.global_step
-        trainer.fit_loop.epoch_loop._batches_that_stepped = self._update  # Lightning's is short by one after two stops
+        set_logged_step(trainer, self._update)
         entropy = [self._seed, trainer.global_rank, self._update, self._place]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))

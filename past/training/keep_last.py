@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from rich import print as rich_print
 
+from past.training.private import is_accumulating
+
 NOTED = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # a launcher that listens to them brings the job back itself
 
@@ -50,10 +52,11 @@ class KeepLast(Callback):
         before = {signum: signal.signal(signum, note) for signum in NOTED}
         self._before = {signum: handler for signum in PASSED_ON if callable(handler := before[signum])}
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Save where it is due, and stop all ranks together if any was asked to."""
-        loop = trainer.fit_loop.epoch_loop
-        if loop._should_accumulate():
+        if is_accumulating(trainer):
             return
         self._agree(trainer)
         due = trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps
@@ -65,7 +68,15 @@ class KeepLast(Callback):
             trainer.should_stop = True
             trainer.limit_val_batches = 0
 
-    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """End within the validation after an epoch: its last batch is saved.
 
         A run that goes on does not make up for it, nor for one that a signal in an epoch's last batch left out.

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from past.base.errors import ConfigError
+from past.training.private import clippable
 from past.training.steps import Length
 
 log = logging.getLogger(__name__)
@@ -89,12 +90,6 @@ def warmup_cosine(update: int, total: int, optim: Rate) -> float:
     floor = optim.min_lr / optim.lr
     progress = min(1.0, (update - warmup) / max(1, total - warmup))
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def clippable(optimizer: Optimizer) -> Optimizer:
-    """Return a fused optimiser that leaves the unscaling of gradients to the trainer, which must do it to clip them."""
-    optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
-    return optimizer
 
 
 class WarmupCosine(LambdaLR):

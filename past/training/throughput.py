@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from past.base.distributed import rank_and_world
 from past.training.peaks import BACKWARD, peak_of
+from past.training.private import exposed_communication, is_accumulating, measure_communication
 
 Stamp = float | torch.cuda.Event
 
@@ -63,14 +64,16 @@ class Throughput(Callback):
         if self._peak is None and self._device.type == "cuda":
             self._peak = peak_of(torch.cuda.get_device_name(self._device))
         if isinstance(trainer.strategy.model, DistributedDataParallel):
-            trainer.strategy.model._set_ddp_runtime_logging_sample_rate(trainer.log_every_n_steps)  # type: ignore[attr-defined]
+            measure_communication(trainer.strategy.model, trainer.log_every_n_steps)  # type: ignore[attr-defined]
         self._restart()  # by the device's clock; a run that goes on within an epoch does not begin one
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the pause between epochs."""
         self._restart()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, *_: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Count the wait for this batch; count the operations of the first."""
         self._mark("wait")
         if self._peak and not self._operations:
@@ -96,12 +99,12 @@ class Throughput(Callback):
             self._operations, self._counter = self._counter.get_total_flops() / self._counted, None
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the batch, and log where it is due."""
         self._mark("rest")
         self._cells += len(batch)
-        if trainer.fit_loop.epoch_loop._should_accumulate() or trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if is_accumulating(trainer) or trainer.global_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
             return
         for name, value in self._measured(trainer.strategy.model).items():
             pl_module.log(name, value, prog_bar=name == "wait_share", rank_zero_only=True)
@@ -119,9 +122,8 @@ class Throughput(Callback):
         measured = {"cells_per_second": self._cells * rank_and_world()[1] / seconds}
         measured |= {f"{phase}_share": spent[phase] / seconds for phase in ("wait", "forward", "backward")}
         if isinstance(wrapped, DistributedDataParallel):
-            said = wrapped._get_ddp_logging_data()
-            if "backward_comm_time" in said:  # in ns, of its last sample
-                exposed = (said["backward_comm_time"] - said["backward_compute_comm_overlap_time"]) / 1e9
+            exposed = exposed_communication(wrapped)
+            if exposed is not None:
                 measured["communication_share"] = exposed / (seconds / batches)
         measured["memory_gb"] = _memory(self._device)
         if self._peak:

@@ -164,7 +164,7 @@ class CachedShards:
         self._make_room()
         self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
         file.seek(0)
-        if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+        if hashlib.file_digest(cast(io.BufferedRandom, file), "sha256").hexdigest() != shard.sha256:
             file.truncate(0)
             raise DataError(
                 f"{self.url}/{shard.name}: not the bytes that the index was made of: damaged there, or replaced "

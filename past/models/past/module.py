@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from past.base.distributed import gather_rows, pass_around
@@ -179,7 +180,7 @@ class PASTModule(pl.LightningModule):
         scores = recalls(images, cells, sections, ks=(1, 5, 10))
         self.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=False)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over parameter groups, stepped per update."""
         optimizer, schedule = adamw(self, self.optim, training_length(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -93,17 +93,20 @@ class _WeightedRows(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-        single, genes, values, *blocks = ctx.saved_tensors
-        grad = grads[0].new_empty(ctx.shape) if blocks else grads[0].new_zeros(ctx.shape)
-        for number, (spots, dense) in enumerate(zip(blocks[::2], blocks[1::2], strict=True)):
-            grad.addmm_(dense.T, grads[0][spots], beta=min(number, 1))  # the first fills it
-        # most of them look up the same gene, the mask: added up in an order that a GPU keeps to as well
-        genes, which = genes.unique(return_inverse=True)
-        weights = values.new_zeros(len(genes), len(single))
-        weights[which, torch.arange(len(single), device=which.device)] = values
-        return grad.index_add_(0, genes, weights @ grads[0][single]), None
+        return once_differentiable(_gradient_of_rows)(ctx, *grads), None
+
+
+def _gradient_of_rows(ctx: Any, grad_out: torch.Tensor) -> torch.Tensor:
+    single, genes, values, *blocks = ctx.saved_tensors
+    grad = grad_out.new_empty(ctx.shape) if blocks else grad_out.new_zeros(ctx.shape)
+    for number, (spots, dense) in enumerate(zip(blocks[::2], blocks[1::2], strict=True)):
+        grad.addmm_(dense.T, grad_out[spots], beta=min(number, 1))  # the first fills it
+    # most of them look up the same gene, the mask: added up in an order that a GPU keeps to as well
+    genes, which = genes.unique(return_inverse=True)
+    weights = values.new_zeros(len(genes), len(single))
+    weights[which, torch.arange(len(single), device=which.device)] = values
+    return grad.index_add_(0, genes, weights @ grad_out[single])
 
 
 def _dense(told: SparseExpression, spots: torch.Tensor, genes: int) -> torch.Tensor:

@@ -5,13 +5,15 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from past.base.distributed import gather_rows
 from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.loss import masked_expression
 from past.models.stpath.model import STPath
 from past.nn.kernels.row_adam import RowAdam
-from past.training.optim import Rate, WarmupCosine, clippable
+from past.training.optim import Rate, WarmupCosine
+from past.training.private import clippable
 from past.training.steps import training_length
 
 TOPS = (50, 100, 200)  # most variable genes over which validation averages
@@ -111,7 +113,7 @@ class STPathModule(pl.LightningModule):
         names = [f"val/pearson@{top}{way}" for way in WAYS for top in TOPS]
         self.log_dict(dict(zip(names, scores, strict=True)), prog_bar=False, rank_zero_only=False)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam without weight decay, stepped per update."""
         rate = self.optim
         if self.by_rows and self.trainer.world_size == 1:

@@ -31,6 +31,6 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
 class Linear(nn.Linear):
     """nn.Linear, computed by `linear`."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return (…, out_features) from (…, in_features)."""
-        return linear(x, self.weight, self.bias)
+        return linear(input, self.weight, self.bias)

@@ -57,13 +57,13 @@ def test_time_is_told_apart_and_validation_left_out(monkeypatch: pytest.MonkeyPa
     watch.on_train_epoch_start(trainer, module)
     for waited in (1.0, 3.0):
         clock.now += waited
-        watch.on_train_batch_start(trainer, module, range(20))
+        watch.on_train_batch_start(trainer, module, range(20), 0)
         clock.now += 2.0
         watch.on_before_backward(trainer, module, torch.tensor(0.0))
         clock.now += 4.0
         watch.on_after_backward(trainer, module)
         clock.now += 3.0
-        watch.on_train_batch_end(trainer, module, None, range(20))
+        watch.on_train_batch_end(trainer, module, None, range(20), 0)
         whole = waited + 9
         assert logged.pop("memory_gb") > 0
         expected = {"wait_share": waited, "forward_share": 2, "backward_share": 4, "cells_per_second": 20}
