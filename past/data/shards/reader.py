@@ -1,4 +1,4 @@
-"""Reads the samples of one shard, forward, whichever are wanted."""
+"""One shard's samples in whichever order they are asked for, and how a shard is opened."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -56,7 +56,9 @@ class Faults:
 
 
 class ShardReader:
-    """Reads the wanted samples of one shard, ascending, as far as it must; holds what is to be given later.
+    """Gives the wanted samples of one shard in any order, though the file is only read forward.
+
+    It reads as far as the sample that is asked for, and keeps the wanted ones that it passes until they are.
 
     Args:
         open_shard: opens the shard, when its first sample is asked for.

@@ -26,7 +26,7 @@ from past.data.shards.npz import check_rows, unpack
 from past.data.shards.records import SlideRecord
 from past.data.shards.tar import CELL_FORMAT, OF_SECTION, SampleFormat, read_description
 
-MAX_BYTES: Final = 4 << 30  # of one slide: a million spots of GigaPath's features
+MAX_BYTES: Final = 4 << 30  # of one slide: a million spots of 1,536 features, and their counts
 MAX_SPOTS: Final = 4 << 20
 _NAMES = (Members.FEATURES, Members.COORDS, Members.GENES, Members.COUNTS, Members.OFFSETS)
 

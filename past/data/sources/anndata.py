@@ -9,7 +9,7 @@ import pandas as pd
 
 from past.base.errors import DataError
 from past.base.genes import require_unique
-from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_meta, read_places
+from past.base.h5ad import feature_names, read_adata, read_counts, read_meta, read_places, read_var_names
 from past.base.keys import Keys
 from past.data.sources.images import find_image, open_picture
 from past.data.sources.platform import FileSource, RawSection
@@ -29,7 +29,7 @@ class AnnDataSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the var names, with Ensembl ids where there are some."""
-        return read_features(self.path)
+        return read_var_names(self.path)
 
     def read(self) -> RawSection:
         """Read the file: no places, no raw counts, no scale, or a gene twice is an error."""

@@ -11,15 +11,15 @@ import pandas as pd
 from anndata import AnnData
 
 from past.base.errors import DataError
-from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_places
+from past.base.h5ad import feature_names, read_adata, read_counts, read_places, read_var_names
 from past.base.patients import read_patient_table, study_of
 from past.data.shards.records import Section
-from past.data.sources.hest_cells import QUALITY, read_cells
+from past.data.sources.hest_cells import read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import read_table
-from past.data.sources.tenx import is_gene
+from past.data.sources.tenx import MIN_QUALITY, is_gene
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class HestSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the sample's genes."""
-        return [names for names in read_features(self.path) if is_gene(names[0])]
+        return [names for names in read_var_names(self.path) if is_gene(names[0])]
 
     def read(self) -> RawSection:
         """Read the sample: its spots, its pooled bins, or its cells."""
@@ -88,7 +88,7 @@ class HestSource(FileSource):
             features=feature_names(pd.DataFrame(adata.var)),
             names=cells.names,
             cell_types=cells.types,
-            facts={"cells_from": segmentation.name, "min_quality_value": QUALITY},
+            facts={"cells_from": segmentation.name, "min_quality_value": MIN_QUALITY},
         )
 
     def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> RawSection:

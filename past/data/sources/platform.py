@@ -1,4 +1,4 @@
-"""What all readers of files share: what the user may say in their place, the gene list, the order of cells."""
+"""What all readers of files share: options that stand in for the files, the set's gene list, the order of cells."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -203,10 +203,10 @@ def genes_of(sources: Sequence[FileSource], given: Path | None) -> tuple[str, ..
 
 
 def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
-    """Return all sections' genes, a gene once by whichever of its names: an Ensembl id with or without its version too.
+    """Return all sections' genes, a gene once by whichever of its names (symbol, Ensembl id of any version).
 
-    They stand in the order in which they first occur, sections whose genes have fewest names first: one that says
-    symbols and ids knows the genes of one that says ids alone, and not the other way round.
+    Sections that give one name each are taken first: one that gives symbols and ids then finds their genes by either,
+    while ids alone would not be found among symbols. Otherwise genes stand in the order in which they first occur.
     """
     union: list[str] = []
     of_each = [(source.features(), source.options.synonyms()) for source in sources]

@@ -19,7 +19,7 @@ from past.data.sources.tenx import is_gene
 from past.data.sources.visium import fitted_mpp, on_array
 
 READER: Final = "spatialdata_io_reader"  # attribute of the store: which of spatialdata-io's readers made it
-TECHNOLOGIES: Final = {"xenium": "Xenium", "visium": "Visium", "visium_hd": "Visium HD"}
+TECHNOLOGY_OF: Final = {"xenium": "Xenium", "visium": "Visium", "visium_hd": "Visium HD"}
 ANNOTATES: Final = "spatialdata_attrs"  # uns of a table: its element and its column of instances
 _BIN = re.compile(r"square_(\d{3})um")
 
@@ -50,7 +50,7 @@ class SpatialDataSource(FileSource):
         kept = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
         image_name, image = self._image(store)
         annotated, places = self._places(store, adata, image_name)
-        section = self.options.section(self.name, technology=TECHNOLOGIES.get(store.attrs.get(READER, "")))
+        section = self.options.section(self.name, technology=TECHNOLOGY_OF.get(store.attrs.get(READER, "")))
         return RawSection(
             section=section,
             image=image,

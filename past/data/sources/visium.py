@@ -12,7 +12,7 @@ from past.base.errors import DataError
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import find_matrix, read_features, read_matrix
+from past.data.sources.tenx import find_matrix, read_matrix, read_matrix_genes
 
 MATRIX: Final = "filtered_feature_bc_matrix"
 BINS: Final = (2, 8, 16)  # µm
@@ -69,7 +69,7 @@ class VisiumSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the matrix's genes."""
-        return read_features(find_matrix(self._folder, MATRIX))
+        return read_matrix_genes(find_matrix(self._folder, MATRIX))
 
     def read(self) -> RawSection:
         """Read the spots under tissue, their places in pixels of the full-resolution image."""

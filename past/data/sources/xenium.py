@@ -13,10 +13,9 @@ from past.base.errors import DataError
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import Matrix, find_matrix, read_features, read_matrix
+from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes
 
 MATRIX = "cell_feature_matrix"
-QUALITY = 20  # the instrument's matrix counts transcripts of this quality value and above
 _UNKNOWN = ("", "N/A")
 
 
@@ -56,7 +55,7 @@ class XeniumSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the panel's genes."""
-        return read_features(find_matrix(self.path, MATRIX))
+        return read_matrix_genes(find_matrix(self.path, MATRIX))
 
     def read(self) -> RawSection:
         """Read the bundle: places from µm to pixels of the H&E, counts of genes."""
@@ -84,7 +83,7 @@ class XeniumSource(FileSource):
             names=matrix.barcodes,
             facts={
                 "software": said.get("analysis_sw_version", "unknown"),
-                "min_quality_value": QUALITY,
+                "min_quality_value": MIN_QUALITY,
                 "controls_dropped": matrix.controls,
             },
         )

@@ -53,8 +53,8 @@ def shard_stream(
     """Yield one worker's batches of an epoch: `position + worker`, and every `workers`-th from there.
 
     What it yields follows from its arguments alone; the `workers` together, in turn, yield the rank's batches from
-    `position` on in an order that does not depend on `workers`. Shards are read forward; those of other workers'
-    samples, or of samples that are done, are passed over without decoding.
+    `position` on in an order that does not depend on `workers`. Shards are read from front to back; samples of other
+    workers, and those that are done, are skipped without being decoded.
 
     Args:
         index: the shards.

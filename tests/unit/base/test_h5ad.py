@@ -16,9 +16,9 @@ from past.base.h5ad import (
     over_genes,
     read_adata,
     read_counts,
-    read_features,
     read_meta,
     read_places,
+    read_var_names,
     require_counts,
     require_whole,
     sha256_of,
@@ -35,10 +35,10 @@ def test_a_file_gives_its_names_and_its_meta_without_its_counts(tmp_path: Path) 
     adata = a_section(uns={"meta": {"patient": "P1", "um_per_px": 0.5}})
     adata.var["gene_ids"] = ["ENSG01", "ENSG02", "ENSG03"]
     adata.write_h5ad(tmp_path / "S.h5ad")
-    assert read_features(tmp_path / "S.h5ad") == [("A", "ENSG01"), ("B", "ENSG02"), ("C", "ENSG03")]
+    assert read_var_names(tmp_path / "S.h5ad") == [("A", "ENSG01"), ("B", "ENSG02"), ("C", "ENSG03")]
     assert read_meta(tmp_path / "S.h5ad") == {"patient": "P1", "um_per_px": 0.5}
     a_section().write_h5ad(tmp_path / "plain.h5ad")
-    assert read_features(tmp_path / "plain.h5ad") == [("A",), ("B",), ("C",)]
+    assert read_var_names(tmp_path / "plain.h5ad") == [("A",), ("B",), ("C",)]
     assert read_meta(tmp_path / "plain.h5ad") == {}
 
 
@@ -52,7 +52,7 @@ def test_files_that_are_no_sections_are_named(tmp_path: Path) -> None:
         read_adata(tmp_path / "none.h5ad")
     (tmp_path / "cut.h5ad").write_bytes(b"\x89HDF\r\n")
     with pytest.raises(DataError, match=r"cut\.h5ad: not an h5ad file, or cut off"):
-        read_features(tmp_path / "cut.h5ad")
+        read_var_names(tmp_path / "cut.h5ad")
 
 
 def test_places_are_two_finite_numbers_a_cell() -> None:

@@ -7,7 +7,7 @@ import pytest
 from platforms import CONTROLS, GENES, write_matrix
 
 from past.base.errors import DataError
-from past.data.sources.tenx import cell_names, find_matrix, is_gene, read_features, read_matrix
+from past.data.sources.tenx import cell_names, find_matrix, is_gene, read_matrix, read_matrix_genes
 
 CELLS = ["aaaaaaab-1", "ffffffff-2"]
 COUNTS = np.arange(2 * (len(GENES) + len(CONTROLS))).reshape(2, -1)
@@ -26,7 +26,7 @@ def matrix(request, tmp_path: Path) -> Path:
 def test_counts_are_the_genes(matrix: Path) -> None:
     read = read_matrix(matrix)
     np.testing.assert_array_equal(read.counts.toarray(), COUNTS[:, : len(GENES)])
-    assert read.features == read_features(matrix) == [(name, identity) for name, identity in GENES]
+    assert read.features == read_matrix_genes(matrix) == [(name, identity) for name, identity in GENES]
     assert (read.barcodes, read.controls) == (CELLS, len(CONTROLS))
 
 
