@@ -15,6 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from past.base.errors import ConfigError
 from past.base.files import write_atomically
+from past.base.moved import upgraded
 from past.base.slurm import refuse_wrong_layout
 
 if TYPE_CHECKING:
@@ -225,8 +226,8 @@ def save(config: Mapping[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a run's resolved configuration, or a preset, as plain values."""
-    return plain(OmegaConf.load(path))
+    """Read a run's resolved configuration, or a preset, as plain values; one of before the rooms with today's names."""
+    return upgraded(plain(OmegaConf.load(path)))
 
 
 def plain(config: Any) -> Node:

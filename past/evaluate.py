@@ -79,7 +79,7 @@ def judge_run(config: dict[str, Any], task: Retrieval, about: Mapping[str, objec
         kind = type(saved.model).__name__
         raise CheckpointError(f"{checkpoint}: holds a {kind}, not PAST: use task=zero_shot or task=imputation")
     data = data_of(config, run)
-    data.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
+    data.samples.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
     data.setup("validate")
     model = saved.model.to("cuda" if torch.cuda.is_available() else "cpu")
     show(task(model, data, results, {"checkpoint": str(checkpoint), **about}))

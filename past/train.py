@@ -43,7 +43,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     pl.seed_everything(config["seed"], workers=True, verbose=False)
 
     data = door.build(config["data"], "data", seed=config["seed"])
-    config["model"] = door.filled(config["model"], data.fills)
+    config["model"] = door.filled(config["model"], data.samples.model_sizes)
     model = door.build(config["model"], "model")
     model.carry(config=config, **data.description())
     trainer = door.build(
@@ -58,11 +58,11 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     asked = config["ckpt"]
     checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
     if checkpoint is None and model.has_parts_to_fit:
-        model.fit_parts(data.sample())
-    start_from(model, config["init"], data.numbered)
+        model.fit_parts(data.samples.for_fitting())
+    start_from(model, config["init"], data.samples.gene_names)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
-        data.require_same(saved["past"]["tokenizer"], str(checkpoint))
+        data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
         load_strictly(model, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
     if trainer.is_global_zero:
         door.save(config, run.config)

@@ -29,7 +29,7 @@ def without_mean_colour(patches: PatchFile) -> TileChange:
 
 
 def with_normal_stain(patches: PatchFile, before: TileChange | None = None) -> TileChange:
-    """Return the change that a model trained with `data.normalise_stain` expects; see `past.base.stain`.
+    """Return the change that a model trained with `data.samples.normalise_stain` expects; see `past.base.stain`.
 
     Args:
         patches: the section's tiles.

@@ -10,6 +10,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from past.base.errors import CheckpointError
 from past.base.files import atomic_file
+from past.base.moved import with_states_of_today
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(f"{path}: holds no training state: give a .ckpt file that train.py wrote")
-    return checkpoint
+    return with_states_of_today(checkpoint)
 
 
 def newest_good_checkpoint(directory: Path) -> Path | None:

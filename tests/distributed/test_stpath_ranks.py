@@ -11,7 +11,7 @@ from tiny_training import metrics_of
 TINY = (
     "experiment=stpath_demo", "run_id=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=2",
     "trainer.log_every_n_steps=1", "callbacks.progress=null", "+callbacks.weights._target_=tiny_training.SaveWeights",
-    "data.val=[C,D]", "data.rounds=2", "data.batch_size=1", "data.masking.patch=[20,40]", "model.dim=8",
+    "data.val=[C,D]", "data.samples.rounds=2", "data.batch_size=1", "data.samples.masking.patch=[20,40]", "model.dim=8",
 )  # fmt: skip
 
 

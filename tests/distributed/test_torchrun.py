@@ -16,7 +16,7 @@ from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.slow
 NOT_PASSED_ON = ("PAST_RUN_ID", "SLURM_PROCID", "WORLD_SIZE")
-TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=2", "data.val=[C]", "data.neighbours=2")
+TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=2", "data.val=[C]", "data.samples.neighbours=2")
 # an epoch has three updates: the second epoch's second is undone, and the checkpoint is one of mid-epoch
 EVERY = "callbacks.last.every=2"
 KILL = ("+callbacks.kill._target_=tiny_training.KillRank", "+callbacks.kill.rank=1", "+callbacks.kill.step=5")

@@ -18,7 +18,7 @@ CALM = (
     "model.dropout=0",
     "model.niche_encoder.dropout=0",
     "cell_encoder.dropout=0",
-    "data.neighbours=2",
+    "data.samples.neighbours=2",
     "data.val=[C]",
 )
 ALIKE = (

@@ -104,8 +104,8 @@ def test_one_sentence(folder: Path, words: list[str], named: str) -> None:
 
 
 TRAINING = (
-    "experiment=stpath_demo", "callbacks.progress=null", "data.rounds=2", "data.batch_size=2", "run_id=one",
-    "data.masking.patch=[20,40]", "data.val=[B1]", "model.dim=8", "trainer.max_epochs=1",
+    "experiment=stpath_demo", "callbacks.progress=null", "data.samples.rounds=2", "data.batch_size=2", "run_id=one",
+    "data.samples.masking.patch=[20,40]", "data.val=[B1]", "model.dim=8", "trainer.max_epochs=1",
 )  # fmt: skip
 
 

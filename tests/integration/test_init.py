@@ -33,4 +33,4 @@ def test_a_part_of_another_width_or_vocabulary_is_refused(tissue: Path, tmp_path
     with pytest.raises(ConfigError, match=r"init\.cell_encoder=.* has width 16, the model 32"):
         train_tiny(tissue, tmp_path, "wider", "cell_encoder.width=32", f"init.cell_encoder={checkpoint}")
     with pytest.raises(CheckpointError, match="its vocabulary is"):
-        train_tiny(tissue, tmp_path, "fewer", "data.vocabulary=variable:50", f"init.cell_encoder={checkpoint}")
+        train_tiny(tissue, tmp_path, "fewer", "data.samples.vocabulary=variable:50", f"init.cell_encoder={checkpoint}")

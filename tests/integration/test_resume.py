@@ -96,9 +96,11 @@ def test_a_broken_last_checkpoint_gives_way_to_the_best(
 def test_a_checkpoint_of_another_vocabulary_is_refused(tissue: Path, tmp_path: Path, whole: Path) -> None:
     theirs = read_checkpoint(whole / "1" / "checkpoints" / "last.ckpt")["past"]["tokenizer"]["vocabulary_hash"]
     with pytest.raises(CheckpointError, match=f"{theirs}") as refusal:
-        train_tiny(tissue, tmp_path, "other", "data.vocabulary=variable:50", f"ckpt={whole}/1/checkpoints/last.ckpt")
-    trainer = train_tiny(tissue, tmp_path, "own", "data.vocabulary=variable:50", "trainer.max_steps=1")
-    ours = trainer.datamodule.tokenizer.state()["vocabulary_hash"]  # type: ignore[attr-defined]
+        train_tiny(
+            tissue, tmp_path, "other", "data.samples.vocabulary=variable:50", f"ckpt={whole}/1/checkpoints/last.ckpt"
+        )
+    trainer = train_tiny(tissue, tmp_path, "own", "data.samples.vocabulary=variable:50", "trainer.max_steps=1")
+    ours = trainer.datamodule.samples.tokenizer.state()["vocabulary_hash"]  # type: ignore[attr-defined]
     assert str(ours) in str(refusal.value)
     assert not (tmp_path / "tiny" / "other").exists()
 

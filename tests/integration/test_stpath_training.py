@@ -18,8 +18,10 @@ from past.training.checkpoint_io import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("training_environment")
 TINY = (
-    "experiment=stpath_demo", "callbacks.progress=null", "callbacks.last.every=1", "data.rounds=2", "data.batch_size=1",
-    "data.masking.patch=[20,40]", "data.val=0.3", "model.dim=16", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
+    "experiment=stpath_demo", "callbacks.progress=null", "callbacks.last.every=1",
+    "data.samples.rounds=2", "data.batch_size=1",
+    "data.samples.masking.patch=[20,40]", "data.val=0.3", "model.dim=16", "trainer.max_epochs=3",
+    "trainer.log_every_n_steps=1",
 )  # fmt: skip
 CRASH = ("+callbacks.crash._target_=tiny_training.CrashAt", "+callbacks.crash.step=6")
 
@@ -110,4 +112,4 @@ def test_training_starts_from_trained_weights_of_the_same_genes(slides: Path, tm
     own, given = (read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"] for run in (second, first))
     torch.testing.assert_close(own["model.image.weight"], given["model.image.weight"], rtol=0, atol=1e-9)
     with pytest.raises(CheckpointError, match="its vocabulary is"):
-        train(slides, tmp_path, "other", *asked, "data.vocabulary=variable:20")
+        train(slides, tmp_path, "other", *asked, "data.samples.vocabulary=variable:20")

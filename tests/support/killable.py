@@ -12,9 +12,9 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from data_modules import cell_data
 
 from past.models.past.batch import CellBatch
-from past.models.past.samples.cells import CellDataModule
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint
 from past.training.keep_last import KeepLast
 
@@ -52,7 +52,7 @@ def train(rank: int, world: int, port: int, shards: str, run: str, workers: int,
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
     }  # fmt: skip
     pl.seed_everything(0, verbose=False)
-    data = CellDataModule(shards, 4, val=["P2"], num_workers=workers, context=8, neighbours=2, open_shards=3, buffer=30)
+    data = cell_data(shards, 4, val=["P2"], num_workers=workers, context=8, neighbours=2, open_shards=3, buffer=30)
     trainer = pl.Trainer(
         accelerator="cpu", devices=world, strategy="ddp" if world > 1 else "auto", max_epochs=EPOCHS,
         callbacks=[KeepLast(run, every=1)], plugins=[AtomicCheckpointIO()], default_root_dir=run, logger=False,

@@ -5,24 +5,25 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from data_modules import cell_data
 from planted import GENES, Slice, write_planted
 
+from past.data.stream.datamodule import DataModule
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.model import ImageTower
 from past.models.past.module import Contrast, PASTModule
-from past.models.past.samples.cells import CellDataModule
 from past.models.past.vocabulary import RESERVED
 from past.nn.colour import ColourGrid
 from past.training.checkpoint_io import AtomicCheckpointIO
 from past.training.optim import Optim
 
 
-def planted_data(root: Path, **options: Any) -> CellDataModule:
+def planted_data(root: Path, **options: Any) -> DataModule:
     """Two patients to train on, a third to validate; the shards are written where there are none."""
     if not root.exists():
         write_planted(root, [Slice("S0", "A"), Slice("S1", "B"), Slice("S2", "C", cells=20)])
     settings = {"batch_size": 20, "val": ["C"], "num_workers": 0, "context": 24, "neighbours": 0}
-    return CellDataModule(str(root), **{**settings, **options})
+    return cell_data(str(root), **{**settings, **options})
 
 
 def tiny_module(kind: str = "info_nce", image_encoder: ImageTower | None = None) -> PASTModule:

@@ -18,7 +18,7 @@ from past.models.past.module import PASTModule
 ROOT = Path(entry.__file__).resolve().parents[1]
 TINY = (
     "name=tiny", "trainer=cpu", "callbacks.progress=null", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
-    "data.batch_size=16", "data.num_workers=0", "data.context=16", "data.val=0.3",
+    "data.batch_size=16", "data.num_workers=0", "data.samples.context=16", "data.val=0.3",
     "encoder.name=test_vit", "+encoder.options.img_size=32", "model.dim=8", "model.niche_encoder.hidden=16",
     "cell_encoder.width=16", "cell_encoder.layers=1", "cell_encoder.heads=2", "cell_encoder.feedforward=16",
 )  # fmt: skip
@@ -99,7 +99,7 @@ class Gradients(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: CellBatch, _: int
     ) -> None:
-        self._batches.append(trainer.datamodule.fetch(batch, pl_module.device))  # type: ignore[attr-defined]
+        self._batches.append(batch.ready(pl_module.device))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer

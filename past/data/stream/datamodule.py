@@ -1,17 +1,17 @@
-"""What every training's data share: shards, their split, loaders; where the data meets Lightning."""
+"""The data of every training: shards, their split, loaders; where the data meets Lightning."""
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Protocol, TypeVar
 
 import lightning.pytorch as pl
 
 from past.base.errors import ConfigError
+from past.base.types import Movable
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import OnError
+from past.data.shards.reader import OnError, OpenShard
 from past.data.shards.remote import open_set
 from past.data.shards.slide_format import unit
 from past.data.shards.splits import Split, split_patients
@@ -21,13 +21,78 @@ from past.data.stream.plan import Reading
 from past.data.stream.stream import plan_of
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made", bound=Movable)
 
 
-class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
+@dataclass(frozen=True)
+class OpenedShards:
+    """A set of shards that a training reads, as a model's samples see it.
+
+    Attributes:
+        index: of the whole set.
+        split: of it, by patients.
+        open_shard: opens a shard.
+        on_error: "raise", or "skip" what cannot be read.
+        seed: of the run.
+    """
+
+    index: ShardIndex
+    split: Split
+    open_shard: OpenShard
+    on_error: OnError
+    seed: int
+
+
+class ModelSamples(Protocol[Made]):
+    """What a model makes of the samples in shards: all that its data module must know of it."""
+
+    def attach(self, shards: OpenedShards) -> None:
+        """Take the shards; called once, before anything else is asked."""
+        ...
+
+    @property
+    def model_sizes(self) -> dict[str, int]:
+        """Settings of the model that follow from the data, by their dotted names below `model`."""
+        ...
+
+    @property
+    def gene_names(self) -> Sequence[str]:
+        """The genes in the order of their tokens."""
+        ...
+
+    @property
+    def tokenizer_state(self) -> dict[str, object]:
+        """The vocabulary as plain values, for checkpoints."""
+        ...
+
+    @property
+    def crops(self) -> dict[str, object]:
+        """What the model must know of the images that it is trained on, for checkpoints."""
+        ...
+
+    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
+        """Raise CheckpointError where a checkpoint's vocabulary is another than this data's."""
+        ...
+
+    def for_fitting(self) -> Any:
+        """Return what the fixed parts of a model are fitted on: of the training data, the same on all ranks."""
+        ...
+
+    def epoch(self) -> ShardIndex:
+        """Return what an epoch of training reads."""
+        ...
+
+    def collate(self, training: bool, rank: int) -> Maker[Made]:
+        """Return what makes batches, in the loader's workers."""
+        ...
+
+
+class DataModule(pl.LightningDataModule, Generic[Batch]):
     """Shards split by patients, read so that a training can stop and go on anywhere.
 
     Args:
         root: directory of the shards, or their address (`https://…`, `s3://…`).
+        samples: what the model makes of them.
         batch_size: samples of a batch on one rank.
         val: the fraction of patients, or the patients or sections, to validate on.
         train: the patients or sections to train on; None: all others.
@@ -44,70 +109,40 @@ class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
     def __init__(
         self,
         root: str,
-        *,
-        batch_size: int,
-        val: float | Sequence[str],
-        train: Sequence[str] | None,
-        num_workers: int,
-        seed: int,
-        open_shards: int,
-        buffer: int,
-        on_error: OnError,
-        max_skipped: float,
-        cache: str,
-        cache_gb: float,
+        samples: ModelSamples[Batch],
+        batch_size: int = 64,
+        val: float | Sequence[str] = 0.2,
+        train: Sequence[str] | None = None,
+        num_workers: int = 2,
+        seed: int = 42,
+        open_shards: int = 16,
+        buffer: int = 10_000,
+        on_error: OnError = "raise",
+        max_skipped: float = 0.001,
+        cache: str = "~/.cache/past",
+        cache_gb: float = 50.0,
     ) -> None:
         super().__init__()
         if on_error not in ("raise", "skip"):
             raise ConfigError(f"data.on_error={on_error}: use raise or skip")
         self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
         self.split: Split = split_patients(self.index, val, train, seed)
-        self._seed, self._workers = seed, num_workers
         self.on_error: OnError = on_error
+        self.samples = samples
+        samples.attach(OpenedShards(self.index, self.split, self.open_shard, on_error, seed))
+        self._seed, self._workers = seed, num_workers
         self._max_skipped = max_skipped
         self._reading = Reading(1, batch_size, open_shards, buffer)
         self._training: TrainingLoader[Batch] | None = None
         self._restored: dict[str, object] | None = None
-
-    @property
-    @abstractmethod
-    def fills(self) -> dict[str, int]:
-        """Settings of the model that follow from the data, by their dotted names below `model`."""
-
-    @property
-    @abstractmethod
-    def numbered(self) -> Sequence[str]:
-        """The genes in the order of their tokens."""
-
-    @property
-    @abstractmethod
-    def tokenizer_state(self) -> dict[str, object]:
-        """The vocabulary as plain values, for checkpoints."""
-
-    @property
-    @abstractmethod
-    def crops(self) -> dict[str, object]:
-        """What the model must know of the images it was trained on, for checkpoints."""
-
-    @abstractmethod
-    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
-        """Raise CheckpointError where a checkpoint's vocabulary is another than this data's."""
-
-    @abstractmethod
-    def sample(self) -> Any:
-        """Return what the fixed parts of a model are fitted on: of the training data, the same on all ranks."""
-
-    @abstractmethod
-    def _maker(self, training: bool) -> Maker[Batch]:
-        """Return what makes batches."""
 
     def description(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data: vocabulary, images, and who was trained on."""
         learned = self.split.train
         sections = sorted({shard.section for shard in learned.shards})
         return {
-            "tokenizer": self.tokenizer_state,
-            "crops": self.crops,
+            "tokenizer": self.samples.tokenizer_state,
+            "crops": self.samples.crops,
             "trained_on": {"sections": sections, "patients": learned.patients},
         }
 
@@ -115,18 +150,14 @@ class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
     def batches_per_epoch(self) -> int:
         """Batches of each rank in a whole epoch."""
         rank, reading = self._place()
-        return plan_of(self._training_index(), rank=rank, seed=self._seed, epoch=0, reading=reading).batches
-
-    def _training_index(self) -> ShardIndex:
-        """Return what an epoch reads."""
-        return self.split.train
+        return plan_of(self.samples.epoch(), rank=rank, seed=self._seed, epoch=0, reading=reading).batches
 
     def setup(self, stage: str) -> None:
         """Open the ranks' agreement, make the training loader, and say how an epoch is read."""
         self._agreement = Agreement()
         if stage != "fit" or self._training is not None:
             return
-        feed = self._feed(self._training_index(), training=True)
+        feed = self._feed(self.samples.epoch(), training=True)
         self._training = TrainingLoader(feed, self._in_flight)
         if feed.rank == 0:
             train, val, plan = *self.split, feed.plan(0)
@@ -154,7 +185,7 @@ class ShardDataModule(pl.LightningDataModule, ABC, Generic[Batch]):
         rank, reading = self._place(shuffle=training)
         return Feed(
             index=index,
-            make=self._maker(training),
+            make=self.samples.collate(training, rank),
             reading=reading,
             rank=rank,
             seed=self._seed,

@@ -15,11 +15,12 @@ import torch
 
 from past.base.errors import DataError
 from past.base.files import atomic_file, write_atomically
+from past.data.stream.datamodule import DataModule
 from past.evaluation.retrieval.linear_map import linear_matcher
 from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
+from past.models.past.batch import CellBatch
 from past.models.past.embed import Embeddings, embed
 from past.models.past.model import PASTModel
-from past.models.past.samples.cells import CellDataModule
 from past.models.past.vocabulary import RESERVED
 
 KS = (1, 5, 10)
@@ -146,7 +147,9 @@ class Retrieval:
     def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
         self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
 
-    def __call__(self, model: PASTModel, data: CellDataModule, results: Path, about: Mapping[str, object]) -> list[Row]:
+    def __call__(
+        self, model: PASTModel, data: DataModule[CellBatch], results: Path, about: Mapping[str, object]
+    ) -> list[Row]:
         """Run on `data`'s validation cells.
 
         Args:
@@ -172,10 +175,10 @@ class Retrieval:
         self._write_examples(found, data, results / "retrieval_examples.npz")
         return for_screen(rows)
 
-    def _write_examples(self, found: Embeddings, data: CellDataModule, path: Path) -> None:
+    def _write_examples(self, found: Embeddings, data: DataModule[CellBatch], path: Path) -> None:
         """Keep a few query crops with what they find, for the figure."""
         types = found.column("cell_type")
-        vocabulary = np.array(data.tokenizer.vocabulary)
+        vocabulary = np.array(data.samples.gene_names)
         named = np.where(found.genes >= RESERVED, vocabulary[np.maximum(found.genes - RESERVED, 0)], "")
         labels = [kind or " ".join(genes[genes != ""]) for kind, genes in zip(types, named, strict=True)]
         chosen = np.random.default_rng(self._seed).permutation(len(found.keys))[: self._examples]

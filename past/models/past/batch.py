@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -22,6 +23,7 @@ class CellBatch(Movable):
         positions: (B, K, 2) float32 µm relative to the cell.
         keys: the samples' keys.
         meta: the samples' `<key>.json`.
+        augment: what is still to be changed about the pixels, on the device (see `ready`); None: nothing.
     """
 
     crops: torch.Tensor
@@ -32,11 +34,20 @@ class CellBatch(Movable):
     positions: torch.Tensor
     keys: list[str]
     meta: list[dict[str, object]]
+    augment: Callable[[CellBatch], CellBatch] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def split(self, cells: int) -> list[CellBatch]:
         """Return the batch cut into ones of `cells` cells, the last of what is left."""
+        whole = {name: value for name, value in vars(self).items() if name != "augment"}
         starts = range(0, len(self), cells)
-        return [CellBatch(**{name: v[start : start + cells] for name, v in vars(self).items()}) for start in starts]
+        return [
+            replace(self, **{name: value[start : start + cells] for name, value in whole.items()}) for start in starts
+        ]
+
+    def ready(self, device: torch.device) -> CellBatch:
+        """Return the batch on `device` and augmented there: what the towers read, each time the same."""
+        there = self.to(device)
+        return there if there.augment is None else replace(there.augment(there), augment=None)

@@ -149,15 +149,14 @@ class PASTModule(pl.LightningModule):
         """Add what rebuilds the model without this program's configuration."""
         checkpoint["past"] = {"model": self.model.config, **self._carried}
 
-    def _prepared(self, cells: CellBatch) -> CellBatch:
-        """Return training cells on the device, and augmented there where the data has that."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        return cells.to(self.device) if data is None else data.fetch(cells, self.device)
+    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
+        """Leave a training batch on the host: `training_step` takes it from there, whole or in chunks."""
+        return batch if self.trainer.training else batch.to(device)
 
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""
         seeds = torch.empty(len(batch), dtype=torch.int64, device=self.device).random_(-(2**63), None)
-        out = embed(self.model, batch, seeds, self.loss.cache_chunk, self._prepared)
+        out = embed(self.model, batch, seeds, self.loss.cache_chunk, lambda cells: cells.ready(self.device))
         loss = self.loss(out, self.bias)
         whole = len(batch) * self.trainer.world_size
         self.log("train/loss", loss, prog_bar=True, sync_dist=self.trainer.world_size > 1, batch_size=whole)

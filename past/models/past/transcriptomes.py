@@ -42,7 +42,7 @@ def encode_spots(
         DataError: no gene that it knows, or a technology that it was not trained on.
     """
     if tokenizer.get("radius") is not None:
-        raise ConfigError(f"a PAST of data.radius={tokenizer['radius']}: a benchmark's places have no unit")
+        raise ConfigError(f"a PAST of data.samples.radius={tokenizer['radius']}: a benchmark's places have no unit")
     sentences = Tokenizer.from_state(tokenizer, genes)
     rows = np.concatenate([np.arange(len(coords))[:, None], nearest(coords, sentences.neighbours)], axis=1)
     meta: dict[str, object] = {"technology": technology, "species": species}

@@ -25,7 +25,7 @@ class STPathModule(pl.LightningModule):
 
     Logged: `train/loss` (mean squared error of log1p expression at masked spots) and, on the validation slides,
     `val/pearson@k`, the mean over the k most variable genes of the training slides of Pearson r over a slide's spots,
-    then over slides: with nothing told, and `…/context` with the told spots of `data.context`.
+    then over slides: with nothing told, and `…/context` with the told spots of `data.samples.context`.
 
     Args:
         tokens: gene tokens; it follows from the data.

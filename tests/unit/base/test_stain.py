@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_modules import cell_data
 from planted import SIDE, Slice, write_planted
 from shards import members, tar_of, write_set
 
@@ -11,7 +12,6 @@ from past.base.errors import DataError
 from past.base.stain import MEAN, SPREAD, stain_table
 from past.data.shards.index import ShardIndex
 from past.models.past.batch import CellBatch
-from past.models.past.samples.cells import CellDataModule
 from past.models.past.samples.stain import stain_tables
 from past.nn.colour import optical_density
 
@@ -91,8 +91,8 @@ def sampled(root: str, normalise_stain: bool) -> dict[str, CellBatch]:
     """The plain sample of each section's cells, the other validating."""
     found = {}
     for section, other in (("S0", "S1"), ("S1", "S0")):
-        data = CellDataModule(root, val=[other], neighbours=2, context=8, normalise_stain=normalise_stain)
-        (found[section],) = data.sample()
+        data = cell_data(root, val=[other], neighbours=2, context=8, normalise_stain=normalise_stain)
+        (found[section],) = data.samples.for_fitting()
     return found
 
 
@@ -109,14 +109,14 @@ def test_sections_of_different_stain_end_alike(index: ShardIndex) -> None:
 
 
 def test_validation_crops_are_normalised_by_their_own_section(index: ShardIndex) -> None:
-    data = CellDataModule(index.root, val=["S1"], num_workers=0, neighbours=2, context=8, normalise_stain=True)
+    data = cell_data(index.root, val=["S1"], num_workers=0, neighbours=2, context=8, normalise_stain=True)
     data.setup("validate")
     crops = torch.cat([batch.crops for batch in data.val_dataloader()])
     assert torch.equal(crops, sampled(index.root, True)["S1"].crops)
 
 
 def test_a_sample_is_of_the_training_cells_and_always_the_same(index: ShardIndex) -> None:
-    data = CellDataModule(index.root, val=["S1"], neighbours=2, context=8)
-    batches = data.sample(cells=6, batch=4)
+    data = cell_data(index.root, val=["S1"], neighbours=2, context=8)
+    batches = data.samples.for_fitting(cells=6, batch=4)
     assert [len(batch) for batch in batches] == [4, 2]
     assert [key for batch in batches for key in batch.keys] == [f"S0_{i:07d}" for i in (0, 2, 4, 6, 8, 10)]

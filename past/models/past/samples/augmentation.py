@@ -51,6 +51,10 @@ class Augmentation:
             batch = replace(batch, crops=torch.cat([self._jitter(batch.crops[at], uniform[at]) for at in parts]))
         return batch
 
+    def drawn(self, seed: int, epoch: int) -> "Drawn":
+        """Return these changes as an epoch draws them."""
+        return Drawn(self, seed, epoch)
+
     def _jitter(self, crops: torch.Tensor, uniform: np.ndarray) -> torch.Tensor:
         """Return (B, 3, H, W) uint8 crops with their stains changed by (B, 6) uniform numbers."""
         scale = 1 + self.stain * (2 * uniform[:, :3] - 1)
@@ -69,6 +73,19 @@ class Augmentation:
             return cells
         keep = 1 - self.thinning * draw([cell.key for cell in cells], seed, epoch, _THIN, 1)[:, 0]
         return [_thinned(cell, share, seed, epoch) for cell, share in zip(cells, keep, strict=True)]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The changes of one epoch: what a training batch carries, to be made on the device that it is brought to."""
+
+    augmentation: Augmentation
+    seed: int
+    epoch: int
+
+    def __call__(self, batch: CellBatch) -> CellBatch:
+        """Return the batch changed, each time the same."""
+        return self.augmentation(batch, self.seed, self.epoch)
 
 
 def turn(crops: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:

@@ -78,5 +78,6 @@ class BatchMaker:
             positions=torch.from_numpy(sentences.positions),
             keys=[cell.key for cell in cells],
             meta=[cell.meta for cell in cells],
+            augment=None if self.augmentation == PLAIN else self.augmentation.drawn(self.seed, epoch),
         )
         return batch, raw.faults

@@ -1,19 +1,18 @@
-"""PAST's data: cells from shards, as tokens and crops."""
+"""What PAST makes of cells in shards: tokens and crops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from past.base.errors import ConfigError
 from past.base.genes import gene_map, read_genes
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import Faults, OnError
-from past.data.stream.datamodule import ShardDataModule
+from past.data.shards.reader import Faults
+from past.data.stream.datamodule import OpenedShards
 from past.data.stream.sampling import sample_cells
 from past.data.stream.stream import RawBatch
 from past.models.past.batch import CellBatch
@@ -25,15 +24,10 @@ from past.models.past.samples.statistics import GeneStatistics, gene_statistics
 from past.models.past.samples.tokens import Tokenizer
 
 
-class CellDataModule(ShardDataModule[CellBatch]):
-    """Cells from shards; what is not named here, see `ShardDataModule`. Training batches are on the host: see `fetch`.
+class CellSamples:
+    """Cells from shards, for a `DataModule`. Training batches are augmented where they go to the device.
 
     Args:
-        root: as there.
-        batch_size: cells of a batch on one rank.
-        val: as there.
-        train: as there.
-        num_workers: as there.
         context: gene tokens of a cell.
         neighbours: neighbours of a cell.
         radius: µm within which they are used, or "112 px" of a crop's own; None: however far.
@@ -44,22 +38,10 @@ class CellDataModule(ShardDataModule[CellBatch]):
         centre_expression: take each section's mean from its cells' expression (see `section_means`); needs a context
             of at least the vocabulary.
         augmentation: what may change about a training sample; None: nothing.
-        seed: of order, split and augmentation.
-        open_shards: as there.
-        buffer: as there.
-        on_error: as there.
-        max_skipped: as there.
-        cache: as there.
-        cache_gb: as there.
     """
 
     def __init__(
         self,
-        root: str,
-        batch_size: int = 64,
-        val: float | Sequence[str] = 0.2,
-        train: Sequence[str] | None = None,
-        num_workers: int = 2,
         context: int = 300,
         neighbours: int = 8,
         radius: float | str | None = None,
@@ -68,40 +50,23 @@ class CellDataModule(ShardDataModule[CellBatch]):
         normalise_stain: bool = False,
         centre_expression: bool = False,
         augmentation: Augmentation | None = None,
-        seed: int = 42,
-        open_shards: int = 16,
-        buffer: int = 10_000,
-        on_error: OnError = "raise",
-        max_skipped: float = 0.001,
-        cache: str = "~/.cache/past",
-        cache_gb: float = 50.0,
     ) -> None:
-        super().__init__(
-            root,
-            batch_size=batch_size,
-            val=val,
-            train=train,
-            num_workers=num_workers,
-            seed=seed,
-            open_shards=open_shards,
-            buffer=buffer,
-            on_error=on_error,
-            max_skipped=max_skipped,
-            cache=cache,
-            cache_gb=cache_gb,
-        )
         self._context, self._neighbours, self._radius = context, neighbours, radius
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
         self._normalise_stain, self._centred = normalise_stain, centre_expression
         self._augmentation = augmentation or PLAIN
 
+    def attach(self, shards: OpenedShards) -> None:
+        """Take the shards."""
+        self._shards = shards
+
     @property
-    def fills(self) -> dict[str, int]:
+    def model_sizes(self) -> dict[str, int]:
         """The cell encoder's table has a row for each token."""
         return {"cell_encoder.vocabulary_size": self.tokenizer.vocabulary_size}
 
     @property
-    def numbered(self) -> tuple[str, ...]:
+    def gene_names(self) -> tuple[str, ...]:
         """The tokenizer's vocabulary."""
         return self.tokenizer.vocabulary
 
@@ -113,7 +78,7 @@ class CellDataModule(ShardDataModule[CellBatch]):
     @property
     def crops(self) -> dict[str, object]:
         """Scale and size of the crops, and whether their stain is normalised."""
-        facts = {key: self.index.settings[key] for key in ("mpp", "px")}
+        facts = {key: self._shards.index.settings[key] for key in ("mpp", "px")}
         return {**facts, "normalise_stain": self._normalise_stain}
 
     def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
@@ -123,18 +88,22 @@ class CellDataModule(ShardDataModule[CellBatch]):
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
-        return gene_statistics(self.split.train, open_shard=self.open_shard, on_error=self.on_error)
+        return gene_statistics(
+            self._shards.split.train, open_shard=self._shards.open_shard, on_error=self._shards.on_error
+        )
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """From counts to tokens; it follows from the shards, the split and the arguments alone."""
-        genes = self.index.genes
+        genes = self._shards.index.genes
         if self._vocabulary == "shards":
             vocabulary: tuple[str, ...] = genes
         elif self._vocabulary.startswith("variable:"):
             number = self._vocabulary.removeprefix("variable:")
             if not number.isdigit():
-                raise ConfigError(f"data.vocabulary={self._vocabulary}: give a number of genes, as in variable:2000")
+                raise ConfigError(
+                    f"data.samples.vocabulary={self._vocabulary}: give a number of genes, as in variable:2000"
+                )
             vocabulary = tuple(genes[i] for i in self.statistics.most_variable(int(number)))
         else:
             vocabulary = read_genes(Path(self._vocabulary))
@@ -146,32 +115,40 @@ class CellDataModule(ShardDataModule[CellBatch]):
         """What becomes of each section's pixels; None: nothing."""
         if not self._normalise_stain:
             return None
-        return stain_tables(self._both, open_shard=self.open_shard, on_error=self.on_error)
+        return stain_tables(self._both, open_shard=self._shards.open_shard, on_error=self._shards.on_error)
 
     @cached_property
     def means(self) -> SectionMeans | None:
         """What is taken from each section's expression; None: nothing."""
         if not self.tokenizer.centred:
             return None
-        return section_means(self._both, self.tokenizer, self.open_shard, self.on_error)
+        return section_means(self._both, self.tokenizer, self._shards.open_shard, self._shards.on_error)
 
     @property
     def _both(self) -> ShardIndex:
         """The shards of training and validation."""
-        both = tuple(sorted({*self.split.train.shards, *self.split.val.shards}, key=lambda shard: shard.name))
-        return replace(self.index, shards=both)
+        both = tuple(
+            sorted({*self._shards.split.train.shards, *self._shards.split.val.shards}, key=lambda shard: shard.name)
+        )
+        return replace(self._shards.index, shards=both)
 
-    def sample(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
+    def for_fitting(self, cells: int = 2000, batch: int = 256) -> list[CellBatch]:
         """Return a sample of the training cells, the same on all ranks: fixed parts of a model are fitted on it."""
-        found = list(sample_cells(self.split.train, cells, self.open_shard, self.on_error))
-        make = self._maker(training=False)
+        found = list(sample_cells(self._shards.split.train, cells, self._shards.open_shard, self._shards.on_error))
+        make = self.collate(training=False, rank=0)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
 
-    def _maker(self, training: bool) -> BatchMaker:
+    def epoch(self) -> ShardIndex:
+        """An epoch reads every training cell once."""
+        return self._shards.split.train
+
+    def collate(self, training: bool, rank: int) -> BatchMaker:
+        """Return what makes batches; those of a training are augmented."""
         augmentation = self._augmentation if training else PLAIN
-        side = int(self.index.settings["px"])  # type: ignore[call-overload]
-        return BatchMaker(self.tokenizer, side, self._seed, augmentation, self.on_error, self.stain, self.means)
+        side = int(self._shards.index.settings["px"])  # type: ignore[call-overload]
+        seed, on_error = self._shards.seed, self._shards.on_error
+        return BatchMaker(self.tokenizer, side, seed, augmentation, on_error, self.stain, self.means)
 
     def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
         computed = self.statistics.technology_mean
@@ -180,33 +157,26 @@ class CellDataModule(ShardDataModule[CellBatch]):
                 given: np.ndarray = np.load(self._technology_mean, allow_pickle=False)
             except (OSError, ValueError) as error:
                 raise ConfigError(
-                    f"data.technology_mean={self._technology_mean}: no .npy of numbers ({error})"
+                    f"data.samples.technology_mean={self._technology_mean}: no .npy of numbers ({error})"
                 ) from error
             return dict.fromkeys(sorted({*computed, *self._validated}), given)
         for technology, section in self._validated.items():
             if technology not in computed:
                 raise ConfigError(
                     f"{section}: validates on {technology}, of which no section is trained on, so its genes have no "
-                    "mean: choose other sections by data.val, or give data.technology_mean"
+                    "mean: choose other sections by data.val, or give data.samples.technology_mean"
                 )
-        source = gene_map(vocabulary, self.index.genes)
+        source = gene_map(vocabulary, self._shards.index.genes)
         return {name: np.where(source >= 0, mean[source], 0) for name, mean in computed.items()}
 
     @property
     def _validated(self) -> dict[str, str]:
         """Technologies of the validation sections as the index knows them, each with a section of it."""
-        about = {shard.section: self.index.sections.get(shard.section, {}) for shard in self.split.val.shards}
+        about = {
+            shard.section: self._shards.index.sections.get(shard.section, {}) for shard in self._shards.split.val.shards
+        }
         return {
             canonical(str(facts["technology"]), TECHNOLOGIES, "technology"): section
             for section, facts in about.items()
             if "technology" in facts
         }
-
-    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
-        """Leave a training batch on the host: what trains takes it from there by `fetch`, whole or in chunks."""
-        return batch if self.trainer is not None and self.trainer.training else batch.to(device)
-
-    def fetch(self, cells: CellBatch, device: torch.device) -> CellBatch:
-        """Return cells of the epoch that is trained on, on `device` and augmented there, each time the same."""
-        assert self._training is not None
-        return self._augmentation(cells.to(device), self._seed, self._training.epoch)

@@ -62,12 +62,12 @@ class Tokenizer:
         self.vocabulary = tuple(vocabulary)
         self.context, self.neighbours, self.radius, self.centred = context, neighbours, radius, centred
         if isinstance(radius, str) and not re.fullmatch(r"\d+(\.\d+)? ?px", radius):
-            raise ConfigError(f"data.radius={radius}: give µm as a number, or pixels as in '112 px'")
+            raise ConfigError(f"data.samples.radius={radius}: give µm as a number, or pixels as in '112 px'")
         if centred and context < len(self.vocabulary):
             raise ConfigError(
-                f"data.centre_expression needs every gene of a cell: data.context={context} is below the vocabulary's "
-                f"{len(self.vocabulary)} genes; set data.context={len(self.vocabulary)} or "
-                f"data.vocabulary=variable:{context}"
+                "data.samples.centre_expression needs every gene of a cell: "
+                f"data.samples.context={context} is below the vocabulary's {len(self.vocabulary)} genes; "
+                f"set data.samples.context={len(self.vocabulary)} or data.samples.vocabulary=variable:{context}"
             )
         self._column = gene_map(genes, self.vocabulary)
         self.overlap = int((self._column >= 0).sum())

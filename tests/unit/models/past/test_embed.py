@@ -11,27 +11,27 @@ from planted import GENES
 from tiny_past import planted_data, tiny_module
 
 from past.base.errors import DataError
+from past.data.stream.datamodule import DataModule
 from past.evaluation.retrieval.task import Retrieval
 from past.models.past.embed import embed
 from past.models.past.model import PASTModel
-from past.models.past.samples.cells import CellDataModule
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> CellDataModule:
+def data(tmp_path: Path) -> DataModule:
     module = planted_data(tmp_path / "set", batch_size=8)
     module.setup("validate")
     return module
 
 
 @pytest.fixture
-def model(data: CellDataModule) -> PASTModel:
+def model(data: DataModule) -> PASTModel:
     module = tiny_module()
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     return module.model.eval()
 
 
-def test_every_cell_is_embedded_once_in_the_indexs_order(data: CellDataModule, model: PASTModel) -> None:
+def test_every_cell_is_embedded_once_in_the_indexs_order(data: DataModule, model: PASTModel) -> None:
     found = embed(model, data.val_dataloader(), top_genes=2)
     batches = list(data.val_dataloader())
     assert len(batches) > 1
@@ -46,7 +46,7 @@ def test_every_cell_is_embedded_once_in_the_indexs_order(data: CellDataModule, m
     torch.testing.assert_close(found.cells.norm(dim=1), torch.ones(20))
 
 
-def test_retrieval_writes_what_it_found(data: CellDataModule, model: PASTModel, tmp_path: Path) -> None:
+def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
     shown = Retrieval(ks=(1, 5), examples=3)(model, data, tmp_path / "results", {"checkpoint": "best.ckpt"})
     content = json.loads((tmp_path / "results/retrieval.json").read_text())
     rows = content["rows"]
@@ -67,7 +67,7 @@ def test_retrieval_writes_what_it_found(data: CellDataModule, model: PASTModel, 
     assert table["recall@1/mean"].tolist() == [row["recall@1/mean"] for row in rows]
 
 
-def test_the_examples_are_crops_with_what_they_find(data: CellDataModule, model: PASTModel, tmp_path: Path) -> None:
+def test_the_examples_are_crops_with_what_they_find(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
     Retrieval(examples=3, seed=4)(model, data, tmp_path, {})
     found = embed(model, data.val_dataloader())
     crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
@@ -81,8 +81,8 @@ def test_the_examples_are_crops_with_what_they_find(data: CellDataModule, model:
 
 
 def test_other_cells_under_the_linear_map_are_an_error(
-    data: CellDataModule, model: PASTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: DataModule, model: PASTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "val_dataloader", lambda: data.sample())
+    monkeypatch.setattr(data, "val_dataloader", lambda: data.samples.for_fitting())
     with pytest.raises(DataError, match="other cells than the model"):
         Retrieval()(model, data, tmp_path, {})

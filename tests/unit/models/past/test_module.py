@@ -1,6 +1,7 @@
 """PAST in training: what is logged, what learns, what a checkpoint carries."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 
 from past.base.errors import ConfigError
+from past.data.stream.datamodule import DataModule
 from past.models import load_model
+from past.models.past.batch import CellBatch
 from past.models.past.cell_encoder import CellEncoder
 from past.models.past.loss import info_nce
 from past.models.past.module import SIGLIP_BIAS, Contrast, PASTModule
 from past.models.past.samples.augmentation import Augmentation
 from past.models.past.samples.batches import PLAIN
-from past.models.past.samples.cells import CellDataModule
 from past.nn.colour import ColourEncoder, ColourGrid
 from past.training.checkpoint_io import read_checkpoint
 from past.training.metrics_csv import MetricsCSV
@@ -25,13 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> CellDataModule:
+def data(tmp_path: Path) -> DataModule:
     return planted_data(tmp_path / "set")
 
 
-def fitted(data: CellDataModule, kind: str = "info_nce") -> PASTModule:
+def fitted(data: DataModule, kind: str = "info_nce") -> PASTModule:
     module = tiny_module(kind)
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     return module
 
 
@@ -42,11 +44,13 @@ def test_the_contrast_is_one_that_exists() -> None:
         Contrast(cache_chunk=0)
 
 
-def test_fixed_parts_are_fitted_on_the_training_cells(data: CellDataModule) -> None:
+def test_fixed_parts_are_fitted_on_the_training_cells(data: DataModule) -> None:
     module = tiny_module(image_encoder=ColourEncoder())
-    module.fit_parts(data.sample())
-    cells = torch.cat([module.model.cell_encoder.node_features(b.tokens[:, 0], b.values[:, 0]) for b in data.sample()])
-    images = torch.cat([module.model.image_encoder(batch.crops) for batch in data.sample()])
+    module.fit_parts(data.samples.for_fitting())
+    cells = torch.cat(
+        [module.model.cell_encoder.node_features(b.tokens[:, 0], b.values[:, 0]) for b in data.samples.for_fitting()]
+    )
+    images = torch.cat([module.model.image_encoder(batch.crops) for batch in data.samples.for_fitting()])
     torch.testing.assert_close(cells.mean(0), torch.zeros(8), atol=1e-4, rtol=0)
     torch.testing.assert_close(images.mean(0), torch.zeros(240), atol=0.05, rtol=0)
     assert module.has_parts_to_fit
@@ -61,7 +65,7 @@ def test_towers_that_learn_have_nothing_to_fit() -> None:
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
-def test_a_training_learns_a_planted_link_and_logs_it_beside_chance(data: CellDataModule, tmp_path: Path) -> None:
+def test_a_training_learns_a_planted_link_and_logs_it_beside_chance(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
     trainer = tiny_trainer(tmp_path, max_epochs=15, logger=MetricsCSV(str(tmp_path)), log_every_n_steps=1)
     trainer.fit(module, datamodule=data)
@@ -78,7 +82,7 @@ def test_a_training_learns_a_planted_link_and_logs_it_beside_chance(data: CellDa
     assert last["val/recall@5/mean"] == pytest.approx(both)
 
 
-def test_the_logged_loss_is_the_models(data: CellDataModule, tmp_path: Path) -> None:
+def test_the_logged_loss_is_the_models(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
     data.setup("validate")
     (batch,) = data.val_dataloader()
@@ -99,29 +103,36 @@ def test_a_batch_in_chunks_stays_where_it_is_and_is_augmented_as_the_whole(tmp_p
         trainer = tiny_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
         trainer.fit(module, datamodule=data)
         losses[chunk, augmentation == PLAIN], most[chunk] = trainer.callback_metrics["train/loss"], max(seen)
-        batch = data.sample()[0]
+        batch = data.samples.for_fitting()[0]
         trainer.training = True
-        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
         trainer.validating = True
-        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
+        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
     torch.testing.assert_close(losses[7, False], losses[None, False])
     assert abs(losses[7, True] - losses[7, False]) > 1e-3
     assert most == {None: 20, 7: 7}
 
 
+def ready(batch: CellBatch) -> Iterator[tuple[str, torch.Tensor]]:
+    """Each cell's key and its crop as the towers see it, which is the same whenever it is asked for."""
+    once, again = (batch.ready(torch.device("cpu")).crops for _ in range(2))
+    assert torch.equal(once, again)
+    return zip(batch.keys, once, strict=True)
+
+
 def test_cells_change_from_epoch_to_epoch_and_are_the_same_each_time_in_one(tmp_path: Path) -> None:
     data = planted_data(tmp_path / "set", augmentation=Augmentation(stain=0.3))
     data.setup("fit")
-    loader, batch = data.train_dataloader(), data.sample()[0]
-    found = []
-    for epoch in (0, 1, 0):
-        loader.epoch = epoch
-        found.append(data.fetch(batch, torch.device("cpu")).crops)
-    assert torch.equal(found[0], found[2])
-    assert not torch.equal(found[0], found[1])
+    loader = data.train_dataloader()
+    epochs = [{key: crop for batch in loader for key, crop in ready(batch)} for _ in range(2)]
+    loader.epoch, loader._begun = 0, False
+    epochs.append({key: crop for batch in loader for key, crop in ready(batch)})
+    assert epochs[0].keys() == epochs[1].keys() == epochs[2].keys()
+    assert all(torch.equal(crop, epochs[2][key]) for key, crop in epochs[0].items())
+    assert not any(torch.equal(crop, epochs[1][key]) for key, crop in epochs[0].items())
 
 
-def test_siglips_bias_learns_and_no_other_contrast_has_one(data: CellDataModule, tmp_path: Path) -> None:
+def test_siglips_bias_learns_and_no_other_contrast_has_one(data: DataModule, tmp_path: Path) -> None:
     assert tiny_module("info_nce").bias is None
     assert tiny_module("soft_target").bias is None
     module = fitted(data, "siglip")
@@ -134,9 +145,9 @@ def test_siglips_bias_learns_and_no_other_contrast_has_one(data: CellDataModule,
     assert saved.model.config == module.model.config
 
 
-def test_a_checkpoint_carries_what_rebuilds_the_model(data: CellDataModule, tmp_path: Path) -> None:
+def test_a_checkpoint_carries_what_rebuilds_the_model(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
-    module.carry(tokenizer=data.tokenizer.state())
+    module.carry(tokenizer=data.samples.tokenizer.state())
     module.carry(crops={"mpp": 0.5, "px": 16}, config={"seed": 1})
     trainer = tiny_trainer(tmp_path, max_epochs=1)
     trainer.fit(module, datamodule=data)

@@ -39,5 +39,5 @@ def test_a_spots_embedding_depends_on_its_section_only_where_the_model_is_centre
 def test_neighbours_within_a_radius_are_refused() -> None:
     state = Tokenizer(GENES, GENES, {"Xenium": np.ones(len(GENES))}, context=4, radius="112 px").state()
     spot = csr_matrix((1, len(GENES)))
-    with pytest.raises(ConfigError, match=r"a PAST of data.radius=112 px: a benchmark's places have no unit"):
+    with pytest.raises(ConfigError, match=r"a PAST of data.samples.radius=112 px: a benchmark's places have no unit"):
         encode_spots(tiny_module().model, state, spot, GENES, np.zeros((1, 2)), "Xenium", "human")

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_modules import slide_data
 from slide_shards import GENES, WIDTH, write_slides
 from tiny_past import tiny_trainer
 
+from past.data.stream.datamodule import DataModule
 from past.models.stpath.module import TOPS, WAYS, STPathModule, pearson
 from past.models.stpath.samples.masking import Masking
-from past.models.stpath.samples.slides import SlideDataModule
 from past.nn.kernels.row_adam import RowAdam
 from past.training.best import KeepBest, StopEarly
 from past.training.optim import Rate
@@ -23,9 +24,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_slides(tmp_path_factory.mktemp("slides") / "set")
 
 
-def tiny_data(root: Path) -> SlideDataModule:
+def tiny_data(root: Path) -> DataModule:
     masking = Masking(patch=(40, 64), ratio="uniform", variable_genes=12)
-    return SlideDataModule(str(root), batch_size=3, rounds=8, val=["C"], num_workers=0, masking=masking, context=0.2)
+    return slide_data(str(root), batch_size=3, rounds=8, val=["C"], num_workers=0, masking=masking, context=0.2)
 
 
 def tiny_module(by_rows: bool = True, standardise: bool = True) -> STPathModule:
@@ -36,7 +37,7 @@ def tiny_module(by_rows: bool = True, standardise: bool = True) -> STPathModule:
 
 def test_it_starts_at_the_training_slides_means(root: Path) -> None:
     data, module = tiny_data(root), tiny_module()
-    start = data.sample()
+    start = data.samples.for_fitting()
     module.fit_parts(start)
     assert torch.equal(module.model.head.bias, start.expression)
     norm = module.model.features_norm
@@ -50,7 +51,7 @@ def test_it_starts_at_the_training_slides_means(root: Path) -> None:
     assert "features_norm.centre" not in plain.model.state_dict()
 
 
-def data_slides(data: SlideDataModule) -> list:
+def data_slides(data: DataModule) -> list:
     from past.data.shards.slides import SlideSet
 
     return list(SlideSet(data.split.train))
@@ -58,7 +59,7 @@ def data_slides(data: SlideDataModule) -> list:
 
 def test_it_learns_what_the_features_tell(root: Path, tmp_path: Path) -> None:
     data, module = tiny_data(root), tiny_module()
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(tmp_path, max_epochs=10)
     trainer.validate(module, datamodule=data, verbose=False)
     before = {name: float(value) for name, value in trainer.logged_metrics.items()}
@@ -83,7 +84,7 @@ def test_steps_by_rows_are_adams(root: Path, tmp_path: Path) -> None:
     found = []
     for by_rows in (True, False):
         data, module = tiny_data(root), tiny_module(by_rows)
-        module.fit_parts(data.sample())
+        module.fit_parts(data.samples.for_fitting())
         tiny_trainer(tmp_path, max_steps=6, limit_val_batches=0).fit(module, datamodule=data)
         found.append(module.state_dict())
     for name in ("model.expression.table.weight", "model.head.table.weight", "model.image.weight"):

@@ -8,14 +8,15 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from data_modules import cell_data
 from lightning.pytorch.callbacks import ModelCheckpoint
 from shards import GENES, keys_of, write_set
 
 from past.base.errors import ConfigError, DataError
 from past.data.shards.index import ShardIndex
+from past.data.stream.datamodule import DataModule
 from past.models.past.batch import CellBatch
 from past.models.past.samples.augmentation import Augmentation
-from past.models.past.samples.cells import CellDataModule
 
 
 class Recorder(pl.LightningModule):
@@ -41,7 +42,7 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def fit(model: Recorder, data: CellDataModule, root: Path, resume: Path | None = None, **options) -> pl.Trainer:
+def fit(model: Recorder, data: DataModule, root: Path, resume: Path | None = None, **options) -> pl.Trainer:
     callbacks = [ModelCheckpoint(root, filename="at-{step}", every_n_train_steps=1, save_top_k=-1)]
     trainer = pl.Trainer(
         accelerator="cpu", logger=False, callbacks=callbacks, enable_progress_bar=False, enable_model_summary=False,
@@ -51,9 +52,9 @@ def fit(model: Recorder, data: CellDataModule, root: Path, resume: Path | None =
     return trainer
 
 
-def module(root: Path, workers: int = 0, **options) -> CellDataModule:
+def module(root: Path, workers: int = 0, **options) -> DataModule:
     settings = {"batch_size": 4, "val": ["P2"], "open_shards": 2, "buffer": 10, "context": 8, "neighbours": 2}
-    return CellDataModule(str(root), num_workers=workers, **{**settings, **options})
+    return cell_data(str(root), num_workers=workers, **{**settings, **options})
 
 
 @pytest.fixture
@@ -109,15 +110,15 @@ def test_every_cell_is_trained_or_validated_on_and_it_says_so(
 
 
 def test_vocabularies(root: Path, tmp_path: Path) -> None:
-    assert module(root).tokenizer.vocabulary == GENES
-    variable = module(root, vocabulary="variable:5").tokenizer.vocabulary
+    assert module(root).samples.tokenizer.vocabulary == GENES
+    variable = module(root, vocabulary="variable:5").samples.tokenizer.vocabulary
     assert len(variable) == 5
     assert set(variable) < set(GENES)
     (tmp_path / "genes.txt").write_text("G3\nX\nG1\n")
     np.save(tmp_path / "mean.npy", np.array([2.0, np.nan, 3.0]))
     given = module(root, vocabulary=str(tmp_path / "genes.txt"), technology_mean=str(tmp_path / "mean.npy"))
-    assert given.tokenizer.vocabulary == ("G3", "X", "G1")
-    assert given.tokenizer.state()["technology_mean"] == {"Xenium": [2, 1, 3]}
+    assert given.samples.tokenizer.vocabulary == ("G3", "X", "G1")
+    assert given.samples.tokenizer.state()["technology_mean"] == {"Xenium": [2, 1, 3]}
 
 
 def test_a_technology_that_is_only_validated_on_is_named_before_the_training(root: Path, tmp_path: Path) -> None:
@@ -125,19 +126,21 @@ def test_a_technology_that_is_only_validated_on_is_named_before_the_training(roo
     about = {shard.section: {"technology": "Xenium"} for shard in index.shards}
     data = module(root, vocabulary="shards")
     alone = data.split.val.shards[0].section
-    data.index = replace(index, sections={**about, alone: {"technology": "visium"}})
+    shards = data.samples._shards
+    told = replace(index, sections={**about, alone: {"technology": "visium"}})
+    data.samples.attach(replace(shards, index=told))
     with pytest.raises(ConfigError, match=rf"{alone}: validates on Visium, of which no section is trained on"):
-        _ = data.tokenizer
+        _ = data.samples.tokenizer
     np.save(tmp_path / "mean.npy", np.ones(len(GENES)))
     given = module(root, technology_mean=str(tmp_path / "mean.npy"))
-    given.index = data.index
-    assert given.tokenizer.technologies == ("Visium", "Xenium")
+    given.samples.attach(replace(shards, index=told))
+    assert given.samples.tokenizer.technologies == ("Visium", "Xenium")
 
 
 def test_settings_that_cannot_work_are_named(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"data.on_error=ignore: use raise or skip"):
         module(root, on_error="ignore")
-    with pytest.raises(ConfigError, match=r"data.vocabulary=variable:many"):
-        _ = module(root, vocabulary="variable:many").tokenizer
+    with pytest.raises(ConfigError, match=r"data.samples.vocabulary=variable:many"):
+        _ = module(root, vocabulary="variable:many").samples.tokenizer
     with pytest.raises(DataError, match="batch_size=0: use 1 or more"):
         module(root, batch_size=0)

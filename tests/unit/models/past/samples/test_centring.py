@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_modules import cell_data
 from shards import GENES, write_set
 
 from past.base.errors import ConfigError
 from past.data.shards.index import ShardIndex
 from past.models.past.batch import CellBatch
-from past.models.past.samples.cells import CellDataModule
 from past.models.past.samples.centring import section_means
 from past.models.past.samples.tokens import Tokenizer
 from past.models.past.vocabulary import PADDING, RESERVED
@@ -28,7 +28,7 @@ def table(batch: CellBatch) -> np.ndarray:
 
 
 def validated(index: ShardIndex, section: str, **settings: bool) -> list[CellBatch]:
-    data = CellDataModule(index.root, val=[section], num_workers=0, batch_size=5, neighbours=2, context=32, **settings)
+    data = cell_data(index.root, val=[section], num_workers=0, batch_size=5, neighbours=2, context=32, **settings)
     data.setup("validate")
     return list(data.val_dataloader())
 
@@ -45,20 +45,22 @@ def test_a_sections_cells_have_mean_zero_in_every_gene_and_differ_as_before(inde
 
 def test_the_most_above_the_mean_come_first_and_missing_neighbours_stay_empty(index: ShardIndex) -> None:
     tokenizer = Tokenizer(GENES, GENES, {"Xenium": np.ones(len(GENES))}, context=40, neighbours=8, centred=True)
-    data = CellDataModule(index.root, val=["S1"], num_workers=0, neighbours=8, context=40, centre_expression=True)
-    assert data.means is not None
-    assert data.means.keys() == {"S0", "S1"}
-    (batch, *_) = data.sample()
+    data = cell_data(index.root, val=["S1"], num_workers=0, neighbours=8, context=40, centre_expression=True)
+    assert data.samples.means is not None
+    assert data.samples.means.keys() == {"S0", "S1"}
+    (batch, *_) = data.samples.for_fitting()
     values = batch.values[..., : len(GENES)]
     assert (values[batch.valid].diff(dim=-1) <= 0).all()
     assert (~batch.valid).any()
     assert (batch.tokens[~batch.valid] == PADDING).all()
     assert (batch.values[~batch.valid] == 0).all()
     assert (batch.tokens[..., len(GENES) :] == PADDING).all()
-    np.testing.assert_array_equal(section_means(index, tokenizer)["S0"], data.means["S0"])
+    np.testing.assert_array_equal(section_means(index, tokenizer)["S0"], data.samples.means["S0"])
 
 
 def test_a_context_that_does_not_hold_every_gene_is_refused(index: ShardIndex) -> None:
-    data = CellDataModule(index.root, val=["S1"], context=8, centre_expression=True)
-    with pytest.raises(ConfigError, match=r"data.context=8 is below the vocabulary's 30 genes; set data.context=30"):
-        _ = data.tokenizer
+    data = cell_data(index.root, val=["S1"], context=8, centre_expression=True)
+    with pytest.raises(
+        ConfigError, match=r"data.samples.context=8 is below the vocabulary's 30 genes; set data.samples.context=30"
+    ):
+        _ = data.samples.tokenizer

@@ -67,7 +67,7 @@ def test_a_radius_in_pixels_is_of_each_crops_own_scale() -> None:
     fine, coarse = cell([[1, 0, 0, 0]] * 4), cell([[1, 0, 0, 0]] * 4)
     fine.meta["mpp"], coarse.meta["mpp"] = 0.25, 0.5  # 12.5 and 25 µm
     assert tokenizer([fine, coarse]).valid.sum(axis=1).tolist() == [2, 3]
-    with pytest.raises(ConfigError, match=r"data.radius=far: give µm as a number, or pixels as in '112 px'"):
+    with pytest.raises(ConfigError, match=r"data.samples.radius=far: give µm as a number, or pixels as in '112 px'"):
         Tokenizer(ABC, ABC, {"Xenium": np.ones(4)}, radius="far")
 
 

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from data_modules import slide_data
 from slide_shards import GENES, TOLD, WIDTH, slide, write_slides
 
 from past.base.errors import CheckpointError, ConfigError, DataError
 from past.data.shards.slides import SlideSet, raw_counts
+from past.data.stream.datamodule import DataModule
 from past.data.stream.loader import TrainingLoader
 from past.models.stpath.batch import SlideBatch
 from past.models.stpath.samples import slides as slide_datamodule
 from past.models.stpath.samples import statistics as slide_statistics
 from past.models.stpath.samples.examples import read_slide
 from past.models.stpath.samples.masking import Masking
-from past.models.stpath.samples.slides import SlideDataModule
 from past.models.stpath.samples.statistics import known_genes
 from past.models.stpath.vocabulary import MASK, PADDING, RESERVED
 
@@ -30,9 +31,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_slides(tmp_path_factory.mktemp("slides") / "set")
 
 
-def module(root: Path, **options: Any) -> SlideDataModule:
+def module(root: Path, **options: Any) -> DataModule:
     settings = {"val": ["C"], "num_workers": 0, "masking": SMALL}
-    data = SlideDataModule(str(root), **{**settings, **options})
+    data = slide_data(str(root), **{**settings, **options})
     data.setup("fit")
     return data
 
@@ -55,15 +56,15 @@ def test_statistics_are_those_of_the_training_slides(root: Path) -> None:
     trained = [slides.get(name) for name in ("A1", "A2")]
     logged = np.log1p(np.concatenate([slides.counts(one).toarray() for one in trained]))
     features = np.concatenate([one.features for one in trained]).astype(np.float64)
-    np.testing.assert_allclose(data.statistics.mean, logged.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(data.statistics.variance, logged.var(axis=0), rtol=1e-6)
-    start = data.sample()
+    np.testing.assert_allclose(data.samples.statistics.mean, logged.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(data.samples.statistics.variance, logged.var(axis=0), rtol=1e-6)
+    start = data.samples.for_fitting()
     np.testing.assert_allclose(start.feature_mean, features.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(start.feature_std, features.std(axis=0), rtol=1e-5)
-    order = data.statistics.by_variance()
+    order = data.samples.statistics.by_variance()
     assert set(order[:TOLD].tolist()) == set(range(TOLD))
     assert list(logged.var(axis=0)[order]) == sorted(logged.var(axis=0), reverse=True)
-    np.testing.assert_allclose(start.expression[data.tokens_of], data.statistics.mean, rtol=1e-6)
+    np.testing.assert_allclose(start.expression[data.samples.tokens_of], data.samples.statistics.mean, rtol=1e-6)
     assert start.expression[:RESERVED].tolist() == [0, 0]
 
 
@@ -86,13 +87,13 @@ def test_a_held_out_slide_has_no_say_in_the_genes(tmp_path: Path, monkeypatch: p
         return np.arange(len(GENES)) != 0
 
     monkeypatch.setattr(slide_datamodule, "known_genes", all_but_the_first)
-    whole = SlideDataModule(str(root), val=["C"])
-    assert set(GENES) - set(whole.vocabulary.ids) == {"G0"}
-    assert whole.tokens_of[0] == -1
-    assert whole.fills == {"tokens": len(GENES) + 1, "features": WIDTH}
+    whole = slide_data(str(root), val=["C"])
+    assert set(GENES) - set(whole.samples.vocabulary.ids) == {"G0"}
+    assert whole.samples.tokens_of[0] == -1
+    assert whole.samples.model_sizes == {"tokens": len(GENES) + 1, "features": WIDTH}
     assert set(asked) == set(SlideSet.open(root).sections) - {"C1"}
     apart, other = module(root, val=["C"]), module(root, val=["A", "C"], train=["B"])
-    assert apart.statistics.mean.tolist() != other.statistics.mean.tolist()
+    assert apart.samples.statistics.mean.tolist() != other.samples.statistics.mean.tolist()
 
 
 def test_a_slide_is_read_over_the_vocabulary() -> None:
@@ -125,7 +126,7 @@ def test_an_epoch_has_every_slide_as_often_as_asked_and_each_example_anew(root: 
 
 def test_images_are_hidden_behind_the_training_mean(root: Path) -> None:
     data = module(root, rounds=8, image_dropout=1.0)
-    mean = torch.from_numpy(data.statistics.feature_mean.astype(np.float16))
+    mean = torch.from_numpy(data.samples.statistics.feature_mean.astype(np.float16))
     shares = [float((batch.features == mean).all(dim=1).float().mean()) for batch in data.train_dataloader()]
     assert 0.3 < np.mean(shares) < 0.7
     assert np.ptp(shares) > 0.2  # another share in every example
@@ -143,7 +144,7 @@ def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
     state = loader.state_dict()
     again = module(root, rounds=4)
     again.load_state_dict(state)
-    again._training = TrainingLoader(again._feed(again._training_index(), training=True))
+    again._training = TrainingLoader(again._feed(again.samples.epoch(), training=True))
     rest = list(again.train_dataloader())
     assert len(used) + len(rest) == len(whole)
     assert all(alike(one, other) for one, other in zip([*used, *rest], whole, strict=True))
@@ -164,38 +165,38 @@ def test_validation_scores_a_slide_with_nothing_and_with_some_of_it_told(root: P
     assert told[:64].sum() == 0
     assert told[64:].sum() == 16
     assert not set((told[64:].nonzero()[:, 0]).tolist()) & set(alone.spots.tolist())
-    ranked = data.tokens_of[data.statistics.by_variance()]
+    ranked = data.samples.tokens_of[data.samples.statistics.by_variance()]
     assert alone.genes.tolist() == ranked.tolist()
 
 
 def test_vocabularies(root: Path, tmp_path: Path) -> None:
     variable = module(root, vocabulary="variable:3")
-    assert set(variable.numbered) < set(GENES[:TOLD])
+    assert set(variable.samples.gene_names) < set(GENES[:TOLD])
     (tmp_path / "genes.json").write_text(json.dumps({"G1": "E1", "G2": "E1", "other": "E2"}))
     released = module(root, vocabulary=str(tmp_path / "genes.json"))
-    assert released.numbered == ("E1", "E2")
-    assert released.tokens_of[:3].tolist() == [-1, 2, 2]
+    assert released.samples.gene_names == ("E1", "E2")
+    assert released.samples.tokens_of[:3].tolist() == [-1, 2, 2]
     assert released.description()["tokenizer"]["symbols"]["other"] == "E2"
     with pytest.raises(CheckpointError, match=r"run: its vocabulary is \w+, the data's is"):
-        released.require_same(variable.tokenizer_state, "run")
+        released.samples.require_same(variable.samples.tokenizer_state, "run")
     (tmp_path / "genes.json").write_text(json.dumps({"other": "E2"}))
     with pytest.raises(DataError, match="none of the 12 genes"):
-        _ = module(root, vocabulary=str(tmp_path / "genes.json")).tokens_of
+        _ = module(root, vocabulary=str(tmp_path / "genes.json")).samples.tokens_of
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rounds": 0}, "data.rounds=0"),
-        ({"context": 1.0}, "data.context=1.0"),
-        ({"image_dropout": 2.0}, "data.image_dropout=2.0"),
-        ({"vocabulary": "variable:99"}, "data.vocabulary=variable:99: give a number of genes, from 1 to 12"),
-        ({"vocabulary": "all"}, "data.vocabulary=all: use shards"),
+        ({"rounds": 0}, "data.samples.rounds=0"),
+        ({"context": 1.0}, "data.samples.context=1.0"),
+        ({"image_dropout": 2.0}, "data.samples.image_dropout=2.0"),
+        ({"vocabulary": "variable:99"}, "data.samples.vocabulary=variable:99: give a number of genes, from 1 to 12"),
+        ({"vocabulary": "all"}, "data.samples.vocabulary=all: use shards"),
     ],
 )
 def test_settings_that_cannot_work_are_named(root: Path, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        _ = module(root, **wrong).vocabulary
+        _ = module(root, **wrong).samples.vocabulary
 
 
 def test_a_set_of_cells_is_refused(tmp_path: Path) -> None:
@@ -203,4 +204,4 @@ def test_a_set_of_cells_is_refused(tmp_path: Path) -> None:
 
     write_set(tmp_path / "cells", [3, 3, 3])
     with pytest.raises(DataError, match="holds cells, not slides"):
-        _ = SlideDataModule(str(tmp_path / "cells"), val=["P1"]).vocabulary
+        _ = slide_data(str(tmp_path / "cells"), val=["P1"]).samples.vocabulary
