@@ -136,7 +136,7 @@ def test_evaluation_reads_from_workers_and_keeps_no_batch(tmp_path: Path, monkey
         data = planted_data(tmp_path / "set", num_workers=workers, batch_size=2)
         data.setup("validate")
         module = tiny_module()
-        module.fit_parts(data.sample())
+        module.fit_parts(data.samples.for_fitting())
         found[workers] = embed(module.model.eval(), data.val_dataloader())
     assert found[2].keys == found[0].keys
     torch.testing.assert_close(found[2].images, found[0].images)
