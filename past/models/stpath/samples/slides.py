@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from past.base.errors import CheckpointError, ConfigError, DataError
+from past.base.variable_genes import variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError
 from past.data.shards.slides import SlideSet
@@ -99,11 +100,9 @@ class SlideDataModule(ShardDataModule[SlideBatch]):
         genes, is_known = self.index.genes, known_genes(SlideSet(self.split.train, self.open_shard))
         known = np.flatnonzero(is_known)
         if self._vocabulary.startswith("variable:"):
-            number = self._vocabulary.removeprefix("variable:")
-            if not number.isdigit() or not 0 < int(number) <= len(known):
-                raise ConfigError(f"data.vocabulary={self._vocabulary}: give a number of genes, from 1 to {len(known)}")
+            number = variable_count(self._vocabulary, len(known))
             ranked = self.statistics.by_variance()
-            known = ranked[is_known[ranked]][: int(number)]
+            known = ranked[is_known[ranked]][:number]
         elif self._vocabulary != "shards":
             raise ConfigError(f"data.vocabulary={self._vocabulary}: use shards, variable:N, or a symbol2ensembl.json")
         return GeneVocabulary({genes[i]: genes[i] for i in known})
