@@ -54,6 +54,8 @@ def write_library_files(folder: Path, results: Mapping[str, Sequence[TaskResult]
         folder: of the results.
         results: task → its encoders' results.
     """
+    # the library knows no r of a constant prediction, and no mean that has such a gene
+    results = {task: [result.as_in_library for result in of_task] for task, of_task in results.items()}
     encoders = list(dict.fromkeys(result.encoder for of_task in results.values() for result in of_task))
     columns: dict[str, list[Any]] = {"dataset": list(results)}
     for encoder in encoders:

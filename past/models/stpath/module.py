@@ -1,12 +1,13 @@
 """STPath in training: masked expression as its objective, the variable genes of held-out slides as its validation."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 
-from past.base.distributed import gather_rows
+from past.evaluation.statistics.pearson import GenePearson
 from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.loss import masked_expression
 from past.models.stpath.model import STPath
@@ -15,7 +16,6 @@ from past.training.optim import Rate, WarmupCosine, clippable
 from past.training.steps import training_length
 
 TOPS = (50, 100, 200)  # most variable genes over which validation averages
-WAYS = ("", "/context")  # of predicting a validation slide: nothing told, or some of its spots
 
 
 class STPathModule(pl.LightningModule):
@@ -69,7 +69,8 @@ class STPathModule(pl.LightningModule):
             standardise=standardise,
         )
         self._carried: dict[str, Any] = {}
-        self._seen: list[torch.Tensor] = []
+        # of predicting a validation slide with nothing told, and with some of its spots
+        self.untold, self.in_context = GenePearson(TOPS), GenePearson(TOPS)
 
     monitor = "val/pearson@50"
     has_parts_to_fit = True
@@ -100,16 +101,15 @@ class STPathModule(pl.LightningModule):
     def validation_step(self, batch: SlideBatch, index: int) -> None:
         """Score each slide in each way; the batch holds a slide's ways one after the other."""
         hidden = self.model(batch)
-        for slide in batch.scored:
-            found = pearson(self.model.head(hidden[slide.spots], slide.genes), slide.values)
-            self._seen.append(torch.stack([found[:top].nanmean() for top in TOPS]))
+        for slide, metric in zip(batch.scored, cycle((self.untold, self.in_context)), strict=False):
+            metric.update(self.model.head(hidden[slide.spots], slide.genes), slide.values)
 
     def on_validation_epoch_end(self) -> None:
         """Average over the slides of all ranks; one on which none of the genes varies has no say."""
-        scores = gather_rows(torch.stack(self._seen).view(-1, len(WAYS) * len(TOPS))).nanmean(dim=0)
-        self._seen.clear()
-        names = [f"val/pearson@{top}{way}" for way in WAYS for top in TOPS]
-        self.log_dict(dict(zip(names, scores, strict=True)), prog_bar=False, rank_zero_only=False)
+        for way, metric in (("", self.untold), ("/context", self.in_context)):
+            scores = {f"val/{name}{way}": value for name, value in metric.compute().items()}
+            metric.reset()
+            self.log_dict(scores, prog_bar=False, rank_zero_only=False)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Adam without weight decay, stepped per update."""
@@ -120,10 +120,3 @@ class STPathModule(pl.LightningModule):
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
         schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def pearson(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Return (genes,) Pearson r over (spots, genes): NaN where the truth is constant, 0 where the prediction is."""
-    p, t = (x.double() - x.double().mean(dim=0) for x in (predicted, truth))
-    found = (p * t).sum(dim=0) / (p.norm(dim=0) * t.norm(dim=0)).clamp(min=1e-12)
-    return found.masked_fill(truth.amax(dim=0) == truth.amin(dim=0), torch.nan)
