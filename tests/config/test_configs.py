@@ -80,10 +80,11 @@ def test_every_model_builds(file: Path) -> None:
     if "weights" in composition.encoder:
         composition.encoder.weights = None
     config = door.resolve(composition, door.Train)
-    ours = config["model"]["_target_"].endswith("STPathModule")
+    ours = config["model"]["_target_"].endswith("STPath")
     fills = {"tokens": 64, "features": 8} if ours else {"cell_encoder.vocabulary_size": 64}
     with torch.device("meta"):
-        module = door.build(door.filled(config["model"], fills), "model")
+        model = door.build(door.filled(config["model"], fills), "model")
+        module = door.build(config["module"], "module", model=model)
     assert sum(parameter.numel() for parameter in module.parameters()) > 0
 
 
