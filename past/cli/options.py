@@ -12,7 +12,7 @@ import typer
 from past.base.errors import ConfigError
 
 if TYPE_CHECKING:
-    from past.data.sources.platform import Given
+    from past.data.sources.platform import SectionOptions
 
 
 def _option(words: str, *names: str) -> Any:
@@ -75,19 +75,21 @@ class PlatformOptions:
         False
     )
 
-    def of_each(self, paths: Sequence[Path]) -> "list[tuple[Path, Given]]":
+    def of_each(self, paths: Sequence[Path]) -> "list[tuple[Path, SectionOptions]]":
         """Return each section's path and what the user says of it.
 
         Raises:
             ConfigError: images for another number of sections.
         """
-        from past.data.sources.platform import Given
+        from past.data.sources.platform import SectionOptions
 
         words = ("image_mpp", "patient", "organ", "technology", "species", "min_counts", "drop_outside")
         same = {word: getattr(self, word) for word in words}
         tables = tuple(self.gene_table or ())
         images = in_order("--image", self.image, paths)
-        return [(path, Given(image, gene_tables=tables, **same)) for path, image in zip(paths, images, strict=True)]
+        return [
+            (path, SectionOptions(image, gene_tables=tables, **same)) for path, image in zip(paths, images, strict=True)
+        ]
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -90,11 +90,13 @@ def test_every_model_builds(file: Path) -> None:
 
 @pytest.mark.parametrize(("entry", "schema"), [("train", door.Train), ("evaluate", door.Evaluate)])
 def test_every_root_key_is_read(entry: str, schema: type) -> None:
-    """By the entry point as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
-    tree = ast.parse((ROOT / "past" / f"{entry}.py").read_text())
+    """By the entry point or a task as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
+    sources = [ROOT / "past" / f"{entry}.py", *(ROOT / "past" / "evaluation").glob("*.py")]
+    sources += (ROOT / "past" / "evaluation").glob("*/task.py")
     read = {
         node.slice.value
-        for node in ast.walk(tree)
+        for source in (sources if entry == "evaluate" else sources[:1])
+        for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.ctx.__class__ is ast.Load
     }
     read |= {name for text in texts() for name in re.findall(r"\$\{(\w+)[.}]", text)}

@@ -1,4 +1,4 @@
-"""Fixtures: files of PAST's released form at tiny sizes, of torch's own modules where the published programs use them."""
+"""Fixtures: files of PAST's released form at tiny sizes, made of torch's own modules where the authors use them."""
 
 from collections.abc import Callable
 

@@ -113,10 +113,6 @@ class PASTModule(TrainedModule):
         if self.device_mesh is not None:
             shard(self, self.device_mesh["data_parallel"])
 
-    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
-        """Leave a training batch on the host: `training_step` takes it from there, whole or in chunks."""
-        return batch if self.trainer.training else batch.to(device)
-
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""
         seeds = torch.empty(len(batch), dtype=torch.int64, device=self.device).random_(-(2**63), None)

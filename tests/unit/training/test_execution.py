@@ -97,7 +97,7 @@ def test_blocks_compile_without_a_graph_break_and_not_anew_for_every_batch() -> 
 
 def test_what_cannot_be_done_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"model\.execution\.compile=fusion: a list of image_encoder and cell_encoder"
+        ConfigError, match=r"module\.execution\.compile=fusion: a list of image_encoder and cell_encoder"
     ):
         Execution(compile=["fusion"])
     cells = CellEncoder(40, context=9, width=8, layers=1, heads=2, feedforward=12)

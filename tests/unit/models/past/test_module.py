@@ -39,9 +39,9 @@ def fitted(data: DataModule, kind: str = "info_nce") -> PASTModule:
 
 
 def test_the_contrast_is_one_that_exists() -> None:
-    with pytest.raises(ConfigError, match=r"model\.loss\.kind=clip: use one of soft_target, info_nce, siglip"):
+    with pytest.raises(ConfigError, match=r"module\.loss\.kind=clip: use one of soft_target, info_nce, siglip"):
         Contrast("clip")
-    with pytest.raises(ConfigError, match=r"model\.loss\.cache_chunk=0: use at least 1"):
+    with pytest.raises(ConfigError, match=r"module\.loss\.cache_chunk=0: use at least 1"):
         Contrast(cache_chunk=0)
 
 
@@ -106,9 +106,9 @@ def test_a_batch_in_chunks_stays_where_it_is_and_is_augmented_as_the_whole(tmp_p
         losses[chunk, augmentation == PLAIN], most[chunk] = trainer.callback_metrics["train/loss"], max(seen)
         batch = data.samples.for_fitting()[0]
         trainer.training = True
-        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
         trainer.validating = True
-        assert module.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
+        assert data.transfer_batch_to_device(batch, torch.device("meta"), 0).crops.is_meta
     torch.testing.assert_close(losses[7, False], losses[None, False])
     assert abs(losses[7, True] - losses[7, False]) > 1e-3
     assert most == {None: 20, 7: 7}
