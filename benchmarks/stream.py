@@ -1,20 +1,25 @@
-"""What the stream is worth: cells/s beside the published data set's way, bare decoding and a plain WebDataset pipeline.
+"""What the stream is worth: cells/s beside the published data set's way, bare decoding and a pipeline of one's own.
 
 All within one run, on the same 224 px crops with eight neighbours; ratios are what counts. Prints a table, where the
-time goes, and what a plan of twenty million cells costs. The set is simulated once, into bench/.
+time goes, what three readers of the same shards take for a sample, and what a plan of twenty million cells costs. The
+set is simulated once, into bench/.
 """
 
 import argparse
 import io
+import json
 import multiprocessing
 import os
 import resource
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -26,8 +31,10 @@ from rich.table import Table
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
 
+from past.data.shards import Shards
 from past.data.shards.index import ShardIndex
 from past.data.shards.records import RawCell
+from past.data.shards.tar import TarReader
 from past.data.stream.agreement import Agreement
 from past.data.stream.loader import Feed
 from past.data.stream.plan import Reading, plan_epoch
@@ -38,14 +45,14 @@ from past.models.past.samples.tokens import Tokenizer
 
 SIDE, CONTEXT, NEIGHBOURS, TILE = 224, 300, 8, 1024
 PUBLISHED, BARE, OURS = "the published data set's way", "bare JPEG decoding", "ours, one process"
-NORMALISE = v2.Compose(
+TO_FLOAT = v2.Compose(
     [
-        v2.PILToTensor(),
         v2.Resize(SIDE),
         v2.ToDtype(torch.float32, scale=True),
         v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     ]
 )
+NORMALISE = v2.Compose([v2.PILToTensor(), TO_FLOAT])
 
 
 def simulated(folder: Path, cells: int) -> ShardIndex:
@@ -119,24 +126,53 @@ class PublishedWay:
         return cells
 
 
-def plain_webdataset(index: ShardIndex, mean: np.ndarray) -> Iterator[object]:
-    """The pipeline that one writes in twenty lines: decode, tokenise row by row, normalise in float, batch."""
+def own_pipeline(index: ShardIndex, mean: np.ndarray) -> Iterator[object]:
+    """What one writes in twenty lines over `Shards.webdataset`: tokenise row by row, normalise in float, batch."""
 
-    def sample(parts: dict[str, bytes]) -> tuple[torch.Tensor, np.ndarray]:
-        image = NORMALISE(Image.open(io.BytesIO(parts["jpg"])).convert("RGB"))
-        arrays = np.load(io.BytesIO(parts["npz"]))
+    def sample(cell: dict[str, Any]) -> tuple[torch.Tensor, np.ndarray]:
         tokens = np.ones((1 + NEIGHBOURS, CONTEXT), np.int64)
-        offsets = arrays["offsets"]
+        offsets = cell["offsets"]
         for row in range(len(offsets) - 1):
-            genes = arrays["genes"][offsets[row] : offsets[row + 1]]
-            counts = arrays["counts"][offsets[row] : offsets[row + 1]].astype(float)
+            genes = cell["genes"][offsets[row] : offsets[row + 1]]
+            counts = cell["counts"][offsets[row] : offsets[row + 1]].astype(float)
             over = counts * 10_000 / counts.sum() / mean[genes]
             order = np.argsort(-over, kind="stable")[:CONTEXT]
             tokens[row, : len(order)] = genes[order] + 30
-        return image, tokens
+        return TO_FLOAT(cell["image"]), tokens
 
+    return iter(Shards(index.root).webdataset(shuffle=1_000).map(sample).batched(64))
+
+
+def read_strictly(index: ShardIndex) -> Iterator[object]:
+    """Our own reader: every header, array and description checked."""
+    for shard in index.shards:
+        with Path(index.root, shard.name).open("rb") as file:
+            yield from iter(TarReader(file, shard.name, len(index.genes)).read, None)
+
+
+def read_by_webdataset(index: ShardIndex) -> Iterator[object]:
+    """WebDataset's reader, NumPy's, and JSON's; nothing checked."""
     urls = [str(Path(index.root, shard.name)) for shard in index.shards]
-    return iter(webdataset.WebDataset(urls, shardshuffle=False).shuffle(1_000).map(sample).batched(64))
+    for parts in webdataset.WebDataset(urls, shardshuffle=False):
+        with np.load(io.BytesIO(parts["npz"]), allow_pickle=False) as arrays:
+            yield parts["jpg"], dict(arrays), json.loads(parts["json"])
+
+
+def read_by_tarfile(index: ShardIndex) -> Iterator[object]:
+    """The standard library's reader, NumPy's, and JSON's; nothing checked."""
+    for shard in index.shards:
+        with tarfile.open(Path(index.root, shard.name)) as tar:
+            members: Iterator[IO[bytes]] = (file for member in tar if (file := tar.extractfile(member)) is not None)
+            for image, npz, meta in zip(members, members, members, strict=True):
+                with np.load(io.BytesIO(npz.read()), allow_pickle=False) as arrays:
+                    yield image.read(), dict(arrays), json.load(meta)
+
+
+READERS: dict[str, Callable[[ShardIndex], Iterator[object]]] = {
+    "ours, with all checks": read_strictly,
+    "WebDataset's + np.load": read_by_webdataset,
+    "tarfile + np.load": read_by_tarfile,
+}
 
 
 def rate(cells: int, read: Callable[[], object], rounds: int) -> float:
@@ -147,6 +183,20 @@ def rate(cells: int, read: Callable[[], object], rounds: int) -> float:
         read()
         best = min(best, time.process_time() - began)
     return cells / best
+
+
+def read_times(index: ShardIndex, rounds: int) -> dict[str, float]:
+    """Return the µs a sample of every reader, the best of rounds in which they take turns."""
+    best = dict.fromkeys(READERS, float("inf"))
+    for _ in range(rounds):
+        for name, read in READERS.items():
+            best[name] = min(best[name], 1e6 / rate(index.samples, partial(exhaust_reader, read, index), 1))
+    return best
+
+
+def exhaust_reader(read: Callable[[ShardIndex], Iterator[object]], index: ShardIndex) -> None:
+    """Read a set to its end."""
+    exhaust(read(index))
 
 
 def exhaust(batches: Iterator[object]) -> None:
@@ -174,7 +224,7 @@ def rates(index: ShardIndex, feed: Feed, folder: Path, rounds: int) -> dict[str,
     n = len(cells)
     return {
         PUBLISHED: rate(100, lambda: published(100), rounds),
-        "plain WebDataset pipeline": rate(n, lambda: exhaust(plain_webdataset(index, mean)), rounds),
+        "a pipeline of one's own over Shards.webdataset": rate(n, lambda: exhaust(own_pipeline(index, mean)), rounds),
         BARE: rate(n, lambda: decode_all(encoded), rounds),
         OURS: rate(n, lambda: exhaust(feed.read(0)), rounds),
         "  of it reading and checking": rate(
@@ -240,6 +290,7 @@ def main() -> None:
     make = BatchMaker(Tokenizer(index.genes, index.genes, means, CONTEXT, NEIGHBOURS), SIDE)
     feed = Feed(index, make, Reading(), rank=0, seed=0, workers=0, agreement=Agreement())
     found = rates(index, feed, options.folder, options.rounds)
+    readers = read_times(index, 4 * options.rounds)
     long = replace(feed, index=many_times(index, 10))
     pairs = [(steady(replace(long, workers=1)), steady(replace(long, workers=2))) for _ in range(options.rounds)]
     memory = pairs[0][0][1]
@@ -258,6 +309,9 @@ def main() -> None:
     wanted.add_row(
         "a worker's memory, at the end / after a quarter", f"{memory[-1] / quarter:.2f} of {quarter:.0f} MB", "1"
     )
+    ours, *others = readers.values()
+    for name, value in zip(list(READERS)[1:], others, strict=True):
+        wanted.add_row(f"a sample read, {name} / ours", f"{value / ours:.1f}: {value:.0f} of {ours:.0f} µs", "")
     for name, value in plan.items():
         wanted.add_row(f"plan of 20 million: {name}", f"{value:.2f}", "")
     console = Console()

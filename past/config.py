@@ -39,6 +39,7 @@ class Train:
     cell_encoder: Node = field(default_factory=dict)
     data: Node = field(default_factory=dict)
     model: Node = field(default_factory=dict)
+    module: Node = field(default_factory=dict)
     trainer: Node = field(default_factory=dict)
     callbacks: Node = field(default_factory=dict)
     logger: Node = field(default_factory=dict)

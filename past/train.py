@@ -44,8 +44,8 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
 
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
-    model = door.build(config["model"], "model")
-    model.carry(config=config, **data.description())
+    module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
+    module.carry(config=config, **data.description())
     trainer = door.build(
         config["trainer"],
         "trainer",
@@ -57,17 +57,17 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     )
     asked = config["ckpt"]
     checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
-    if checkpoint is None and model.has_parts_to_fit:
-        model.fit_parts(data.samples.for_fitting())
-    start_from(model, config["init"], data.samples.gene_names)
+    if checkpoint is None and module.has_parts_to_fit:
+        module.fit_parts(data.samples.for_fitting())
+    start_from(module, config["init"], data.samples.gene_names)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
         data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
-        load_strictly(model, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
+        load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
     if trainer.is_global_zero:
         door.save(config, run.config)
         log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
-    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 

@@ -27,7 +27,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "past.checkpoints": ("past.nn",),
     "past.training": ("past.nn",),
     "past.slides": ("past.nn", "past.checkpoints", "past.data.stream"),
-    "past.models": ("past.checkpoints",),
+    "past.models": ("past.checkpoints", "past.nn"),
     "past.evaluation": (STATISTICS,),
     STATISTICS: (),
     PROBES: (STATISTICS,),

@@ -1,8 +1,7 @@
 """Crops of a fixed physical size out of a section's image.
 
-A crop at another scale than the image's is cut from the image resampled to that scale, as at its own scale it is cut
-from the image: whole pixels are copied, the centre rounded to a pixel's edge. So where crops overlap, and in a section
-of cells each pixel lies in twenty of them, resampling is done once for all.
+The image is resampled to the crop's scale, and a crop is a copy of whole pixels of that, its centre rounded to a
+pixel's edge. In a section of cells each pixel lies in some twenty crops: so it is resampled once, not twenty times.
 """
 
 import math

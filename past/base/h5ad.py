@@ -30,7 +30,7 @@ def read_meta(path: Path) -> dict[str, object]:
         return _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
 
 
-def read_features(path: Path) -> list[tuple[str, ...]]:
+def read_var_names(path: Path) -> list[tuple[str, ...]]:
     """Read the genes' names only; see `feature_names`.
 
     Raises:

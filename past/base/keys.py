@@ -9,7 +9,6 @@ class Keys:
     SPATIAL: Final = "spatial"  # obsm: (x, y) in pixels of the section's image
     META: Final = "meta"  # uns: the section's description
     PAST: Final = "past"  # uns of a prediction: how it was made
-    EMBEDDING: Final = "X_past"  # obsm: PAST's joint embedding, unit norm
     CELL_TYPE: Final = "cell_type"  # obs: known type, where there is one
 
 

@@ -18,8 +18,6 @@ MOVED: Final = {  # old `_target_` → its place now; a name that is not here ha
     "past.models.image_encoder.ImageEncoder": "past.nn.image_encoder.ImageEncoder",
     "past.models.niche_encoder.NicheEncoder": "past.models.past.niche_encoder.NicheEncoder",
     "past.training.past_module.Contrast": "past.models.past.module.Contrast",
-    "past.training.past_module.PASTModule": "past.models.past.module.PASTModule",
-    "past.training.stpath_module.STPathModule": "past.models.stpath.module.STPathModule",
 }
 DATA: Final = "past.data.stream.datamodule.DataModule"
 SAMPLES: Final = {  # old data module → the samples that it is now made of
@@ -30,6 +28,14 @@ OF_SAMPLES: Final = {  # settings that were the data module's and are the sample
     *("context", "neighbours", "radius", "vocabulary", "technology_mean", "normalise_stain", "centre_expression"),
     *("augmentation", "rounds", "masking", "image_dropout"),
 }
+MODULES: Final = {  # old Lightning module, which held the model's settings too → the model, and what trains it now
+    "past.training.past_module.PASTModule": ("past.models.past.model.PASTModel", "past.models.past.module.PASTModule"),
+    "past.training.stpath_module.STPathModule": (
+        "past.models.stpath.model.STPath",
+        "past.models.stpath.module.STPathModule",
+    ),
+}
+OF_MODULE: Final = {"loss", "optim", "execution", "by_rows"}  # of these settings, the module's
 STATES: Final = ("CellDataModule", "SlideDataModule")  # under which a checkpoint keeps the place in the epoch
 
 
@@ -45,7 +51,22 @@ def upgraded(node: Any) -> Any:
         samples = {key: known.pop(key) for key in sorted(OF_SAMPLES & known.keys())}
         slides = {"open_shards": 1, "buffer": 0} if target.endswith("SlideDataModule") else {}
         return {**slides, **known, "_target_": DATA, "samples": {"_target_": SAMPLES[target], **samples}}
+    model = known.get("model")
+    if isinstance(model, Mapping) and model.get("_target_") in MODULES:
+        known |= _parted(model)
     return known | ({"_target_": MOVED[target]} if target in MOVED else {})
+
+
+def _parted(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nodes `model` and `module` of an old `model`."""
+    parts: list[dict[str, Any]] = [{"_target_": target} for target in MODULES[node["_target_"]]]
+    model, module = parts
+    for key, value in node.items():
+        if key != "_target_":
+            (module if key in OF_MODULE else model)[key] = value
+    if "temperature" in module.get("loss", {}):  # it was the loss's
+        model["temperature"] = module["loss"].pop("temperature")
+    return {"model": model, "module": module}
 
 
 def with_states_of_today(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -22,15 +22,6 @@ COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")
 
 
 @dataclass(frozen=True)
-class Sibling:
-    """A sample outside the benchmark that is, or may be, of a benchmark patient."""
-
-    sample: str
-    of: str
-    certain: bool
-
-
-@dataclass(frozen=True)
 class PatientTable:
     """HEST-1k's samples by patient.
 
@@ -49,18 +40,19 @@ class PatientTable:
         patient = self.patients.get(sample)
         return frozenset(name for name, owner in self.patients.items() if owner == patient) | {sample}
 
-    def siblings(self, benchmark: Iterable[str]) -> tuple[Sibling, ...]:
-        """Return the samples outside `benchmark` that share a patient with it, or may, sorted by name."""
+    def siblings(self, benchmark: Iterable[str]) -> tuple[str, ...]:
+        """Return the samples outside `benchmark` that are, or may be, of one of its patients, sorted by name.
+
+        One that is not in `labelled` may be: its patient is not recorded, and its study is one of the benchmark's.
+        """
         inside = [sample for sample in benchmark if sample in self.patients]
-        owners = {self.patients[sample]: sample for sample in reversed(inside)}
-        studies = {self.studies[sample]: sample for sample in reversed(inside)}
-        found = []
-        for sample in sorted(set(self.patients) - set(inside), key=_natural):
-            if self.patients[sample] in owners:
-                found.append(Sibling(sample, owners[self.patients[sample]], certain=True))
-            elif sample not in self.labelled and self.studies[sample] in studies:
-                found.append(Sibling(sample, studies[self.studies[sample]], certain=False))
-        return tuple(found)
+        patients, studies = ({of[sample] for sample in inside} for of in (self.patients, self.studies))
+        outside = sorted(set(self.patients) - set(inside), key=_natural)
+        return tuple(
+            sample
+            for sample in outside
+            if self.patients[sample] in patients or (sample not in self.labelled and self.studies[sample] in studies)
+        )
 
 
 def read_patient_table(path: Path) -> PatientTable:

@@ -42,13 +42,16 @@ def bench_from_anndata(
     Example: past bench-from anndata als/*.h5ad --task ALS --out bench
     """
     from past.data.sources.anndata import AnnDataSource
-    from past.data.sources.platform import Given
+    from past.data.sources.platform import SectionOptions
     from past.evaluation.hest.make import make_task
 
     console = Console(stderr=True)
     pictures = in_order("--image", image, sections)
     folds = make_task(
-        [AnnDataSource(path, Given(picture, image_mpp)) for path, picture in zip(sections, pictures, strict=True)],
+        [
+            AnnDataSource(path, SectionOptions(picture, image_mpp))
+            for path, picture in zip(sections, pictures, strict=True)
+        ],
         out / task,
         genes=genes,
         genes_on="all" if genes_on_all else "train",

@@ -1,9 +1,18 @@
-"""`past report`: what runs' directories hold, as pages."""
+"""`past report`: what runs' directories hold, as pages. A task's part is the `page.py` in its folder, found by name."""
 
+from __future__ import annotations
+
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from past.base.errors import DataError
+
+if TYPE_CHECKING:
+    from past.report.blocks import Block
 
 
 def report(
@@ -16,11 +25,45 @@ def report(
     past report runs/demo/demo
     past report runs/mine/*
     """
-    from past.report.html import write_report
     from past.report.sweep import write_sweep
 
     given = [run.resolve() for run in runs if run.name != "sweep.html"]  # an earlier page, among runs/mine/*
     for run in given:
-        typer.echo(f"open {write_report(run)}")
+        typer.echo(f"open {write_run_page(run)}")
     if len(given) > 1:
         typer.echo(f"open {write_sweep(given)}")
+
+
+def write_run_page(directory: Path) -> Path:
+    """Draw what a run's directory holds into `<directory>/report.html` and return its path.
+
+    Raises:
+        DataError: nothing to report there.
+    """
+    from past.base.runs import Run
+    from past.report.html import configuration_blocks, training_blocks, write_page
+
+    run = Run(directory.parent.parent, directory.parent.name, directory.name)
+    blocks = [*training_blocks(run), *task_blocks(run.results)]
+    if not blocks:
+        raise DataError(f"{directory}: no metrics.csv and no results there; give the directory of a run")
+    title = f"{directory.parent.name} / {directory.name}"
+    return write_page(directory, title, [*blocks, *configuration_blocks(run)])
+
+
+def write_results_page(results: Path) -> Path:
+    """Draw a folder of results into its `report.html` and return its path."""
+    from past.report.html import write_page
+
+    return write_page(results, str(results), task_blocks(results))
+
+
+def task_blocks(results: Path) -> list[Block]:
+    """Return what every task that has a `page.py` draws of the result files in `results`."""
+    import past.evaluation as tasks
+
+    pages = []
+    for folder in (module for module in iter_modules(tasks.__path__, f"{tasks.__name__}.") if module.ispkg):
+        inside = import_module(folder.name).__path__
+        pages += [f"{folder.name}.page"] if "page" in {module.name for module in iter_modules(inside)} else []
+    return [block for page in pages for block in import_module(page).blocks(results)]

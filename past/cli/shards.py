@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from past.data.shards.records import SampleSource
     from past.data.shards.settings import ShardSettings
     from past.data.shards.write import Report
-    from past.data.sources.platform import FileSource, Given
+    from past.data.sources.platform import FileSource, SectionOptions
     from past.data.sources.tissue import SectionSource
 
 shards = typer.Typer(no_args_is_help=True, help="Turn tissue sections into shards for training.")
@@ -80,19 +80,21 @@ class Said:
         False
     )
 
-    def of_each(self, paths: Sequence[Path]) -> "list[tuple[Path, Given]]":
+    def of_each(self, paths: Sequence[Path]) -> "list[tuple[Path, SectionOptions]]":
         """Return each section's path and what is said of it.
 
         Raises:
             ConfigError: images for another number of sections.
         """
-        from past.data.sources.platform import Given
+        from past.data.sources.platform import SectionOptions
 
         words = ("image_mpp", "patient", "organ", "technology", "species", "min_counts", "drop_outside")
         same = {word: getattr(self, word) for word in words}
         tables = tuple(self.gene_table or ())
         images = in_order("--image", self.image, paths)
-        return [(path, Given(image, gene_tables=tables, **same)) for path, image in zip(paths, images, strict=True)]
+        return [
+            (path, SectionOptions(image, gene_tables=tables, **same)) for path, image in zip(paths, images, strict=True)
+        ]
 
 
 def in_order(option: str, given: Sequence[Path] | None, paths: Sequence[Path]) -> Sequence[Path | None]:

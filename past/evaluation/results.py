@@ -1,53 +1,104 @@
-"""What a results folder was made from: a folder of one origin is not written into by a run of another."""
+"""The folder of a task's result files: claimed by what they are made from, each of them there whole or not at all."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
+
+import pandas as pd
 
 from past.base.errors import ConfigError
-from past.base.files import create_once
+from past.base.files import atomic_file, create_once, remove_abandoned
 
-SUMMARY = "hest_bench.json"
-ORIGIN = "origin.json"
+SHOWN = 120  # letters of a value in a message
 
 
-def require_same_origin(folder: Path, origin: Mapping[str, object]) -> None:
-    """Raise ConfigError where `folder` holds results, whole or cut short, that were not made from `origin`.
+class Results:
+    """Where one task writes. Tasks may share a folder; each has its own origin there, `<task>.origin.json`.
+
+    The first file that is written claims the folder for the task and its origin. Whoever comes with another origin is
+    refused; with the same one, the files are made again.
 
     Args:
-        folder: of the results; need not exist.
-        origin: plain values, what a reader recognises first: the first difference is the one that is told.
-    """
-    path = folder / ORIGIN
-    if not path.is_file():
-        if (folder / SUMMARY).is_file():
-            raise ConfigError(
-                f"results_dir={folder}: holds results, but no {ORIGIN} that says what they were made from; "
-                "give another results_dir= or run_id="
-            )
-        return
-    found, own = dict(_flat(json.loads(path.read_text()))), dict(_flat(json.loads(_text(origin))))
-    for name in [*own, *found]:
-        if found.get(name) != own.get(name):
-            old, new = (repr(values.get(name, "nothing")) for values in (found, own))
-            raise ConfigError(
-                f"results_dir={folder}: holds results of {old}, not of {new} ({name}); "
-                "give another results_dir= or run_id="
-            )
-
-
-def claim(folder: Path, origin: Mapping[str, object]) -> None:
-    """Write what `folder` is made from, ahead of its first result.
+        folder: of the result files; need not exist.
+        task: the task's name.
+        origin: facts that the numbers depend on, plain values, what a reader recognises first: the first difference is
+            the one that is told.
+        about: what the summary says besides (versions).
 
     Raises:
-        ConfigError: another run came first.
+        ConfigError: `folder` holds this task's results, whole or cut short, that were not made from `origin`.
     """
-    if not create_once(folder / ORIGIN, _text(origin)):
-        require_same_origin(folder, origin)
+
+    def __init__(
+        self, folder: Path, task: str, origin: Mapping[str, object], about: Mapping[str, object] | None = None
+    ) -> None:
+        self.folder, self.task, self.origin, self.about = folder, task, origin, about or {}
+        self._claim = folder / f"{task}.origin.json"
+        self._text = json.dumps(origin, indent=1, ensure_ascii=False, default=str) + "\n"
+        self._claimed = False
+        self._require_same_origin()
+        self._remove_leftovers()
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[BinaryIO]:
+        """Open `folder/name` for writing; a reader sees the old or the new file, never a part.
+
+        Raises:
+            ConfigError: another origin came first.
+        """
+        if not self._claimed:
+            if not create_once(self._claim, self._text):
+                self._require_same_origin()
+            self._claimed = True
+        with atomic_file(self.folder / name) as file:
+            yield file
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a whole file, text as UTF-8."""
+        with self.file(name) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+
+    def write_csv(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table without its index."""
+        self.write(name, frame.to_csv(index=False, lineterminator="\n"))
+
+    def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table without its index."""
+        with self.file(name) as file:
+            frame.to_parquet(file, index=False)
+
+    def write_summary(self, content: Mapping[str, object]) -> None:
+        """Write `<task>.json`: the task's name, its origin, what is known about it, and `content`."""
+        whole = {"task": self.task, **self.origin, **self.about, **content}
+        self.write(f"{self.task}.json", json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+
+    def _require_same_origin(self) -> None:
+        cure = f"give another results_dir=, or remove the old {self.task} results there first"
+        if not self._claim.is_file():
+            if (self.folder / f"{self.task}.json").is_file():
+                raise ConfigError(
+                    f"results_dir={self.folder}: holds results, but no {self._claim.name} that says what they were "
+                    f"made from; {cure}"
+                )
+            return
+        found, own = (dict(_flat(json.loads(text))) for text in (self._claim.read_text(), self._text))
+        for name in [*own, *found]:
+            if found.get(name) != own.get(name):
+                old, new = (_shown(values.get(name, "nothing")) for values in (found, own))
+                raise ConfigError(f"results_dir={self.folder}: holds results of {old}, not of {new} ({name}); {cure}")
+
+    def _remove_leftovers(self) -> None:
+        """Remove what an interrupted evaluation was writing; folders below are its own where it came to its claim."""
+        below = self.folder.rglob("*") if self._claim.is_file() else ()
+        for folder in (self.folder, *(path for path in below if path.is_dir())):
+            remove_abandoned(folder, "*")
 
 
-def _text(origin: Mapping[str, object]) -> str:
-    return json.dumps(origin, indent=1, ensure_ascii=False, default=str) + "\n"
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
@@ -55,6 +106,7 @@ def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     if not isinstance(value, dict):
         yield name, value
     else:
-        yield name, list(value)
+        if name:
+            yield name, list(value)
         for key, part in value.items():
             yield from _flat(part, f"{name}.{key}".lstrip("."))

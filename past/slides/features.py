@@ -1,7 +1,9 @@
 """Image features of a slide's tiles as HEST, TRIDENT, CLAM and LazySlide write them."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -52,3 +54,24 @@ def read_features(path: Path) -> Features:
         features, coords = features[0], coords.reshape(-1, coords.shape[-1])
     text = None if names is None else tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
     return Features(features, coords, text)
+
+
+class SameInEveryFold(ABC):
+    """What gives the same features in every fold of a benchmark, and does not say what it was trained on."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What the features depend on."""
+
+    def for_fold(self, fold: int) -> Self:
+        """Return what gives a fold's features."""
+        return self
+
+    def fingerprint_of(self, fold: int) -> str:
+        """Return what a fold's features depend on."""
+        return self.fingerprint
+
+    def trained_on(self, fold: int) -> frozenset[str] | None:
+        """Return the sections and patients that a fold's model was trained on; None: not recorded."""
+        return None

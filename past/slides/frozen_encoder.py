@@ -2,13 +2,18 @@
 
 import hashlib
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from past.base.errors import ConfigError
+from past.slides.features import SameInEveryFold
+
+if TYPE_CHECKING:
+    from past.slides.feature_cache import FeatureCache, TileChange
+    from past.slides.tiles import PatchFile
 
 Precision = Literal["fp32", "fp16"]
 
@@ -23,7 +28,7 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class FrozenEncoder:
+class FrozenEncoder(SameInEveryFold):
     """(b, H, W, 3) uint8 tiles → (b, width) features.
 
     Args:
@@ -32,6 +37,8 @@ class FrozenEncoder:
         device: "cpu", "cuda", …; None: a GPU where there is one.
         normal_stain: it was trained on sections brought to one stain, and wants tiles so.
     """
+
+    reads_tiles = True
 
     def __init__(
         self,
@@ -60,6 +67,12 @@ class FrozenEncoder:
         built = getattr(self.model, "config", {"class": type(self.model).__name__})
         facts = [self.weights, built, self.precision]
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def features(
+        self, task: str, sample: str, patches: "PatchFile", cache: "FeatureCache", change: "TileChange | None" = None
+    ) -> np.ndarray:
+        """Return (n, width) features of a sample's tiles, `change` done to them first; from the cache or made now."""
+        return cache.features(self, patches, f"{task} {sample}", change)
 
     def width(self, px: int) -> int:
         """Return the number of features of a tile of `px` pixels a side."""

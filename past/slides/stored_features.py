@@ -5,16 +5,19 @@ from pathlib import Path
 import numpy as np
 
 from past.base.errors import DataError
-from past.slides.features import read_features
+from past.slides.features import SameInEveryFold, read_features
 from past.slides.tiles import PatchFile
 
 
-class StoredFeatures:
+class StoredFeatures(SameInEveryFold):
     """Features that lie on disk as `<folder>/<task>/<sample>.h5` or `<folder>/<sample>.h5`.
 
     Args:
         folder: where the HEST library (its `embeddings` files), TRIDENT or CLAM wrote them.
     """
+
+    reads_tiles = False
+    normal_stain = False
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -24,8 +27,17 @@ class StoredFeatures:
         """Where they lie: nothing else is known of what made them."""
         return str(self.folder.resolve())
 
-    def features(self, task: str, sample: str, patches: PatchFile) -> np.ndarray:
+    def features(
+        self, task: str, sample: str, patches: PatchFile, cache: object = None, change: object = None
+    ) -> np.ndarray:
         """Return (n, width) features in the order of the patch file's barcodes.
+
+        Args:
+            task: the task's name.
+            sample: the sample's name.
+            patches: names the tiles.
+            cache: not needed.
+            change: of tiles; none can be made here.
 
         Raises:
             DataError: no such file, or spots without features, or with some that are not finite.

@@ -32,7 +32,7 @@ class Execution:
         for key in ("compile", "recompute"):
             for name in getattr(self, key):
                 if name not in TOWERS:
-                    raise ConfigError(f"model.execution.{key}={name}: a list of {' and '.join(TOWERS)}")
+                    raise ConfigError(f"module.execution.{key}={name}: a list of {' and '.join(TOWERS)}")
 
     def apply(self, model: nn.Module) -> None:
         """Arrange `model`'s towers, in place.
@@ -45,10 +45,10 @@ class Execution:
                 tower = model.get_submodule(name)
                 if next(blocks(tower), None) is None:
                     kind = type(tower).__name__
-                    raise ConfigError(f"model.execution.{key}: {name} ({kind}) has no repeated blocks; leave it out")
+                    raise ConfigError(f"module.execution.{key}: {name} ({kind}) has no repeated blocks; leave it out")
                 if key == "recompute":
                     why = "its running statistics would be updated twice"
-                    refuse_batch_norm(tower, f"model.execution.recompute={name}", why, f"leave {name} out")
+                    refuse_batch_norm(tower, f"module.execution.recompute={name}", why, f"leave {name} out")
                 arrange(tower)
         if self.channels_last:
             model.get_submodule("image_encoder").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -62,7 +62,7 @@ def shard(module: nn.Module, mesh: DeviceMesh) -> None:
     """
     for name, parameter in module.named_parameters():
         if not parameter.is_contiguous():
-            raise ConfigError(f"trainer=fsdp cannot cut {name}: set model.execution.channels_last=false")
+            raise ConfigError(f"trainer=fsdp cannot cut {name}: set module.execution.channels_last=false")
     for block in blocks(module):
         fully_shard(block, mesh=mesh)
     fully_shard(module, mesh=mesh)

@@ -33,9 +33,9 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
-            raise ConfigError(f"model.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
+            raise ConfigError(f"module.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
         if self.min_lr > self.lr:
-            raise ConfigError(f"model.optim.min_lr={self.min_lr} is above model.optim.lr={self.lr}: lower it")
+            raise ConfigError(f"module.optim.min_lr={self.min_lr} is above module.optim.lr={self.lr}: lower it")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,20 +80,23 @@ def test_every_model_builds(file: Path) -> None:
     if "weights" in composition.encoder:
         composition.encoder.weights = None
     config = door.resolve(composition, door.Train)
-    ours = config["model"]["_target_"].endswith("STPathModule")
+    ours = config["model"]["_target_"].endswith("STPath")
     fills = {"tokens": 64, "features": 8} if ours else {"cell_encoder.vocabulary_size": 64}
     with torch.device("meta"):
-        module = door.build(door.filled(config["model"], fills), "model")
+        model = door.build(door.filled(config["model"], fills), "model")
+        module = door.build(config["module"], "module", model=model)
     assert sum(parameter.numel() for parameter in module.parameters()) > 0
 
 
 @pytest.mark.parametrize(("entry", "schema"), [("train", door.Train), ("evaluate", door.Evaluate)])
 def test_every_root_key_is_read(entry: str, schema: type) -> None:
-    """By the entry point as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
-    tree = ast.parse((ROOT / "past" / f"{entry}.py").read_text())
+    """By the entry point or a task as `config["key"]`, or by a file of conf/ as `${key}` or `${key.…}`."""
+    sources = [ROOT / "past" / f"{entry}.py", *(ROOT / "past" / "evaluation").glob("*.py")]
+    sources += (ROOT / "past" / "evaluation").glob("*/task.py")
     read = {
         node.slice.value
-        for node in ast.walk(tree)
+        for source in (sources if entry == "evaluate" else sources[:1])
+        for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.ctx.__class__ is ast.Load
     }
     read |= {name for text in texts() for name in re.findall(r"\$\{(\w+)[.}]", text)}

@@ -24,8 +24,8 @@ CALM = (
 ALIKE = (
     *CALM,
     "trainer.accelerator=cpu",
-    "model.optim.warmup=0",
-    "model.optim.min_lr=5.0e-4",
+    "module.optim.warmup=0",
+    "module.optim.min_lr=5.0e-4",
     "+encoder.options.depth=2",
 )
 
@@ -42,7 +42,7 @@ def runs(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of the same ten updates on two ranks, named by their trainer; their chunks are different ones."""
     root = tmp_path_factory.mktemp("runs")
     for name, chunk in (("ddp", 5), ("fsdp", 7)):
-        how = (f"trainer={name}", f"trainer.max_steps={STEPS}", f"model.loss.cache_chunk={chunk}")
+        how = (f"trainer={name}", f"trainer.max_steps={STEPS}", f"module.loss.cache_chunk={chunk}")
         train_on_ranks(2, tiny(shards, root, name, *ALIKE, *how, "trainer.max_epochs=9"))
     return root / "tiny"
 

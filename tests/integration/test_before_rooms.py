@@ -24,7 +24,7 @@ FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "before_rooms"
 TRAINED = (  # the settings of `runs/tiny`, under the names of today
     "name=tiny", "trainer=cpu", "callbacks.progress=null", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
     "data.batch_size=8", "data.num_workers=0", "data.samples.context=16", "data.val=0.3", "encoder=colour",
-    "model.loss.kind=info_nce", "model.dim=8", "model.niche_encoder.hidden=16", "cell_encoder.width=16",
+    "module.loss.kind=info_nce", "model.dim=8", "model.niche_encoder.hidden=16", "cell_encoder.width=16",
     "cell_encoder.layers=1", "cell_encoder.heads=2", "cell_encoder.feedforward=16", "callbacks.last.every=1",
     "output_root=runs", "data.root=cells",
 )  # fmt: skip

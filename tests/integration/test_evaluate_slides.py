@@ -1,5 +1,6 @@
 """STPath judged on slides: `evaluate.py task=zero_shot | imputation`, its maps, and the page."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -14,10 +15,10 @@ import past.evaluate as entry
 import past.train as trainer
 from past.base.errors import CheckpointError, ConfigError, PastError
 from past.checkpoints.saved import Saved, save_model
-from past.evaluation.spots.page import write_maps
+from past.cli.report import write_run_page
+from past.evaluation.spots.page import drawn_maps
 from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
-from past.report.html import write_report
 
 pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
 SMALL = ("task.tops=[4,8]", "task.resamples=10")
@@ -53,11 +54,11 @@ def test_imported_weights_are_judged_and_the_page_shows_them(
     assert {(row["mask_ratio"], row["name"]) for row in content["rows"]} == {
         (ratio, name) for ratio in (0.95, 0.9, 0.8) for name in ("B1", "C1", "all")
     }
-    maps = sorted(path.name for path in results.glob("*.png"))
-    assert maps == ["imputation_0.8.png", "imputation_0.9.png", "imputation_0.95.png", "zero_shot_1.png"]
+    pictures = sorted(path.name for path in results.glob("*.png"))
+    assert pictures == ["imputation_0.8.png", "imputation_0.9.png", "imputation_0.95.png", "zero_shot_1.png"]
     both = Image.open(results / "zero_shot_1.png").size
     assert min(both) > 300
-    page = write_report(results.parent).read_text()
+    page = write_run_page(results.parent).read_text()
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles[:5] == [
         "Zero-shot",
@@ -73,8 +74,9 @@ def test_imported_weights_are_judged_and_the_page_shows_them(
     row = next(row for row in content["rows"] if row["by"].startswith("ridge"))
     assert f"<td>{row['pearson@4']:.4f} [{row['pearson@4/low']:.4f}, {row['pearson@4/high']:.4f}]</td>" in page
     monkeypatch.setattr("past.evaluation.spots.page.SHOWN", 1)
-    write_maps(results, "zero_shot")
-    assert Image.open(results / "zero_shot_1.png").size[1] < 0.7 * both[1]
+    ((ratio, fewer),) = drawn_maps(results, "zero_shot")
+    assert ratio == 1
+    assert Image.open(io.BytesIO(fewer)).size[1] < 0.7 * both[1]
 
 
 def test_all_slides_are_judged_on_given_genes(folder: Path) -> None:
@@ -122,8 +124,13 @@ def test_a_run_is_judged_on_its_own_validation_slides(folder: Path) -> None:
         ("B1", way) for way in ("STPath", f"ridge, {WIDTH} PCs", "training mean")
     }
     assert {"Training", "Zero-shot", "Configuration"} <= set(
-        re.findall(r"<h2>(.*?)</h2>", write_report(run).read_text())
+        re.findall(r"<h2>(.*?)</h2>", write_run_page(run).read_text())
     )
+    before = {path.name: path.read_bytes() for path in results.iterdir()}
+    assert entry.evaluate(composed("evaluate", "task=zero_shot", *words)) == results
+    assert {path.name: path.read_bytes() for path in results.iterdir()} == before
+    with pytest.raises(ConfigError, match=r"not of \['C1'\] \(data\.val\)"):
+        entry.evaluate(composed("evaluate", "task=zero_shot", *words, "data.val=[C]", "data.train=[A1]"))
     elsewhere = entry.evaluate(
         composed("evaluate", "task=zero_shot", *words, "data.val=[C]", "data.train=[A1]", f"results_dir={folder}")
     )
@@ -140,11 +147,30 @@ def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
         evaluate(folder, "zero_shot", f"ckpt={tmp_path / 'other'}", f"data.root={folder / 'slides'}")
 
 
-def test_results_on_other_slides_are_not_replaced(folder: Path) -> None:
+def test_other_results_are_not_replaced(folder: Path, tmp_path: Path) -> None:
     words = (f"data.root={folder / 'slides'}", *SMALL)
     first = evaluate(folder, "zero_shot", "data.val=[C1]", "run_id=kept", *words)
-    with pytest.raises(ConfigError, match=r"holds results of \['C1'\], not of \['B'\] \(val\); give another"):
+    before = {path.name: path.read_bytes() for path in first.iterdir()}
+    assert evaluate(folder, "zero_shot", "data.val=[C]", "run_id=kept", *words) == first  # patient C is section C1
+    assert {path.name: path.read_bytes() for path in first.iterdir()} == before
+    with pytest.raises(ConfigError, match=r"holds results of \['C1'\], not of \['B1'\] \(data\.val\); give another"):
         evaluate(folder, "zero_shot", "data.val=[B]", "run_id=kept", *words)
+    with pytest.raises(ConfigError, match=r"holds results of 10, not of 20 \(resamples\)"):
+        evaluate(folder, "zero_shot", "data.val=[C]", "run_id=kept", *words, "task.resamples=20")
+    torch.manual_seed(1)
+    model = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
+    save_model(tmp_path / "weights", Saved(model, GeneVocabulary({gene: gene for gene in GENES}).state()))
+    with pytest.raises(
+        ConfigError, match=r"\(weights\); give another results_dir=, or remove the old zero_shot results"
+    ):
+        evaluate(folder, "zero_shot", "data.val=[C]", "run_id=kept", *words, f"ckpt={tmp_path / 'weights'}")
     second = evaluate(folder, "zero_shot", "data.val=[B]", "run_id=second", *words)
     assert first.parent.name == "kept"
     assert second.parent.name == "second"
+
+
+def test_a_folder_without_a_slash_is_imported_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    words = ("data.root=slides", "data.val=[C1]", "run_id=plain", "ckpt=weights", *SMALL)
+    results = evaluate(folder, "imputation", *words)
+    assert json.loads((results / "imputation.json").read_text())["checkpoint"] == "weights"

@@ -17,7 +17,7 @@ def test_parts_start_from_a_trained_model(tissue: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "tiny" / "first" / "checkpoints" / "last.ckpt"
     overrides = [f"init.{name}={checkpoint}" for name in PARTS]
     train_tiny(
-        tissue, tmp_path, "second", "trainer.max_steps=1", "model.optim.lr=1e-12", "model.optim.min_lr=0", *overrides
+        tissue, tmp_path, "second", "trainer.max_steps=1", "module.optim.lr=1e-12", "module.optim.min_lr=0", *overrides
     )
     second = load_model(tmp_path / "tiny" / "second" / "checkpoints" / "last.ckpt").model.state_dict()
     earlier = load_model(checkpoint).model.state_dict()

@@ -34,7 +34,7 @@ def refusal(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         (["model.dimm=3"], ["dimm"]),
         (["+model.dimm=3"], ["unknown key model.dimm", "dim"]),
         (["+callbacks.best.mod=max"], ["callbacks.best.mod"]),
-        (["model.loss.kind=clip"], ["model.loss.kind=clip", "info_nce"]),
+        (["module.loss.kind=clip"], ["module.loss.kind=clip", "info_nce"]),
         (["data=nothing"], ["data/nothing"]),
         (["data.root=???"], ["data.root"]),
         (["data.root=nowhere/shards"], ["nowhere/shards"]),

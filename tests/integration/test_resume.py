@@ -71,7 +71,7 @@ def test_a_run_that_is_stopped_twice_is_the_run(tissue: Path, tmp_path: Path, wh
 
 def test_a_run_goes_on_when_max_steps_is_raised(tissue: Path, tmp_path: Path) -> None:
     # a flat rate: the schedule's end is max_steps, and another end is another training
-    flat = ("model.optim.warmup=0", "model.optim.min_lr=5.0e-4")
+    flat = ("module.optim.warmup=0", "module.optim.min_lr=5.0e-4")
     for steps in (3, 5, 8):
         assert train_tiny(tissue, tmp_path, "raised", *flat, f"trainer.max_steps={steps}").global_step == steps
     train_tiny(tissue, tmp_path, "at-once", *flat, "trainer.max_steps=8")

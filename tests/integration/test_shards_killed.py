@@ -14,20 +14,20 @@ from past.data.shards.verify import verify
 pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 PROGRAM = """
 import os, signal, sys
+from webdataset import TarWriter
 from past.cli.app import main
-from past.data import shards
 
 left = int(sys.argv.pop(1))
-write = shards.add_member
+write = TarWriter.write
 
-def dying(tar, name, content):
+def dying(tar, member):
     global left
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    write(tar, name, content)
+    return write(tar, member)
 
-shards.add_member = dying
+TarWriter.write = dying
 main()
 """
 

@@ -107,7 +107,7 @@ def test_a_run_stopped_in_mid_epoch_is_the_run(slides: Path, tmp_path: Path) -> 
 def test_training_starts_from_trained_weights_of_the_same_genes(slides: Path, tmp_path: Path) -> None:
     first = train(slides, tmp_path, "first", "trainer.max_steps=2")
     checkpoint = first / "checkpoints" / "last.ckpt"
-    asked = (f"init.model={checkpoint}", "trainer.max_steps=1", "model.optim.lr=1e-12")
+    asked = (f"init.model={checkpoint}", "trainer.max_steps=1", "module.optim.lr=1e-12")
     second = train(slides, tmp_path, "second", *asked)
     own, given = (read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"] for run in (second, first))
     torch.testing.assert_close(own["model.image.weight"], given["model.image.weight"], rtol=0, atol=1e-9)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("training_environment")
 
 
 def test_optuna_is_told_the_best_of_each_run(tissue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    space = "model.loss.temperature=tag(log, interval(0.02, 0.5))"
+    space = "model.temperature=tag(log, interval(0.02, 0.5))"
     asked = ["-m", "hparams=optuna", space, "hydra.sweeper.n_trials=2", *tiny(tissue, tmp_path, "sweep")]
     monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *asked])
     runpy.run_path(sys.argv[0], run_name="__main__")
@@ -26,14 +26,14 @@ def test_optuna_is_told_the_best_of_each_run(tissue: Path, tmp_path: Path, monke
     best = [max(float(row["val/recall@5/mean"] or 0) for row in metrics_of(run)) for run in runs]
     told = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
     assert told["best_value"] == pytest.approx(max(best))
-    loss, optim = (load(runs[best.index(max(best))] / "config.yaml")["model"][part] for part in ("loss", "optim"))
-    assert told["best_params"]["model.loss.temperature"] == pytest.approx(loss["temperature"])
-    assert told["best_params"]["model.optim.lr"] == pytest.approx(optim["lr"])
+    config = load(runs[best.index(max(best))] / "config.yaml")
+    assert told["best_params"]["model.temperature"] == pytest.approx(config["model"]["temperature"])
+    assert told["best_params"]["module.optim.lr"] == pytest.approx(config["module"]["optim"]["lr"])
 
     shown = CliRunner().invoke(app, ["report", *map(str, runs)], catch_exceptions=False)
     assert shown.exit_code == 0
     page = (tmp_path / "tiny" / "sweep.html").read_text()
-    assert "<th>model.loss.temperature</th>" in page
+    assert "<th>model.temperature</th>" in page
     assert all(f"{value:.3f}" in page for value in best)
 
 

@@ -35,7 +35,7 @@ def test_a_runs_directory_holds_what_is_promised(tissue: Path, tmp_path: Path) -
 
 
 def test_what_is_logged(tissue: Path, tmp_path: Path) -> None:
-    train_tiny(tissue, tmp_path, "logged", "model.optim.image_encoder_factor=0.1", "trainer.accumulate_grad_batches=2")
+    train_tiny(tissue, tmp_path, "logged", "module.optim.image_encoder_factor=0.1", "trainer.accumulate_grad_batches=2")
     rows = metrics_of(tmp_path / "tiny" / "logged")
     assert [int(row["step"]) for row in rows] == list(range(9))
     for row in rows:
@@ -73,8 +73,8 @@ def test_how_a_batch_is_computed_changes_no_number(
     """Dropout is on: each cell's follows from the seed, however the batch is cut."""
     same = ["trainer.max_steps=3", "trainer.accumulate_grad_batches=2", f"trainer.precision={precision}"]
     lean = [
-        "model.loss.cache_chunk=5", "model.execution.recompute=[image_encoder,cell_encoder]",
-        "model.execution.channels_last=true", "model.optim.fused=false",
+        "module.loss.cache_chunk=5", "module.execution.recompute=[image_encoder,cell_encoder]",
+        "module.execution.channels_last=true", "module.optim.fused=false",
     ]  # fmt: skip
     for run_id, how in (("plain", []), ("lean", lean)):
         train_tiny(tissue, tmp_path, run_id, *same, *how)

@@ -17,12 +17,10 @@ def test_a_sweep_of_four(cluster: dict[str, str], tissue: Path, tmp_path: Path) 
     jobs = Jobs(cluster | {"PAST_RUN_ID": "sweep"}, tmp_path)
     own = [word for word in tiny(tissue, tmp_path, "null", "trainer.max_steps=1") if not word.startswith("run_id=")]
     small = ["hydra.launcher.gpus_per_node=0", "hydra.launcher.cpus_per_task=1"]
-    jobs.run(ROOT / "slurm" / "sweep.sh", *own, *small, "model.loss.temperature=0.05,0.07", "seed=1,2")
+    jobs.run(ROOT / "slurm" / "sweep.sh", *own, *small, "model.temperature=0.05,0.07", "seed=1,2")
     runs = sorted((tmp_path / "tiny").iterdir())
     assert [run.name for run in runs] == [f"sweep-{number}" for number in range(4)]
-    tried = [
-        (load(run / "config.yaml")["model"]["loss"]["temperature"], load(run / "config.yaml")["seed"]) for run in runs
-    ]
+    tried = [(load(run / "config.yaml")["model"]["temperature"], load(run / "config.yaml")["seed"]) for run in runs]
     assert tried == [(0.05, 1), (0.05, 2), (0.07, 1), (0.07, 2)]
     for run in runs:
         assert load_model(run / "checkpoints" / "last.ckpt").model is not None

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tiny_bench import judge
 
 from past.evaluation.hest.task import HestBench
 from past.nn.colour import ColourGrid
@@ -22,7 +23,7 @@ KILLS = 5
 
 def run(root: Path, out: Path) -> None:
     bench = HestBench(root, out / "cache", components=4, resamples=20, batch_size=8)
-    bench({"two": ColourGrid(2), "four": ColourGrid(4)}, out / "results", {})
+    judge(bench, {"two": ColourGrid(2), "four": ColourGrid(4)}, out / "results")
 
 
 def die_at(write: int) -> None:

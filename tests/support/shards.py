@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from past.data.shards.cell_format import add_member, encode_sample
+from past.data.shards.cell_format import encode_sample
 from past.data.shards.index import INDEX, Shard, ShardIndex
-from past.data.shards.records import CellRecord, Section
+from past.data.shards.records import CellRecord, RawCell, Section
+from past.data.shards.tar import TarReader
 
 GENES = tuple(f"G{i}" for i in range(30))
 SIDE = 16
@@ -43,8 +44,16 @@ def tar_of(contents: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in contents.items():
-            add_member(tar, name, content)
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
     return file.getvalue()
+
+
+def samples_of(content: bytes, shard: str = "S0.tar", genes: int | None = len(GENES)) -> list[RawCell]:
+    """All samples of a shard's bytes, by the strict reader."""
+    reader = TarReader(io.BytesIO(content), shard, genes)
+    return list(iter(reader.read, None))
 
 
 def write_set(root: Path, sizes: Sequence[int], patients: int = 3, image_format: str = "png") -> ShardIndex:

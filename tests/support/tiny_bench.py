@@ -1,6 +1,7 @@
 """A benchmark of three samples of two patients in HEST-Bench's layout, with redness telling the first gene."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import anndata
@@ -8,6 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from past.base.runs import Run
+from past.evaluation.hest.task import Compared, HestBench
+from past.evaluation.results import Results
 from past.slides.tiles import write_patches
 
 GENES = tuple(f"G{i}" for i in range(6))
@@ -50,3 +54,15 @@ def write_task(root: Path, name: str = "IDC") -> Path:
         write_split(folder, f"test_{i}", [sample])
     (folder / "var_50genes.json").write_text(json.dumps({"genes": list(GENES)}))
     return folder
+
+
+def judge(
+    bench: HestBench,
+    encoders: Mapping[str, object],
+    out: Path,
+    about: Mapping[str, object] | None = None,
+    presets: Mapping[str, object] | None = None,
+) -> None:
+    """Run the benchmark as evaluate.py does, on encoders that are built already."""
+    given = Compared(Run(out, "hest_bench", "one"), bench.compared(encoders), presets or {})
+    bench(given, Results(out, bench.name, bench.origin(given), about))

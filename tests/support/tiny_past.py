@@ -10,7 +10,7 @@ from planted import GENES, Slice, write_planted
 
 from past.data.stream.datamodule import DataModule
 from past.models.past.expression_encoder import ExpressionEncoder
-from past.models.past.model import ImageTower
+from past.models.past.model import ImageTower, PASTModel
 from past.models.past.module import Contrast, PASTModule
 from past.models.past.vocabulary import RESERVED
 from past.nn.colour import ColourGrid
@@ -29,14 +29,9 @@ def planted_data(root: Path, **options: Any) -> DataModule:
 def tiny_module(kind: str = "info_nce", image_encoder: ImageTower | None = None) -> PASTModule:
     """The same weights each time; the image tower is a grid of mean colours unless another is given."""
     torch.manual_seed(0)
-    return PASTModule(
-        image_encoder or ColourGrid(2),
-        ExpressionEncoder(RESERVED + len(GENES), width=8),
-        dim=16,
-        dropout=0.0,
-        loss=Contrast(kind, temperature=0.2),
-        optim=Optim(lr=1e-2),
-    )
+    towers = (image_encoder or ColourGrid(2), ExpressionEncoder(RESERVED + len(GENES), width=8))
+    model = PASTModel(*towers, dim=16, temperature=0.2, dropout=0.0)
+    return PASTModule(model, Contrast(kind), Optim(lr=1e-2))
 
 
 def tiny_trainer(root: Path, **options: Any) -> pl.Trainer:

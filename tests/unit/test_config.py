@@ -15,7 +15,8 @@ from past.nn.colour import ColourGrid
 GRID = {"_target_": "past.nn.colour.ColourGrid", "grid": 2}
 EXPRESSION = {"_target_": "past.models.past.expression_encoder.ExpressionEncoder", "vocabulary_size": 40, "width": 3}
 CONTRAST = {"_target_": "past.models.past.module.Contrast", "kind": "siglip"}
-MODULE = {"_target_": "past.models.past.module.PASTModule", "image_encoder": GRID, "cell_encoder": EXPRESSION}
+MODEL = {"_target_": "past.models.past.model.PASTModel", "image_encoder": GRID, "cell_encoder": EXPRESSION}
+MODULE = {"_target_": "past.models.past.module.PASTModule", "model": MODEL}
 
 
 def resolved(**changes: Any) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def test_root_keys_and_values_that_cannot_be_are_named_in_one_line(changes: dict
 
 
 def test_an_object_is_built_from_its_parts() -> None:
-    module = door.build({**MODULE, "dim": 5}, "model", loss=door.build(CONTRAST, "model.loss"))
+    node = {**MODULE, "model": {**MODEL, "dim": 5}}
+    module = door.build(node, "module", loss=door.build(CONTRAST, "module.loss"))
     assert isinstance(module, PASTModule)
     assert isinstance(module.model.image_encoder, ColourGrid)
     assert isinstance(module.model.cell_encoder, ExpressionEncoder)
@@ -54,21 +56,21 @@ def test_an_object_is_built_from_its_parts() -> None:
 
 def test_what_is_filled_is_passed_as_it_is() -> None:
     grid = ColourGrid(2)
-    node = {key: value for key, value in MODULE.items() if key != "image_encoder"}
-    assert door.build(node, "model", image_encoder=grid).model.image_encoder is grid
+    node = {key: value for key, value in MODEL.items() if key != "image_encoder"}
+    assert door.build(node, "model", image_encoder=grid).image_encoder is grid
 
 
 @pytest.mark.parametrize(
     ("node", "sentence"),
     [
-        ({**MODULE, "dims": 5}, r"unknown key model\.dims: PASTModule takes .*dim, "),
-        ({**MODULE, "image_encoder": {**GRID, "size": 1}}, r"unknown key model\.image_encoder\.size: .*takes grid$"),
-        ({**MODULE, "several": [GRID, {**GRID, "size": 1}]}, r"unknown key model\.several\.1\.size"),
-        ({**MODULE, "loss": {**CONTRAST, "kind": "clip"}}, r"model\.loss\.kind=clip"),  # the part's own sentence
+        ({**MODEL, "dims": 5}, r"unknown key model\.dims: PASTModel takes .*dim, "),
+        ({**MODEL, "image_encoder": {**GRID, "size": 1}}, r"unknown key model\.image_encoder\.size: .*takes grid$"),
+        ({**MODEL, "several": [GRID, {**GRID, "size": 1}]}, r"unknown key model\.several\.1\.size"),
+        ({**MODULE, "loss": {**CONTRAST, "kind": "clip"}}, r"module\.loss\.kind=clip"),  # the part's own sentence
         ({"_target_": "past.nowhere.Thing"}, r"model\._target_=past\.nowhere\.Thing: cannot be imported"),
-        ({"_target_": MODULE["_target_"], "image_encoder": GRID}, r"model\.cell_encoder is not given, and PASTModule"),
+        ({"_target_": MODEL["_target_"], "image_encoder": GRID}, r"model\.cell_encoder is not given, and PASTModel"),
         (
-            {**MODULE, "cell_encoder": {"_target_": EXPRESSION["_target_"]}},
+            {**MODEL, "cell_encoder": {"_target_": EXPRESSION["_target_"]}},
             r"model\.cell_encoder\.vocabulary_size is not given",
         ),
     ],

@@ -18,7 +18,6 @@ The same samples give the same bytes, so a shard that is written twice has one h
 import io
 import json
 import re
-import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -100,10 +99,3 @@ def encode_sample(
     yield f"{key}.{image_format}", encode_image(record.crop, image_format)
     yield f"{key}.{Members.ARRAYS}", encode_arrays(record, genes)
     yield f"{key}.{Members.META}", json.dumps(meta, ensure_ascii=False).encode()
-
-
-def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """Append a regular file with nothing of its writer in its header (time, owner and group 0)."""
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    tar.addfile(info, io.BytesIO(content))

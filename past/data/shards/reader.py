@@ -1,4 +1,4 @@
-"""Reads the samples of one shard, forward, whichever are wanted."""
+"""One shard's samples in whichever order they are asked for, and how a shard is opened."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import numpy as np
 
 from past.base.errors import DataError
 from past.data.shards.index import Shard, ShardIndex
-from past.data.shards.slide_format import form_of
-from past.data.shards.tar import ShardReader
+from past.data.shards.slide_format import format_of
+from past.data.shards.tar import TarReader
 
 OnError = Literal["raise", "skip"]
 OpenShard = Callable[[Shard], BinaryIO]
@@ -55,8 +55,10 @@ class Faults:
         self.causes.setdefault(shard, str(error))
 
 
-class Forward:
-    """Reads the wanted samples of one shard, ascending, as far as it must; holds what is to be given later.
+class ShardReader:
+    """Gives the wanted samples of one shard in any order, though the file is only read forward.
+
+    It reads as far as the sample that is asked for, and keeps the wanted ones that it passes until they are.
 
     Args:
         open_shard: opens the shard, when its first sample is asked for.
@@ -66,11 +68,16 @@ class Forward:
     """
 
     def __init__(self, open_shard: OpenShard, shard: Shard, index: ShardIndex, wanted: np.ndarray) -> None:
-        self._open, self._shard, self._genes, self._form = open_shard, shard, len(index.genes), form_of(index.settings)
+        self._open, self._shard, self._genes, self._format = (
+            open_shard,
+            shard,
+            len(index.genes),
+            format_of(index.settings),
+        )
         self._wanted = iter(np.sort(wanted).tolist())
         self._held: dict[int, Any] = {}
         self._file: BinaryIO | None = None
-        self._reader: ShardReader | None = None
+        self._reader: TarReader | None = None
         self._fault: DataError | None = None  # of the shard itself: nothing more can be had from it
 
     def take(self, sample: int) -> Any:
@@ -86,7 +93,7 @@ class Forward:
         try:
             if self._reader is None:
                 self._file = self._open(self._shard)
-                self._reader = ShardReader(self._file, self._shard.name, self._genes, self._form)
+                self._reader = TarReader(self._file, self._shard.name, self._genes, self._format)
             self._reader.skip(number - self._reader.samples)
             cell = self._reader.read()
             if cell is None:

@@ -59,7 +59,7 @@ class RawCell:
 
 @dataclass(frozen=True)
 class SlideRecord:
-    """One section for STPath: image features, places and raw counts of its S spots; a sample of a slide shard.
+    """One section's S spots, each with F image features, a place and raw counts; a sample of a slide shard.
 
     Attributes:
         key: the sample's key in its shard.

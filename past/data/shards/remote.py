@@ -28,7 +28,7 @@ from past.data.shards.reader import LocalShards, OpenShard
 
 log = logging.getLogger(__name__)
 
-CHUNK: Final = 1 << 20
+READ_BYTES: Final = 1 << 20
 SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing waits for ever
 OWN_FOLDER: Final = "past-shards"  # below the folder that the user gives, where other files may lie
 OURS: Final = re.compile(r"[0-9a-f]{64}(\.tar|\.\d+(\.[0-9a-f]{32})?\.part)")  # names that this cache gives
@@ -68,7 +68,7 @@ class Transfer:
                     file.truncate(file.seek(start))
                     # what has come, however little: a read that waits for a whole part would wait for a trickle
                     read = getattr(body, "read1", body.read)
-                    while part := read(min(CHUNK, size - file.tell())):
+                    while part := read(min(READ_BYTES, size - file.tell())):
                         file.write(part)
                         if time.monotonic() - began > self.timeout + size / self.slowest:
                             raise DataError(f"{url}: slower than {self.slowest / 1024:,.0f} KiB/s: given up")

@@ -24,9 +24,9 @@ from past.base.keys import Members
 from past.data.shards.cell_format import pack, sparse_rows
 from past.data.shards.npz import check_rows, unpack
 from past.data.shards.records import SlideRecord
-from past.data.shards.tar import CELLS, OF_SECTION, Form, read_meta
+from past.data.shards.tar import CELL_FORMAT, OF_SECTION, SampleFormat, read_description
 
-MAX_BYTES: Final = 4 << 30  # of one slide: a million spots of GigaPath's features
+MAX_BYTES: Final = 4 << 30  # of one slide: a million spots of 1,536 features, and their counts
 MAX_SPOTS: Final = 4 << 20
 _NAMES = (Members.FEATURES, Members.COORDS, Members.GENES, Members.COUNTS, Members.OFFSETS)
 
@@ -52,14 +52,14 @@ def _read_slide(key: str, shard: str, members: dict[str, bytes], genes: int | No
         raise DataError(f"features has shape {features.shape} of {features.dtype}: wanted ({spots}, width) of float16")
     if not bool(np.isfinite(features).all()):
         raise DataError("features holds NaN or infinity: embed the section again")
-    meta = read_meta(members[Members.META], (*OF_SECTION, "encoder"))
+    meta = read_description(members[Members.META], (*OF_SECTION, "encoder"))
     names = meta.get("spots")
     if not isinstance(names, list) or len(names) != spots:
         raise DataError(f"its json does not name its {spots} spots")
     return SlideRecord(key, shard, **arrays, meta=meta)
 
 
-SLIDES: Final = Form(2, {Members.ARRAYS: MAX_BYTES, Members.META: 256 << 20}, _read_slide)
+SLIDE_FORMAT: Final = SampleFormat(2, {Members.ARRAYS: MAX_BYTES, Members.META: 256 << 20}, _read_slide)
 
 
 def holds_slides(settings: Mapping[str, object]) -> bool:
@@ -72,6 +72,6 @@ def unit(settings: Mapping[str, object]) -> str:
     return "slides" if holds_slides(settings) else "cells"
 
 
-def form_of(settings: Mapping[str, object]) -> Form:
+def format_of(settings: Mapping[str, object]) -> SampleFormat:
     """Return what the samples of a set of shards are made of, by the settings in its index."""
-    return SLIDES if holds_slides(settings) else CELLS
+    return SLIDE_FORMAT if holds_slides(settings) else CELL_FORMAT

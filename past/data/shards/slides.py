@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
 from past.data.shards.index import Shard, ShardIndex
-from past.data.shards.reader import Forward, LocalShards, OpenShard
+from past.data.shards.reader import LocalShards, OpenShard, ShardReader
 from past.data.shards.records import SlideRecord
 from past.data.shards.slide_format import holds_slides
 
@@ -63,8 +63,8 @@ class SlideSet:
         return raw_counts(record, len(self.index.genes))
 
     def _read(self, shard: Shard) -> SlideRecord:
-        with closing(Forward(self._open, shard, self.index, np.arange(1))) as forward:
-            record = forward.take(0)
+        with closing(ShardReader(self._open, shard, self.index, np.arange(1))) as reader:
+            record = reader.take(0)
         if isinstance(record, DataError):
             raise record
         return record

@@ -2,11 +2,19 @@
 
 A shard is untrusted input. Nothing in it is executed, no name in it becomes a path, and what one sample can make the
 reader hold is bounded. Header fields are POSIX.1-1988 `ustar`.
+
+Why this is our own, beside WebDataset's reader, which reads the same files: that one unpacks what claims to be
+compressed, however large it becomes, and checks nothing; and the two of tar and npz here are over four times as fast.
+A sample of 224 px and eight neighbours, on one core (benchmarks/stream.py):
+
+    this reader, arrays and description checked    79 µs
+    WebDataset's, with np.load and json.loads     349 µs
+    tarfile, with np.load and json.loads          328 µs
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -33,7 +41,7 @@ OF_SECTION: Final = ("section", "patient", "organ", "technology", "species")
 
 
 @dataclass(frozen=True)
-class Form:
+class SampleFormat:
     """What a sample is made of.
 
     Attributes:
@@ -52,13 +60,13 @@ def _read_cell(key: str, shard: str, members: dict[str, bytes], genes: int | Non
     if len(members) != 3 or len(images) != 1 or Members.ARRAYS not in members or Members.META not in members:
         raise DataError(f"its members are {', '.join(members)}: wanted one image, npz and json")
     arrays = read_arrays(members[Members.ARRAYS], genes)
-    return RawCell(key, shard, images[0], **arrays, meta=read_meta(members[Members.META], ("cell", *OF_SECTION)))
+    return RawCell(key, shard, images[0], **arrays, meta=read_description(members[Members.META], ("cell", *OF_SECTION)))
 
 
-CELLS: Final = Form(3, LIMITS, _read_cell)
+CELL_FORMAT: Final = SampleFormat(3, LIMITS, _read_cell)
 
 
-class ShardReader:
+class TarReader:
     """Reads a shard's samples in their order; a sample is a run of members that share a key.
 
     After a DataError about one sample's content the next call goes on with the next sample; after one about the
@@ -68,16 +76,18 @@ class ShardReader:
         file: the shard, open for reading bytes at its start; only ever read forward.
         shard: its name, for messages.
         genes: length of the shards' gene list, to check ids against; None: not checked.
-        form: what its samples are made of.
+        sample_format: what its samples are made of.
     """
 
-    def __init__(self, file: BinaryIO, shard: str, genes: int | None = None, form: Form = CELLS) -> None:
+    def __init__(
+        self, file: BinaryIO, shard: str, genes: int | None = None, sample_format: SampleFormat = CELL_FORMAT
+    ) -> None:
         self.ended = False
         self.samples = 0  # passed so far
         self._file = file
         self._shard = shard
         self._genes = genes
-        self._form = form
+        self._format = sample_format
         self._ahead: tuple[str, str, int] | None = None  # (key, extension, size) of a header that is already read
 
     def skip(self, samples: int) -> None:
@@ -101,7 +111,7 @@ class ShardReader:
             return None
         key, members = found
         try:
-            return self._form.read(key, self._shard, members, self._genes)
+            return self._format.read(key, self._shard, members, self._genes)
         except DataError as error:
             raise DataError(f"{self._shard}: sample {key}: {error}") from error
 
@@ -109,7 +119,7 @@ class ShardReader:
         """Pass over the next sample, and return its key and, where `wanted`, its members' bytes."""
         members: dict[str, bytes] = {}
         key = None
-        while len(members) < self._form.members:
+        while len(members) < self._format.members:
             header = self._ahead or self._header()
             self._ahead = None
             if header is None or (key is not None and header[0] != key):
@@ -149,7 +159,7 @@ class ShardReader:
         if parts is None or prefix:
             raise self._broken(f"the name {_shown(prefix + name)} is not KEY.EXTENSION: refused")
         key, extension = parts[1].decode(), parts[2].decode()
-        limits = self._form.limits
+        limits = self._format.limits
         if extension not in limits:
             raise self._broken(f"{key}.{extension} does not belong in a shard (only {', '.join(limits)}): refused")
         if size is None or int(size[1], 8) > limits[extension]:
@@ -171,19 +181,7 @@ class ShardReader:
         return DataError(f"{self._shard}: {cause}")
 
 
-def read_samples(file: BinaryIO, shard: str, skip: int = 0, genes: int | None = None) -> Iterator[RawCell]:
-    """Read a shard from its `skip`-th sample to its end; see `ShardReader`.
-
-    Raises:
-        DataError: the first thing that is wrong; the message names shard, sample and cause.
-    """
-    reader = ShardReader(file, shard, genes)
-    reader.skip(skip)
-    while (sample := reader.read()) is not None:
-        yield sample
-
-
-def read_meta(content: bytes, words: Sequence[str]) -> dict[str, object]:
+def read_description(content: bytes, words: Sequence[str]) -> dict[str, object]:
     """Read a sample's description, `<key>.json`, which gives `words` and mpp.
 
     Raises:

@@ -18,8 +18,8 @@ from past.data.shards.cell_format import sample_key
 from past.data.shards.index import INDEX, Shard, ShardIndex
 from past.data.shards.records import RawCell, SlideRecord
 from past.data.shards.settings import SETTINGS
-from past.data.shards.slide_format import form_of, unit
-from past.data.shards.tar import ShardReader
+from past.data.shards.slide_format import format_of, unit
+from past.data.shards.tar import TarReader
 
 SHOWN = 5  # faults told of one shard
 SMALL = 5_000  # samples that are read sooner than processes start
@@ -139,14 +139,14 @@ def _check_shard(task: _Task) -> list[str]:
                 if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
                     faults.append(f"{shard.name}: its bytes do not match the index's hash: changed or damaged")
         with path.open("rb") as file:
-            faults += _check_samples(task, ShardReader(file, shard.name, task.genes, form_of(task.settings)))
+            faults += _check_samples(task, TarReader(file, shard.name, task.genes, format_of(task.settings)))
     except OSError as error:
         return [f"{shard.name}: cannot be read ({error.strerror})"]
     more = len(faults) - SHOWN
     return faults if more <= 0 else [*faults[:SHOWN], f"{shard.name}: and {more} more"]
 
 
-def _check_samples(task: _Task, reader: ShardReader) -> Iterator[str]:
+def _check_samples(task: _Task, reader: TarReader) -> Iterator[str]:
     shard = task.shard
     rows = range(shard.samples) if task.rows is None else task.rows
     for row in rows:

@@ -10,21 +10,24 @@ import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from past.base.errors import DataError
 from past.base.files import atomic_file, remove_abandoned
 from past.base.genes import gene_hash
-from past.data.shards.cell_format import add_member, encode_sample, safe_name, sample_key, shard_name
+from past.data.shards.cell_format import encode_sample, safe_name, sample_key, shard_name
 from past.data.shards.index import Shard
 from past.data.shards.records import CellRecord, Samples, SampleSource, Section, SlideRecord
 from past.data.shards.settings import SECTIONS, SectionProgress, ShardSettings, claim_settings
 from past.data.shards.slide_format import encode_slide, unit
 
+if TYPE_CHECKING:
+    from webdataset.writer import TarWriter
+
 Report = Callable[[str, int, int], None]  # told (section, cells done, cells in all) as the writing goes on
 
 
-class _Counted:
+class CountedFile:
     """A file for writing that counts and hashes what passes."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -33,12 +36,26 @@ class _Counted:
         self._file = file
 
     def write(self, content: bytes) -> int:
+        """Pass the content on."""
         self.bytes += len(content)
         self.sha256.update(content)
         return self._file.write(content)
 
-    def tell(self) -> int:
-        return self.bytes
+
+def tar_writer(file: CountedFile) -> "TarWriter":
+    """Return WebDataset's writer of USTAR files, with nothing of this machine in the headers: time, owner, group 0."""
+    from webdataset.writer import TarWriter  # imports torch, which takes seconds: not for those who only ask for --help
+
+    return TarWriter(
+        cast("BinaryIO", file), user="", group="", mode=0o644, mtime=0, encoder=False, format=tarfile.USTAR_FORMAT
+    )
+
+
+def add_members(tar: "TarWriter", members: Iterable[tuple[str, bytes]]) -> None:
+    """Add a sample's members (name, bytes) in their order; given as one sample, they would be sorted by extension."""
+    for name, content in members:
+        key, _, extension = name.rpartition(".")
+        tar.write({"__key__": key, extension: content})
 
 
 def write_shard(
@@ -59,16 +76,15 @@ def write_shard(
     """
     samples = 0
     with atomic_file(path) as file:
-        counted = _Counted(file)
-        with tarfile.open(fileobj=counted, mode="w", format=tarfile.USTAR_FORMAT) as tar:  # type: ignore[arg-type]
+        counted = CountedFile(file)
+        with tar_writer(counted) as tar:
             for samples, record in enumerate(records, start=1):
                 key = sample_key(section.section, first + samples - 1)
                 if isinstance(record, SlideRecord):
                     members = encode_slide(record, genes)
                 else:
                     members = encode_sample(record, section, key, genes, image_format)
-                for name, content in members:
-                    add_member(tar, name, content)
+                add_members(tar, members)
     return Shard(path.name, samples, counted.bytes, counted.sha256.hexdigest(), section.section, (section.patient,))
 
 

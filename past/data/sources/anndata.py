@@ -9,10 +9,10 @@ import pandas as pd
 
 from past.base.errors import DataError
 from past.base.genes import require_unique
-from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_meta, read_places
+from past.base.h5ad import feature_names, read_adata, read_counts, read_meta, read_places, read_var_names
 from past.base.keys import Keys
 from past.data.sources.images import find_image, open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,21 @@ class AnnDataSource(FileSource):
 
     def files(self) -> list[Path]:
         """Return the h5ad file and its image."""
-        return [self.path, self.given.image or find_image(self.path, _text(read_meta(self.path), "image"))]
+        return [self.path, self.options.image or find_image(self.path, _text(read_meta(self.path), "image"))]
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the var names, with Ensembl ids where there are some."""
-        return read_features(self.path)
+        return read_var_names(self.path)
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the file: no places, no raw counts, no scale, or a gene twice is an error."""
         adata = read_adata(self.path)
         meta = dict(adata.uns.get(Keys.META, {}))
         words = {"patient": "patient", "organ": "tissue", "technology": "platform", "species": "organism"}
-        section = self.given.section(self.name, **{word: _text(meta, key) for word, key in words.items()})
+        section = self.options.section(self.name, **{word: _text(meta, key) for word, key in words.items()})
         places_mpp, mpp = self._scales(meta)
         require_unique(list(map(str, adata.var_names)), self.name)
-        return Reading(
+        return RawSection(
             section=section,
             image=open_picture(self.files()[1]),
             mpp=mpp,
@@ -52,9 +52,9 @@ class AnnDataSource(FileSource):
 
     def _scales(self, meta: Mapping[str, object]) -> tuple[float, float]:
         """Return µm/px of the coordinates and of the image."""
-        known = _text(meta, "um_per_px") or self.given.image_mpp
+        known = _text(meta, "um_per_px") or self.options.image_mpp
         try:
-            scales = float(known or 0), float(self.given.image_mpp or known or 0)
+            scales = float(known or 0), float(self.options.image_mpp or known or 0)
         except ValueError:
             scales = 0.0, 0.0
         if not all(0 < scale < np.inf for scale in scales):

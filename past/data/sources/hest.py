@@ -11,15 +11,15 @@ import pandas as pd
 from anndata import AnnData
 
 from past.base.errors import DataError
-from past.base.h5ad import feature_names, read_adata, read_counts, read_features, read_places
+from past.base.h5ad import feature_names, read_adata, read_counts, read_places, read_var_names
 from past.base.patients import read_patient_table, study_of
 from past.data.shards.records import Section
-from past.data.sources.hest_cells import QUALITY, read_cells
+from past.data.sources.hest_cells import read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import read_table
-from past.data.sources.tenx import is_gene
+from past.data.sources.tenx import MIN_QUALITY, is_gene
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class HestSource(FileSource):
     def files(self) -> list[Path]:
         """Return the h5ad, the image or the patches, and transcripts with a segmentation where there are both."""
         slide, patches = self._root / "wsis" / f"{self.name}.tif", self._root / "patches" / f"{self.name}.h5"
-        image = self.given.image or (slide if slide.is_file() else patches)
+        image = self.options.image or (slide if slide.is_file() else patches)
         if not image.is_file():
             raise DataError(f"{self.name}: neither {slide} nor {patches} is there: download one, or give --image")
         transcripts = self._root / "transcripts" / f"{self.name}_transcripts.parquet"
@@ -59,27 +59,27 @@ class HestSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the sample's genes."""
-        return [names for names in read_features(self.path) if is_gene(names[0])]
+        return [names for names in read_var_names(self.path) if is_gene(names[0])]
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the sample: its spots, its pooled bins, or its cells."""
         adata = read_adata(self.path)
         adata = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
         _, image, *by_cell = self.files()
         said = read_metadata(self._root, self.name)
         words = {"organ": said.get("organ"), "technology": said.get("st_technology"), "species": said.get("species")}
-        section = self.given.section(self.name, patient=read_patient(self._root, self.name, said), **words)
+        section = self.options.section(self.name, patient=read_patient(self._root, self.name, said), **words)
         facts = {key: said[key] for key in KEPT if key in said}
-        reading = (
+        raw = (
             self._cells(section, adata, image, said, *by_cell) if by_cell else self._spots(section, adata, image, said)
         )
-        return replace(reading, facts={**facts, **reading.facts})
+        return replace(raw, facts={**facts, **raw.facts})
 
     def _cells(
         self, section: Section, adata: AnnData, image: Path, said: dict[str, str], transcripts: Path, segmentation: Path
-    ) -> Reading:
+    ) -> RawSection:
         cells = read_cells(transcripts, segmentation, list(map(str, adata.var_names)), self.name)
-        return Reading(
+        return RawSection(
             section=section,
             image=open_picture(image),
             mpp=self._mpp(said),
@@ -88,10 +88,10 @@ class HestSource(FileSource):
             features=feature_names(pd.DataFrame(adata.var)),
             names=cells.names,
             cell_types=cells.types,
-            facts={"cells_from": segmentation.name, "min_quality_value": QUALITY},
+            facts={"cells_from": segmentation.name, "min_quality_value": MIN_QUALITY},
         )
 
-    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> Reading:
+    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> RawSection:
         names, places, counts = (
             list(map(str, adata.obs_names)),
             read_places(adata, self.name),
@@ -104,7 +104,7 @@ class HestSource(FileSource):
             names, places, counts = [names[i] for i in kept], places[kept], counts[kept]
         else:
             picture = open_picture(image)
-        return Reading(
+        return RawSection(
             section=section,
             image=picture,
             mpp=mpp,
@@ -116,7 +116,7 @@ class HestSource(FileSource):
         )
 
     def _mpp(self, said: dict[str, str]) -> float:
-        mpp = self.given.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
+        mpp = self.options.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
         if not 0 < mpp < np.inf:
             raise DataError(
                 f"{self.name}: its metadata says no {' or '.join(SCALES)}: give the image's with --image-mpp"

@@ -11,10 +11,10 @@ from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
 from past.data.sources.tables import read_table
+from past.data.sources.tenx import MIN_QUALITY
 
-QUALITY: Final = 20  # smallest quality value of a transcript that counts, as in the instrument's own matrix
 COLUMNS: Final = ("cell_id", "feature_name", "qv", "he_x", "he_y")
-_ROWS = 1_000_000  # transcripts read at a time
+_TRANSCRIPTS_AT_ONCE = 1_000_000  # transcripts read at a time
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
     gene_of = pd.Index(genes)
     total: Any = csr_matrix((len(names), len(genes)), dtype=np.int64)
     for batch in _batches(transcripts):
-        part = pd.DataFrame(batch[batch["qv"] >= QUALITY])
+        part = pd.DataFrame(batch[batch["qv"] >= MIN_QUALITY])
         columns = gene_of.get_indexer(pd.Index(map(_text, part["feature_name"])))
         rows = cell_of(part)
         kept = (rows >= 0) & (columns >= 0)
@@ -98,7 +98,7 @@ def _batches(path: Path) -> Iterator[pd.DataFrame]:
         missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
         if missing:
             raise DataError(f"{path}: no column {', '.join(missing)}: not HEST's transcripts")
-        for batch in file.iter_batches(_ROWS, columns=list(COLUMNS)):
+        for batch in file.iter_batches(_TRANSCRIPTS_AT_ONCE, columns=list(COLUMNS)):
             yield batch.to_pandas()
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: the table is damaged or cut off ({error}): download it again") from error

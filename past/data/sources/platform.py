@@ -1,4 +1,4 @@
-"""What all readers of files share: what the user may say in their place, the gene list, the order of cells."""
+"""What all readers of files share: options that stand in for the files, the set's gene list, the order of cells."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Given:
+class SectionOptions:
     """What the user says of a section, in place of what its files say; None: as the files say.
 
     Attributes:
@@ -78,7 +78,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RawSection:
     """What a section's files say, before a gene list is brought to it.
 
     Attributes:
@@ -110,11 +110,11 @@ class FileSource(ABC):
 
     Attributes:
         path: the file or folder that the user names.
-        given: what the user says in place of the files.
+        options: what the user says in place of the files.
     """
 
     path: Path
-    given: Given = Given()
+    options: SectionOptions = SectionOptions()
 
     @property
     def name(self) -> str:
@@ -127,14 +127,14 @@ class FileSource(ABC):
 
     @abstractmethod
     def features(self) -> list[tuple[str, ...]]:
-        """Return each gene's names as `Reading.features` has them, without reading counts."""
+        """Return each gene's names as `RawSection.features` has them, without reading counts."""
 
     def genes(self) -> tuple[str, ...]:
         """Return the names that a set of this section alone is made of by default."""
         return tuple(dict.fromkeys(names[0] for names in self.features()))
 
     @abstractmethod
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read everything; DataError where something is wrong, naming the section."""
 
     def metadata(self) -> list[Path]:
@@ -143,14 +143,14 @@ class FileSource(ABC):
 
     def origin(self) -> dict[str, object]:
         """Return the SHA-256 of every file, what the user said in their place, and which part of the files is meant."""
-        hashes = [sha256_of(path) for path in (*self.files(), *self.metadata(), *self.given.gene_tables)]
-        said = asdict(replace(self.given, image=None, gene_tables=()))
-        own = {word.name: getattr(self, word.name) for word in fields(self) if word.name not in ("path", "given")}
+        hashes = [sha256_of(path) for path in (*self.files(), *self.metadata(), *self.options.gene_tables)]
+        said = asdict(replace(self.options, image=None, gene_tables=()))
+        own = {word.name: getattr(self, word.name) for word in fields(self) if word.name not in ("path", "options")}
         parts = {word: value for word, value in own.items() if value is not None and not isinstance(value, Path)}
         return {
             "sha256": hashes,
             **parts,
-            **{word: value for word, value in said.items() if value != getattr(Given, word)},
+            **{word: value for word, value in said.items() if value != getattr(SectionOptions, word)},
         }
 
     def open(self, genes: Sequence[str]) -> TissueSection:
@@ -159,38 +159,38 @@ class FileSource(ABC):
         Raises:
             DataError: what is wrong with it, or no cell left.
         """
-        reading = self.read()
-        positions = match_genes(reading.features, genes, self.given.synonyms())
-        counts = over_genes(reading.counts, positions, len(genes))
+        raw = self.read()
+        positions = match_genes(raw.features, genes, self.options.synonyms())
+        counts = over_genes(raw.counts, positions, len(genes))
         total = np.asarray(counts.sum(axis=1)).ravel()
-        least = max(1, self.given.min_counts)
-        off = outside(reading.image.size, reading.centres)
+        least = max(1, self.options.min_counts)
+        off = outside(raw.image.size, raw.centres)
         off &= (
-            self.given.drop_outside and off.mean() < 0.5
+            self.options.drop_outside and off.mean() < 0.5
         )  # most of them outside: another fault, which the check names
         kept = np.flatnonzero((total >= least) & ~off)
-        unmapped = [names[0] for names, position in zip(reading.features, positions, strict=True) if position < 0]
+        unmapped = [names[0] for names, position in zip(raw.features, positions, strict=True) if position < 0]
         if not len(kept):
             raise DataError(
                 f"{self.name}: no cell is left: none of its {len(total)} has {least} counts of the set's {len(genes)} "
                 f"genes, which {len(unmapped)} of its {len(positions)} are not in: of another panel or species? "
                 "give another --genes, or --gene-table"
             )
-        kept = kept[reading_order(reading.image, reading.centres[kept])]
-        types = reading.cell_types
+        kept = kept[reading_order(raw.image, raw.centres[kept])]
+        types = raw.cell_types
         return TissueSection(
-            section=reading.section,
-            image=reading.image,
-            mpp=reading.mpp,
-            centres=reading.centres[kept],
+            section=raw.section,
+            image=raw.image,
+            mpp=raw.mpp,
+            centres=raw.centres[kept],
             counts=counts[kept],
-            names=[str(reading.names[i]) for i in kept],
+            names=[str(raw.names[i]) for i in kept],
             cell_types=None if types is None else [types[i] for i in kept],
             facts={
                 "files": [path.name for path in self.files()],
-                **reading.facts,
+                **raw.facts,
                 "cells_dropped": len(total) - len(kept),
-                **({"cells_outside": int(off.sum())} if self.given.drop_outside else {}),
+                **({"cells_outside": int(off.sum())} if self.options.drop_outside else {}),
                 "genes_dropped": len(unmapped),
                 "genes_unmapped": unmapped,
             },
@@ -203,13 +203,13 @@ def genes_of(sources: Sequence[FileSource], given: Path | None) -> tuple[str, ..
 
 
 def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
-    """Return all sections' genes, a gene once by whichever of its names: an Ensembl id with or without its version too.
+    """Return all sections' genes, a gene once by whichever of its names (symbol, Ensembl id of any version).
 
-    They stand in the order in which they first occur, sections whose genes have fewest names first: one that says
-    symbols and ids knows the genes of one that says ids alone, and not the other way round.
+    Sections that give one name each are taken first: one that gives symbols and ids then finds their genes by either,
+    while ids alone would not be found among symbols. Otherwise genes stand in the order in which they first occur.
     """
     union: list[str] = []
-    of_each = [(source.features(), source.given.synonyms()) for source in sources]
+    of_each = [(source.features(), source.options.synonyms()) for source in sources]
     for features, synonyms in sorted(of_each, key=lambda each: max((_distinct(names) for names in each[0]), default=0)):
         positions = match_genes(features, union, synonyms)
         new = [names[0] for names, position in zip(features, positions, strict=True) if position < 0]

@@ -12,7 +12,7 @@ from past.base.errors import DataError
 from past.data.sources.tissue import TissueSection
 
 REACH_UM: Final = 160.0  # how far the cells are moved to look for a better place
-CELLS: Final = 2_000  # that are looked at
+MOST_CELLS: Final = 2_000  # that are looked at
 CLEAR: Final = 6.0  # standard deviations above the mean of all moves: chance reaches 4 to 5 over so many
 NEAR_UM: Final = 12.0  # a peak within is the registration's own precision
 SINGLE_CELLS: Final = ("Xenium", "CosMx", "MERFISH")  # of spots and bins, too large for this, nothing is expected
@@ -50,7 +50,7 @@ def judge(tissue: TissueSection) -> Registration:
     factor = 2 ** max(0, round(math.log2(2 / tissue.mpp)))  # about 2 µm: a few pixels a nucleus
     mpp = tissue.mpp * factor
     stain = red_density(np.asarray(tissue.image.reduce(factor)))
-    chosen = rng.permutation(len(tissue))[:CELLS]
+    chosen = rng.permutation(len(tissue))[:MOST_CELLS]
     centres = tissue.centres[chosen] / factor
     around = rng.uniform(centres.min(axis=0), centres.max(axis=0), centres.shape)
     moved, best, clear = _search(stain, centres, mpp)

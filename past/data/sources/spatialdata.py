@@ -13,13 +13,13 @@ from past.base.errors import DataError
 from past.base.h5ad import feature_names, read_counts
 from past.base.keys import Keys
 from past.base.pictures import TiledPicture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import rows_named
 from past.data.sources.tenx import is_gene
 from past.data.sources.visium import fitted_mpp, on_array
 
 READER: Final = "spatialdata_io_reader"  # attribute of the store: which of spatialdata-io's readers made it
-TECHNOLOGIES: Final = {"xenium": "Xenium", "visium": "Visium", "visium_hd": "Visium HD"}
+TECHNOLOGY_OF: Final = {"xenium": "Xenium", "visium": "Visium", "visium_hd": "Visium HD"}
 ANNOTATES: Final = "spatialdata_attrs"  # uns of a table: its element and its column of instances
 _BIN = re.compile(r"square_(\d{3})um")
 
@@ -43,18 +43,18 @@ class SpatialDataSource(FileSource):
         var = pd.DataFrame(self._table(self._open("tables")).var)
         return [names for names in feature_names(var) if is_gene(names[0])]
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the table, the centres of what it annotates, and open the image."""
         store = self._open("images", "labels", "shapes", "tables")
         adata = self._table(store)
         kept = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
         image_name, image = self._image(store)
         annotated, places = self._places(store, adata, image_name)
-        section = self.given.section(self.name, technology=TECHNOLOGIES.get(store.attrs.get(READER, "")))
-        return Reading(
+        section = self.options.section(self.name, technology=TECHNOLOGY_OF.get(store.attrs.get(READER, "")))
+        return RawSection(
             section=section,
             image=image,
-            mpp=self.given.image_mpp or self._mpp(section.technology, adata, annotated, places),
+            mpp=self.options.image_mpp or self._mpp(section.technology, adata, annotated, places),
             centres=places,
             counts=read_counts(kept, self.name),
             features=feature_names(pd.DataFrame(kept.var)),

@@ -11,14 +11,14 @@ from scipy.sparse import csr_matrix, vstack
 from past.base.errors import DataError
 from past.base.h5ad import require_counts
 from past.data.sources.images import open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_rows, read_table, rows_named
 from past.data.sources.tenx import is_gene
 
 SUFFIX: Final = "_count.csv"
 SPOT_UM: Final = {"Spatial Transcriptomics": 100.0, "Visium": 55.0}  # diameter of a spot
 FOLDERS: Final = {"ST": "Spatial Transcriptomics", "Visium": "Visium", "VisiumHD": "Visium HD"}
-_ROWS = 500  # read at a time: a slide of 5,000 spots × 36,000 genes is 1.4 GB as numbers
+_SPOTS_AT_ONCE = 500  # read at a time: a slide of 5,000 spots × 36,000 genes is 1.4 GB as numbers
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class STImageSource(FileSource):
             only_file(
                 [folder / "coord"], [f"{self.name}_coord.csv"], "table of the spots' places", "copy it beside gene_exp"
             ),
-            self.given.image
+            self.options.image
             or only_file([folder / "image"], [f"{self.name}.*"], "image of the slide", "give it with --image"),
         ]
 
@@ -53,7 +53,7 @@ class STImageSource(FileSource):
         columns = read_table(self.path, [], nrows=0, index_col=0).columns
         return [(name,) for name in map(str, columns) if is_gene(name)]
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the slide; µm/px by the spots' radius in pixels and their known size."""
         counts, places, image = self.files()
         rows, matrix, genes = _read_counts(counts)
@@ -62,17 +62,17 @@ class STImageSource(FileSource):
         table = rows_named(table, rows, str(counts), places.name)
         folder = self.path.resolve().parent.parent
         said = _meta(folder.parent, self.name)
-        section = self.given.section(
+        section = self.options.section(
             self.name,
             patient=said.get("patient"),
             organ=said.get("tissue"),
             technology=FOLDERS.get(folder.name),
             species=said.get("species"),
         )
-        return Reading(
+        return RawSection(
             section=section,
             image=open_picture(image),
-            mpp=self.given.image_mpp or self._mpp(section.technology, float(table["r"].iloc[0])),
+            mpp=self.options.image_mpp or self._mpp(section.technology, float(table["r"].iloc[0])),
             centres=table[["xaxis", "yaxis"]].to_numpy(np.float64),
             counts=matrix,
             features=[(name,) for name in genes],
@@ -91,7 +91,7 @@ def _read_counts(path: Path) -> tuple[list[str], csr_matrix, list[str]]:
     """Read counts (spots, genes) a few rows at a time, controls left out."""
     parts, rows = [], []
     genes: list[str] = []
-    for part in read_rows(path, _ROWS):
+    for part in read_rows(path, _SPOTS_AT_ONCE):
         kept = [i for i, name in enumerate(map(str, part.columns)) if is_gene(name)]
         genes = [str(part.columns[i]) for i in kept]
         try:

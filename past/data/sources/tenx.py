@@ -5,7 +5,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from scipy.io import mmread
@@ -19,6 +19,7 @@ _CONTROL = re.compile(
     r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
     re.I,
 )
+MIN_QUALITY: Final = 20  # of a transcript: the instrument's own matrix counts those of this quality value and above
 _GENES = ("Gene Expression", "gene")  # feature types of HDF5 and Matrix Market, and of Zarr
 
 
@@ -56,7 +57,7 @@ def find_matrix(folder: Path, stem: str) -> Path:
     raise DataError(f"{folder}: no {stem}.h5, {stem}.zarr.zip or {stem}/matrix.mtx.gz there: copy one of them")
 
 
-def read_features(path: Path) -> list[tuple[str, ...]]:
+def read_matrix_genes(path: Path) -> list[tuple[str, ...]]:
     """Return each gene's symbol and Ensembl id without reading counts."""
     return [names for names, kept in zip(*_features(path), strict=True) if kept]
 

@@ -1,6 +1,7 @@
 """H&E in TIFF files of any size (OME-TIFF, pyramidal or not, tiles or strips), read tile by tile."""
 
 import math
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +13,6 @@ from past.base.pictures import TiledPicture
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".svs")
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
 RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 
@@ -34,7 +34,7 @@ def open_tiff(path: Path) -> TiledPicture:
         series = file.series[0]
         levels = [cast("TiffPage", level.pages[0]) for level in series.levels]
         axes, shape, kind = series.axes, series.shape, series.dtype
-    except (TiffFileError, OSError, ValueError, IndexError, KeyError) as error:
+    except (TiffFileError, OSError, ValueError, IndexError, KeyError, struct.error) as error:
         raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
     _require_rgb(path, axes, shape, kind)
     pictures = [_level(path, file, page) for page in levels]

@@ -10,9 +10,9 @@ import pandas as pd
 
 from past.base.errors import DataError
 from past.data.sources.images import open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import find_matrix, read_features, read_matrix
+from past.data.sources.tenx import find_matrix, read_matrix, read_matrix_genes
 
 MATRIX: Final = "filtered_feature_bc_matrix"
 BINS: Final = (2, 8, 16)  # µm
@@ -61,7 +61,7 @@ class VisiumSource(FileSource):
             find_matrix(self._folder, MATRIX),
             only_file([spatial], names, "table of the spots' places", "copy the folder 'spatial' from Space Ranger"),
             only_file([spatial], ["scalefactors_json.json"], "scale", "copy the folder 'spatial' from Space Ranger"),
-            self.given.image
+            self.options.image
             or only_file(
                 [outs.parent, outs], IMAGES, "full-resolution H&E image", "give it with --image, once a section"
             ),
@@ -69,18 +69,18 @@ class VisiumSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the matrix's genes."""
-        return read_features(find_matrix(self._folder, MATRIX))
+        return read_matrix_genes(find_matrix(self._folder, MATRIX))
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the spots under tissue, their places in pixels of the full-resolution image."""
         matrix_path, positions, scale, image = self.files()
         matrix = read_matrix(matrix_path)
         table = rows_named(read_positions(positions), matrix.barcodes, str(matrix_path), positions.name)
         technology = "Visium" if self.bin_um is None else "Visium HD"
-        return Reading(
-            section=self.given.section(self.name, technology=technology),
+        return RawSection(
+            section=self.options.section(self.name, technology=technology),
             image=open_picture(image),
-            mpp=self.given.image_mpp or self._mpp(scale, table),
+            mpp=self.options.image_mpp or self._mpp(scale, table),
             centres=table[PLACES].to_numpy(np.float64),
             counts=matrix.counts,
             features=matrix.features,

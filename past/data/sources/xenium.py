@@ -11,12 +11,11 @@ import pandas as pd
 
 from past.base.errors import DataError
 from past.data.sources.images import open_picture
-from past.data.sources.platform import FileSource, Reading
+from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
-from past.data.sources.tenx import Matrix, find_matrix, read_features, read_matrix
+from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes
 
 MATRIX = "cell_feature_matrix"
-QUALITY = 20  # the instrument's matrix counts transcripts of this quality value and above
 _UNKNOWN = ("", "N/A")
 
 
@@ -43,7 +42,7 @@ class XeniumSource(FileSource):
             only_file([self.path], ["experiment.xenium"], "description of the run", "give the folder that holds it"),
             only_file([self.path], ["cells.parquet", "cells.csv.gz"], "cell table", "copy it from the instrument"),
             find_matrix(self.path, MATRIX),
-            self.given.image
+            self.options.image
             or only_file(folders, ["*he_image.ome.tif*", "*he_*.tif*"], "H&E image", "give it with --image"),
             self.alignment
             or only_file(
@@ -56,9 +55,9 @@ class XeniumSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the panel's genes."""
-        return read_features(find_matrix(self.path, MATRIX))
+        return read_matrix_genes(find_matrix(self.path, MATRIX))
 
-    def read(self) -> Reading:
+    def read(self) -> RawSection:
         """Read the bundle: places from µm to pixels of the H&E, counts of genes."""
         experiment, cells, matrix_path, image, alignment = self.files()
         said = _experiment(experiment)
@@ -72,19 +71,19 @@ class XeniumSource(FileSource):
             word: str(said.get(key, ""))
             for word, key in (("organ", "panel_tissue_type"), ("species", "panel_organism"))
         }
-        return Reading(
-            section=self.given.section(
+        return RawSection(
+            section=self.options.section(
                 self.name, technology="Xenium", **{k: v for k, v in words.items() if v not in _UNKNOWN}
             ),
             image=open_picture(image),
-            mpp=self.given.image_mpp or pixel_size * scale,
+            mpp=self.options.image_mpp or pixel_size * scale,
             centres=to_image(places / pixel_size, to_morphology),
             counts=matrix.counts,
             features=matrix.features,
             names=matrix.barcodes,
             facts={
                 "software": said.get("analysis_sw_version", "unknown"),
-                "min_quality_value": QUALITY,
+                "min_quality_value": MIN_QUALITY,
                 "controls_dropped": matrix.controls,
             },
         )

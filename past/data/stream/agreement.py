@@ -25,7 +25,7 @@ class Agreement:
         """Stay with the process that made it: a worker that it travels to is alone."""
         return {"_group": None}
 
-    def tell(self, failure: str) -> None:
+    def stop_others(self, failure: str) -> None:
         """Stop the other ranks with this message."""
         if self._group is not None:
             with contextlib.suppress(DataError):

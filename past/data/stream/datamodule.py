@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import lightning.pytorch as pl
+import torch
 
 from past.base.errors import ConfigError
 from past.base.types import Movable
@@ -84,6 +85,10 @@ class ModelSamples(Protocol[Made]):
 
     def collate(self, training: bool, rank: int) -> Maker[Made]:
         """Return what makes batches, in the loader's workers."""
+        ...
+
+    def transfer(self, batch: Made, device: torch.device, training: bool) -> Made:
+        """Return a batch on `device`; or on the host still, where the training step takes it to the device."""
         ...
 
 
@@ -207,6 +212,10 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
     def val_dataloader(self) -> Loader[Batch]:
         """Return a loader of all validation samples, each once over the ranks, in the index's order."""
         return Loader(self._feed(self.split.val, training=False))
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Bring a batch to the device, as the model's samples want it."""
+        return self.samples.transfer(batch, device, training=self.trainer is not None and bool(self.trainer.training))
 
     def state_dict(self) -> dict[str, object]:
         """Return the training loader's place; Lightning asks for a loader's length before it restores the loader."""

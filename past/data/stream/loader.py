@@ -20,7 +20,7 @@ from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults, OnError, OpenShard
 from past.data.stream.agreement import Agreement
 from past.data.stream.plan import EpochPlan, Phase, Reading
-from past.data.stream.shared_buffers import Pieces
+from past.data.stream.shared_buffers import SharedBuffers
 from past.data.stream.stream import RawBatch, plan_of, shard_stream
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Feed(Generic[Batch]):
         Raises:
             DataError: a sample cannot be read, or too many; on all ranks, before any uses the batch.
         """
-        dataset = _Worker(self, epoch, position, before)
+        dataset = _WorkerDataset(self, epoch, position, before)
         loader = DataLoader(
             dataset, None, num_workers=self.workers, pin_memory=self.pin_memory, worker_init_fn=_leave_signals
         )
@@ -131,7 +131,7 @@ class Feed(Generic[Batch]):
             delivery = next(deliveries)
         except Exception as error:
             # A worker that was killed, or a fault of this program: the other ranks must not wait for this one.
-            self.agreement.tell(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            self.agreement.stop_others(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             if isinstance(error, EOFError | OSError) and "in DataLoader worker" not in str(error):
                 # not the worker's own error: its pipe broke while it handed a batch over
                 raise DataError(
@@ -153,12 +153,12 @@ class Feed(Generic[Batch]):
         return delivery.batch
 
 
-class _Worker(IterableDataset[_Delivery[Batch]]):
+class _WorkerDataset(IterableDataset[_Delivery[Batch]]):
     """What a worker process runs."""
 
     def __init__(self, feed: Feed[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
         self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
-        self._pieces = Pieces(feed.workers)
+        self._buffers = SharedBuffers(feed.workers)
 
     def __iter__(self) -> Iterator[_Delivery[Batch]]:
         feed, info = self._feed, get_worker_info()
@@ -177,7 +177,7 @@ class _Worker(IterableDataset[_Delivery[Batch]]):
                 open_shard=feed.open_shard,
             ):
                 batch, faults = feed.make(raw, self._epoch)
-                yield _Delivery(batch if info is None else self._pieces.pack(batch, info.id), faults)
+                yield _Delivery(batch if info is None else self._buffers.pack(batch, info.id), faults)
         except DataError as error:
             yield _Delivery(None, failure=str(error))
 

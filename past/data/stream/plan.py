@@ -1,17 +1,18 @@
 """Which sample a rank reads when: arithmetic over the index, no bytes touched.
 
-The rule, whole:
-1. An epoch's shards are permuted and their samples laid end to end; rank r of `world` owns the stretch from
-   ⌊r·N/world⌋ to ⌊(r+1)·N/world⌋, so a shard may be cut, and any number of shards serves any number of ranks.
-2. Every rank makes B = ⌈⌈N/world⌉/batch_size⌉ batches. The remainder is spread, not dropped: batch t of a rank with n
-   samples is its samples ⌊t·n/B⌋ to ⌊(t+1)·n/B⌋, so sizes differ by one at most, none is empty and none is over
-   batch_size (but for batch_size 1, where a rank may make one batch of two).
-3. A rank reads its pieces of shards in equal groups of at most `open_shards`, each forward only. A group's samples
-   come in the order of (k + u)/n·m + v, for the k-th of a piece's n samples in a group of m, u uniform in [0, 1) and
-   v uniform in [0, buffer − 2·open_shards): no more than `buffer` samples are ever read and not yet given.
-4. Workers take a rank's batches in turn, so they change nothing of the above, and a place in an epoch is one number:
-   the batches that are done. A change of world or batch size within an epoch shares out, by the same rule, what every
-   old rank had left.
+The rule:
+1. Who reads what. An epoch's shards are permuted and their N samples laid end to end. Rank r of `world` owns those from
+   ⌊r·N/world⌋ to ⌊(r+1)·N/world⌋: a shard may be shared by ranks, and any number of shards serves any number of ranks.
+2. How many batches. Every rank makes B = ⌈⌈N/world⌉/batch_size⌉. No sample is dropped: a rank with n samples puts those
+   from ⌊t·n/B⌋ to ⌊(t+1)·n/B⌋ into its batch t. So sizes differ by one at most, no batch is empty, and none is over
+   batch_size (except with batch_size 1, where a rank may make one batch of two).
+3. In which order. A rank's part of a shard is a piece. It reads its pieces in groups of equal size, at most
+   `open_shards` side by side, each from front to back. A group's m samples are sorted by (k + u)·m/n + v, for the k-th
+   sample of a piece of n; u is uniform in [0, 1), v in [0, buffer − 2·open_shards). The first term mixes the pieces
+   evenly, the second moves a sample by less than the buffer: no more than `buffer` samples are ever read and waiting.
+4. Workers and resuming. A rank's workers make its batches in turn, which changes nothing above; so the place in an
+   epoch is one number, the batches that are done. If world or batch size change within an epoch, what all old ranks had
+   left is laid end to end and shared out by the same rule.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,14 +27,14 @@ from past.base.errors import DataError
 
 @dataclass(frozen=True)
 class Reading:
-    """How an epoch is read.
+    """How an epoch is read; its fields stand in checkpoints, under these names.
 
     Attributes:
         world: number of ranks.
         batch_size: samples of a batch on one rank, at most.
         open_shards: pieces of shards that a rank reads at the same time.
         buffer: samples that a rank (all its workers together) holds undecoded, at most.
-        shuffle: False reads the shards in the index's order, each from its start; the two above are not used.
+        shuffle: False reads the shards in the index's order, one after the other: the two above are not used.
     """
 
     world: int = 1
@@ -63,10 +64,10 @@ class Piece(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Pieces that are read side by side, and the order in which their samples are given."""
+    """Pieces that are read side by side, and the order in which their samples come."""
 
     pieces: list[Piece]
-    piece: np.ndarray  # (m,) of the m samples in the order they are given: which piece
+    piece: np.ndarray  # (m,) of the m samples, in that order: which piece
     sample: np.ndarray  # (m,) its place in the shard
 
 

@@ -6,10 +6,10 @@ from contextlib import closing
 import numpy as np
 
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import Forward, LocalShards, OnError, OpenShard
+from past.data.shards.reader import LocalShards, OnError, OpenShard, ShardReader
 from past.data.shards.records import RawCell
 
-SHARDS = 64  # an address's shards are fetched whole
+MOST_SHARDS = 64  # an address's shards are fetched whole
 
 
 def sample_cells(
@@ -22,14 +22,18 @@ def sample_cells(
     """
     open_shard = open_shard or LocalShards(index.root)
     stocked = [shard for shard in index.shards if shard.samples]
-    picked = [stocked[i * len(stocked) // SHARDS] for i in range(SHARDS)] if len(stocked) > SHARDS else stocked
+    picked = (
+        [stocked[i * len(stocked) // MOST_SHARDS] for i in range(MOST_SHARDS)]
+        if len(stocked) > MOST_SHARDS
+        else stocked
+    )
     share = min(1.0, cells / max(sum(shard.samples for shard in picked), 1))
     for shard in picked:
         number = max(1, round(shard.samples * share))
         wanted = np.arange(number) * shard.samples // number
-        with closing(Forward(open_shard, shard, index, wanted)) as forward:
+        with closing(ShardReader(open_shard, shard, index, wanted)) as reader:
             for place in wanted.tolist():
-                cell = forward.take(place)
+                cell = reader.take(place)
                 if isinstance(cell, RawCell):
                     yield cell
                 elif on_error == "raise":

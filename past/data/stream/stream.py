@@ -9,7 +9,7 @@ import numpy as np
 
 from past.base.errors import DataError
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import Faults, Forward, LocalShards, OnError, OpenShard
+from past.data.shards.reader import Faults, LocalShards, OnError, OpenShard, ShardReader
 from past.data.stream.plan import EpochPlan, Group, Phase, Reading, plan_epoch
 
 
@@ -53,8 +53,8 @@ def shard_stream(
     """Yield one worker's batches of an epoch: `position + worker`, and every `workers`-th from there.
 
     What it yields follows from its arguments alone; the `workers` together, in turn, yield the rank's batches from
-    `position` on in an order that does not depend on `workers`. Shards are read forward; those of other workers'
-    samples, or of samples that are done, are passed over without decoding.
+    `position` on in an order that does not depend on `workers`. Shards are read from front to back; samples of other
+    workers, and those that are done, are skipped without being decoded.
 
     Args:
         index: the shards.
@@ -103,7 +103,8 @@ def _read_group(
     piece, sample = group.piece[mine], group.sample[mine]
     with ExitStack() as files:
         forward = [
-            Forward(open_shard, index.shards[p.shard], index, sample[piece == i]) for i, p in enumerate(group.pieces)
+            ShardReader(open_shard, index.shards[p.shard], index, sample[piece == i])
+            for i, p in enumerate(group.pieces)
         ]
         for reader in forward:
             files.callback(reader.close)

@@ -1,22 +1,18 @@
 """What a run of the benchmark leaves on disk; nothing in it tells when or how often it was run."""
 
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from past.base.files import atomic_file, write_atomically
 from past.evaluation.hest.library_files import write_library_files
 from past.evaluation.hest.spots import FoldData
-from past.evaluation.hest.summary import AS_THEY_ARE, Row, score_rows, tidy
-from past.evaluation.results import SUMMARY
+from past.evaluation.hest.summary import AS_THEY_ARE, score_rows, tidy
+from past.evaluation.results import Results
 from past.evaluation.statistics.comparison import compare_all, count_wins
 from past.evaluation.statistics.scores import TaskResult
+from past.evaluation.task import Row
 
 log = logging.getLogger(__name__)
 SCREEN = {
@@ -43,12 +39,11 @@ class Failure:
 
 
 @dataclass
-class Run:
-    """A run as it grows.
+class BenchRecord:
+    """What became of a benchmark, as it grows.
 
     Attributes:
-        origin: what it is made from: the protocol, the root, the tasks, and each encoder's preset and fingerprint.
-        about: settings and versions.
+        protocol: what was done with every fold.
         results: (what was done to the tiles, result) of every encoder and task.
         failures: what did not run.
         exposure: encoder → fold → names of test patients or their siblings that it was trained on; None: not recorded.
@@ -56,8 +51,7 @@ class Run:
         folds: task → how many folds it has, run or not.
     """
 
-    origin: Mapping[str, Any]
-    about: Mapping[str, object]
+    protocol: str
     results: list[tuple[str, TaskResult]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     exposure: dict[str, dict[str, list[str] | None]] = field(default_factory=dict)
@@ -73,11 +67,12 @@ class Run:
         self.failures.append(failure)
 
 
-def write_predictions(folder: Path, fold: FoldData, truth: np.ndarray, predicted: np.ndarray) -> None:
-    """Write `split<k>/predictions.parquet`: each test spot's sample, barcode, place, and both values of every gene.
+def write_predictions(results: Results, encoder: str, fold: FoldData, truth: np.ndarray, predicted: np.ndarray) -> None:
+    """Write a fold's `predictions.parquet`: each test spot's sample, barcode, place, and both values of every gene.
 
     Args:
-        folder: of the encoder's results on the task.
+        results: where to.
+        encoder: its name.
         fold: whose test spots they are.
         truth: (m, g).
         predicted: (m, g).
@@ -91,38 +86,35 @@ def write_predictions(folder: Path, fold: FoldData, truth: np.ndarray, predicted
     }
     for kind, values in (("truth", truth), ("predicted", predicted)):
         columns |= {f"{kind}:{gene}": values[:, i].astype(np.float32) for i, gene in enumerate(fold.genes)}
-    with atomic_file(folder / f"split{fold.number}" / "predictions.parquet") as file:
-        pd.DataFrame(columns).to_parquet(file, index=False)
+    name = f"{fold.task}/{encoder}/split{fold.number}/predictions.parquet"
+    results.write_parquet(name, pd.DataFrame(columns))
 
 
-def write_run(folder: Path, run: Run) -> list[Row]:
+def write_record(results: Results, record: BenchRecord) -> list[Row]:
     """Write the library's files, `hest_bench.csv` and `.parquet` (a row a gene and fold), `paired.csv` and the summary.
 
     Returns:
         The scores as the screen shows them.
     """
-    variants = {images: [result for kind, result in run.results if kind == images] for images, _ in run.results}
+    variants = {images: [found for kind, found in record.results if kind == images] for images, _ in record.results}
     own = variants.get(AS_THEY_ARE, [])
-    by_task = {task: [result for result in own if result.task == task] for task in dict.fromkeys(r.task for r in own)}
-    write_library_files(folder, by_task)
-    table = tidy(run.origin["protocol"], run.results)
-    write_atomically(folder / "hest_bench.csv", table.to_csv(index=False, lineterminator="\n"))
-    with atomic_file(folder / "hest_bench.parquet") as file:
-        table.to_parquet(file, index=False)
+    by_task = {task: [found for found in own if found.task == task] for task in dict.fromkeys(r.task for r in own)}
+    write_library_files(results, by_task)
+    table = tidy(record.protocol, record.results)
+    results.write_csv("hest_bench.csv", table)
+    results.write_parquet("hest_bench.parquet", table)
     paired = compare_all(own)
     if paired:
-        write_atomically(folder / "paired.csv", pd.DataFrame(paired).to_csv(index=False, lineterminator="\n"))
-    rows = [row for images, results in variants.items() for row in score_rows(images, results)]
-    content = {
-        "task": "hest_bench",
-        **run.origin,
-        **run.about,
-        "rows": rows,
-        "paired": count_wins(paired),
-        "folds": run.folds,
-        "trained_on_test_patients": run.exposure,
-        "test_patients_known": run.patients,
-        "failures": [asdict(failure) for failure in run.failures],
-    }
-    write_atomically(folder / SUMMARY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        results.write_csv("paired.csv", pd.DataFrame(paired))
+    rows = [row for images, scores in variants.items() for row in score_rows(images, scores)]
+    results.write_summary(
+        {
+            "rows": rows,
+            "paired": count_wins(paired),
+            "folds": record.folds,
+            "trained_on_test_patients": record.exposure,
+            "test_patients_known": record.patients,
+            "failures": [asdict(failure) for failure in record.failures],
+        }
+    )
     return [{short: row[name] for name, short in SCREEN.items()} for row in rows]

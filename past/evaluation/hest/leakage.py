@@ -53,4 +53,4 @@ def of_test_patient(sample: str, table: PatientTable | None) -> frozenset[str]:
     if table is None:
         known = SIBLINGS | POSSIBLE_SIBLINGS
         return frozenset(name for name, of in known.items() if of == sample) | {sample}
-    return table.of_one_patient(sample) | {sibling.sample for sibling in table.siblings([sample])}
+    return table.of_one_patient(sample) | set(table.siblings([sample]))

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from past.base.files import write_atomically
+from past.evaluation.results import Results
 from past.evaluation.statistics.scores import FoldResult, TaskResult
 
 
-def write_fold(folder: Path, fold: FoldResult) -> None:
-    """Write `split<k>/results.json` and `summary.json`."""
+def write_fold(results: Results, folder: str, fold: FoldResult) -> None:
+    """Write `<folder>/split<k>/results.json` and `summary.json`."""
     scores = fold.scores
     content: dict[str, object] = {
         "l2_errors": scores.l2.tolist(),
@@ -27,13 +26,13 @@ def write_fold(folder: Path, fold: FoldResult) -> None:
     for name, values in (("l2_error", scores.l2), ("r2_score", scores.r2)):
         for quarter in (1, 2, 3):
             content[f"{name}_q{quarter}"] = float(np.percentile(values, 25 * quarter))
-    split = folder / f"split{fold.number}"
-    write_json(split / "results.json", content)
-    write_json(split / "summary.json", content | {"n_train": fold.n_train, "n_test": fold.n_test})
+    split = f"{folder}/split{fold.number}"
+    write_json(results, f"{split}/results.json", content)
+    write_json(results, f"{split}/summary.json", content | {"n_train": fold.n_train, "n_test": fold.n_test})
 
 
-def write_encoder(folder: Path, result: TaskResult) -> None:
-    """Write `results_kfold.json` of one encoder on one task; genes by falling mean r, those without one last."""
+def write_encoder(results: Results, folder: str, result: TaskResult) -> None:
+    """Write `<folder>/results_kfold.json` of an encoder on a task; genes by falling mean r, those without one last."""
     per_gene = [
         {"name": gene, "pearson_corrs": r.tolist(), "mean": float(r.mean()), "std": float(r.std())}
         for gene, r in result.by_gene.items()
@@ -44,26 +43,26 @@ def write_encoder(folder: Path, result: TaskResult) -> None:
         "pearson_std": result.summary["pearson_std"],
         "mean_per_split": result.fold_means.tolist(),
     }
-    write_json(folder / "results_kfold.json", content)
+    write_json(results, f"{folder}/results_kfold.json", content)
 
 
-def write_library_files(folder: Path, results: Mapping[str, Sequence[TaskResult]]) -> None:
+def write_library_files(results: Results, scores: Mapping[str, Sequence[TaskResult]]) -> None:
     """Write all files of the library.
 
     Args:
-        folder: of the results.
-        results: task → its encoders' results.
+        results: where to.
+        scores: task → its encoders' scores.
     """
-    encoders = list(dict.fromkeys(result.encoder for of_task in results.values() for result in of_task))
-    columns: dict[str, list[Any]] = {"dataset": list(results)}
+    encoders = list(dict.fromkeys(result.encoder for of_task in scores.values() for result in of_task))
+    columns: dict[str, list[Any]] = {"dataset": list(scores)}
     for encoder in encoders:
         columns |= {f"{encoder}_mean": [], f"{encoder}_std": []}
-    for task, of_task in results.items():
+    for task, of_task in scores.items():
         for result in of_task:
             for fold in result.folds:
-                write_fold(folder / task / result.encoder, fold)
-            write_encoder(folder / task / result.encoder, result)
-        write_json(folder / task / "enc_results.json", {"results": [result.summary for result in of_task]})
+                write_fold(results, f"{task}/{result.encoder}", fold)
+            write_encoder(results, f"{task}/{result.encoder}", result)
+        write_json(results, f"{task}/enc_results.json", {"results": [result.summary for result in of_task]})
         summaries = {result.encoder: result.summary for result in of_task}
         for encoder in encoders:
             for statistic in ("mean", "std"):
@@ -73,13 +72,13 @@ def write_library_files(folder: Path, results: Mapping[str, Sequence[TaskResult]
         "average": {encoder: float(np.mean(columns[f"{encoder}_mean"])) for encoder in encoders},
         "results": [
             {"dataset_name": task, "results": [result.summary for result in of_task]}
-            for task, of_task in results.items()
+            for task, of_task in scores.items()
         ],
     }
-    write_json(folder / "dataset_results.json", content)
-    write_atomically(folder / "dataset_results.csv", pd.DataFrame(columns).to_csv(lineterminator="\n"))
+    write_json(results, "dataset_results.json", content)
+    results.write("dataset_results.csv", pd.DataFrame(columns).to_csv(lineterminator="\n"))
 
 
-def write_json(path: Path, content: object) -> None:
+def write_json(results: Results, name: str, content: object) -> None:
     """Write as the library does: indented by 4, keys sorted; NaN as NaN."""
-    write_atomically(path, json.dumps(content, indent=4, sort_keys=True))
+    results.write(name, json.dumps(content, indent=4, sort_keys=True))

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.files import write_atomically
-from past.report.blocks import Block, as_table, digits, page, picture
+from past.report.blocks import Block, as_table, digits, picture
 from past.report.maps import extreme_genes, gene_strips, only, section_maps, task_bars
 
 SUMMARY = "hest_bench.json"
@@ -16,17 +15,8 @@ PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard wa
 AS_THEY_ARE, AVERAGE = "as they are", "average"
 
 
-def write_hest_report(results: Path) -> Path:
-    """Write `report.html` beside a run's result files and return its path."""
-    content = json.loads((results / SUMMARY).read_text())
-    subtitle = f"{content['protocol']} · {content['root']}"
-    target = results / "report.html"
-    write_atomically(target, page("HEST-Bench", subtitle, hest_blocks(results)))
-    return target
-
-
-def hest_blocks(results: Path) -> list[Block]:
-    """Return the blocks of a run; none where `results` holds no benchmark."""
+def blocks(results: Path) -> list[Block]:
+    """Return what was judged in `results`; nothing where it was not."""
     if not (results / SUMMARY).is_file():
         return []
     content = json.loads((results / SUMMARY).read_text())
@@ -105,7 +95,7 @@ def _paired(pairs: list[dict[str, Any]]) -> list[Block]:
 
 def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
     """Return a figure a task: every test section's best and worst gene, by the task's leading encoder."""
-    blocks = []
+    found = []
     for task in [name for name in dict.fromkeys(rows["task"]) if name != AVERAGE]:
         of_task = only(rows, task=task)
         encoder = str(of_task.loc[of_task["pearson_mean_without_nan"].astype(float).idxmax(), "encoder"])
@@ -118,18 +108,18 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
                 sections += [(str(sample), spots, pair)] if pair else []
         if sections:
             title = f"{task}: best and worst gene of each section, {encoder}"
-            blocks.append(Block(title, image=picture(section_maps(sections))))
-    return blocks
+            found.append(Block(title, image=picture(section_maps(sections))))
+    return found
 
 
 def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
-    blocks = []
+    found = []
     constant = rows.query("nan_genes != '' and task != @AVERAGE")
     if len(constant):
         shown = constant.filter(["task", "encoder", "nan_genes", "pearson_mean", "pearson_mean_without_nan"])
-        blocks.append(Block("Constant genes", "Their r is not defined.", table=as_table(shown)))
+        found.append(Block("Constant genes", "Their r is not defined.", table=as_table(shown)))
     if content["failures"]:
-        blocks.append(Block("What did not run", table=as_table(pd.DataFrame(content["failures"]))))
+        found.append(Block("What did not run", table=as_table(pd.DataFrame(content["failures"]))))
     leaks = [
         {
             "encoder": encoder,
@@ -140,7 +130,7 @@ def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
         for fold, names in folds.items()
     ]
     text = "Test patients, or their siblings under other study titles, that an encoder's training data held."
-    return [*blocks, Block("Test patients seen in training", text, table=as_table(pd.DataFrame(leaks)))]
+    return [*found, Block("Test patients seen in training", text, table=as_table(pd.DataFrame(leaks)))]
 
 
 def _exposed(names: list[str] | None, known: bool) -> str:
@@ -152,7 +142,7 @@ def _exposed(names: list[str] | None, known: bool) -> str:
 
 
 def _versions(content: dict[str, Any]) -> Block:
-    moved = {key: content[key] for key in ("protocol", "resamples", "seed")} | content.get("versions", {})
+    moved = {key: content[key] for key in ("protocol", "root", "resamples", "seed")} | content.get("versions", {})
     table = pd.DataFrame({"what": list(moved), "value": [str(value) for value in moved.values()]})
     return Block("What moves the numbers", table=as_table(table))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -32,6 +33,8 @@ class PASTNeighbours:
         device: as in FrozenEncoder.
     """
 
+    reads_tiles = False  # whose colour was changed: its transcriptomes have no such twin
+
     def __init__(
         self,
         checkpoint: str | Path,
@@ -54,6 +57,10 @@ class PASTNeighbours:
     def protocol(self) -> str:
         """Names what it does."""
         return f"PAST, {self.k} nearest training transcriptomes"
+
+    def predictor(self, fold: int, mean_colour_removed: bool = False) -> Self:
+        """Return itself: `predict` takes each fold's model."""
+        return self
 
     def fingerprint_of(self, fold: int) -> str:
         """Return the hash of a fold's weights, of both sides."""

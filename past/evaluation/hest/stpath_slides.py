@@ -3,6 +3,7 @@
 import csv
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,11 @@ from torch import nn
 
 from past.base.errors import ConfigError
 from past.base.h5ad import read_adata, read_counts
+from past.evaluation.hest.encoders import TileEncoder, frozen
 from past.evaluation.hest.protocols import tile_features
 from past.evaluation.hest.spots import FoldData, Spots
 from past.models.stpath.predict import Predictor, load_stpath
 from past.slides.feature_cache import FeatureCache
-from past.slides.frozen_encoder import FrozenEncoder
-from past.slides.stored_features import StoredFeatures
 
 
 class STPathSlides:
@@ -33,10 +33,12 @@ class STPathSlides:
         seed: of the choice of measured spots.
     """
 
+    reads_tiles = False  # whose colour was changed: it reads the features that its weights were trained on
+
     def __init__(
         self,
         weights: str | Path,
-        features: nn.Module | StoredFeatures,
+        features: nn.Module | TileEncoder,
         context: float,
         cache: str | Path,
         metadata: str | Path | None = None,
@@ -47,7 +49,7 @@ class STPathSlides:
         if not 0 <= context < 1:
             raise ConfigError(f"encoder.context={context}: give a share of the spots from 0 to below 1")
         self._load = lru_cache(maxsize=1)(lambda: load_stpath(weights, device=device))
-        self.features = FrozenEncoder.of(features, device) if isinstance(features, nn.Module) else features
+        self.features = frozen(features, device)
         self.context, self.seed = context, seed
         self.cache = FeatureCache(Path(cache), batch_size)
         self.metadata = Path(metadata) if metadata else None
@@ -57,10 +59,17 @@ class STPathSlides:
         """Names what it does."""
         return f"STPath, {self.context:.0%} of the spots measured" if self.context else "STPath, zero-shot"
 
-    @property
-    def fingerprint(self) -> list[object]:
-        """The hash of the weights, and the fingerprint of the features that they read."""
-        return [self._load().made_with["weights_sha256"], self.features.fingerprint]
+    def predictor(self, fold: int, mean_colour_removed: bool = False) -> Self:
+        """Return itself: every fold has the same weights."""
+        return self
+
+    def fingerprint_of(self, fold: int) -> list[object]:
+        """Return the hash of the weights, and the fingerprint of the features that they read."""
+        return [self._load().made_with["weights_sha256"], self.features.fingerprint_of(fold)]
+
+    def trained_on(self, fold: int) -> frozenset[str] | None:
+        """Return None: released weights do not say."""
+        return None
 
     def predict(self, fold: FoldData) -> np.ndarray:
         """Return (m, g) predicted log1p expression; rows of NaN are the measured spots, which are not scored."""
@@ -77,7 +86,7 @@ class STPathSlides:
             context = (measured.tolist(), told)
         organ, technology = self._facts().get(spots.name, (None, None))
         found = predictor.predict(
-            tile_features(self.features, self.cache, fold.task, spots),
+            tile_features(self.features.for_fold(fold.number), self.cache, fold.task, spots),
             spots.patches.coords,
             organ=organ,
             technology=technology,

@@ -1,15 +1,14 @@
 """The tidy table of a run, and its scores by task and over tasks."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from past.evaluation.statistics.genes import interval, shares_above
 from past.evaluation.statistics.scores import TaskResult
+from past.evaluation.task import Row
 
-Row = dict[str, Any]
 AVERAGE = "average"
 AS_THEY_ARE, REMOVED = "as they are", "mean colour removed"
 

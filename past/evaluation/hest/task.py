@@ -4,35 +4,48 @@ Per encoder and fold: features of every tile → a protocol (see protocols.py) �
 spots. A task or fold that cannot run is named in one sentence, and the others run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
 
 from past.base.errors import ConfigError, DataError, PastError
-from past.base.files import remove_abandoned
 from past.base.patients import PatientTable, read_patient_table
-from past.evaluation.hest.files import Failure, Run, write_predictions, write_run
+from past.base.runs import Run
+from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
+from past.evaluation.hest.files import BenchRecord, Failure, write_predictions, write_record
 from past.evaluation.hest.layout import fold_numbers, read_patients, read_task, task_names
-from past.evaluation.hest.leakage import of_test_patient
-from past.evaluation.hest.protocols import FrozenFeatures, Predictor
-from past.evaluation.hest.spots import FoldData, TaskData
-from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED, Row
+from past.evaluation.hest.protocols import Probe
+from past.evaluation.hest.spots import TaskData
+from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED
 from past.evaluation.probes.heads import Head
 from past.evaluation.probes.ridge import RidgeHead
-from past.evaluation.results import claim, require_same_origin
+from past.evaluation.results import Results
 from past.evaluation.statistics.genes import bootstrap_pearson, score_genes
 from past.evaluation.statistics.scores import FoldResult, TaskResult
-from past.models.past.tower import PASTTower
+from past.evaluation.task import Door, Row
 from past.slides.feature_cache import FeatureCache
-from past.slides.frozen_encoder import FrozenEncoder
-from past.slides.stored_features import StoredFeatures
 
 METADATA = "HEST_v1_1_0.csv"
-Encoder = nn.Module | StoredFeatures | PASTTower | Predictor
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Encoders of one protocol.
+
+    Attributes:
+        run: where their results go.
+        encoders: name → encoder.
+        presets: name → the configuration that it was built from.
+    """
+
+    run: Run
+    encoders: Mapping[str, BenchEncoder]
+    presets: Mapping[str, object]
 
 
 class HestBench:
@@ -53,6 +66,8 @@ class HestBench:
         device: "cpu", "cuda", …; None: a GPU where there is one.
     """
 
+    name = "hest_bench"
+
     def __init__(
         self,
         root: str | Path,
@@ -71,165 +86,128 @@ class HestBench:
             if value < 1:
                 raise ConfigError(f"task.{key}={value}: give 1 or more")
         self.root = Path(root)
-        self.cache = FeatureCache(Path(cache), batch_size)
         self.tasks = tasks
         self.head = head or RidgeHead()
-        self.components = components
+        self.probe = Probe(FeatureCache(Path(cache), batch_size), self.head, components)
         self.resamples = resamples
         self.seed = seed
         self.mean_colour_removed = mean_colour_removed
         self.metadata = metadata
         self.device = device
 
-    def __call__(
-        self,
-        encoders: Mapping[str, Encoder],
-        results: Path,
-        about: Mapping[str, object],
-        presets: Mapping[str, object] | None = None,
-    ) -> list[Row]:
-        """Run everything and write `results`.
-
-        Args:
-            encoders: name → an image encoder, a PAST checkpoint's, stored features, or a model that needs no head.
-            results: folder of the result files.
-            about: what `hest_bench.json` says of its origin (versions).
-            presets: name → the configuration that an encoder was built from.
-
-        Returns:
-            The score rows, for the screen.
-
-        Raises:
-            ConfigError: encoders of two protocols, or `results` holds what other encoders, tasks or protocols made.
-            DataError: nothing could run, or no table at `metadata`.
-        """
-        protocol = self.protocol(encoders)
-        judged = [_Judged(name, self._freeze(encoder)) for name, encoder in encoders.items()]
-        names = task_names(self.root, self.tasks)
-        origin = self._origin(protocol, names, judged, presets or {})
-        require_same_origin(results, origin)
-        for folder in (results, *(path for path in results.rglob("*") if path.is_dir())):
-            remove_abandoned(folder, "*")  # what an interrupted evaluation was writing
-        run = Run(origin, {**about, "resamples": self.resamples, "seed": self.seed})
-        table = self._patient_table()
-        known = {sample: table.patients[sample] for sample in table.labelled} if table else {}
-        for name in names:
-            try:
-                task = read_task(self.root / name)
-                patients = {**known, **read_patients(self.root / name)}
-            except DataError as error:
-                run.fail(Failure(name, None, None, str(error)))
-                continue
-            data = TaskData(task, patients)
-            run.folds[name] = len(task.folds)
-            for encoder in judged:
-                self._run_task(run, data, encoder, table, results)
-        if not run.results:
-            raise DataError(f"nothing could run: {run.failures[0].reason}")
-        return write_run(results, run)
-
-    def protocol(self, encoders: Mapping[str, Encoder]) -> str:
-        """Return what is done with every fold, in words that name the table.
+    def open(self, config: Mapping[str, Any], door: Door) -> Compared:
+        """Build the image encoders; their results lie in `<output_root>/hest_bench/`.
 
         Raises:
             ConfigError: no encoders, or of two protocols.
         """
-        own = f"{self.head.name}, {self.components} components"
-        found = {getattr(encoder, "protocol", own): name for name, encoder in encoders.items()}
-        if len(found) != 1:
-            pairs = " and ".join(f"{name} ({protocol})" for protocol, name in found.items())
-            raise ConfigError(f"encoder={pairs or 'none'}: a run compares one or more encoders of one protocol")
-        return next(iter(found))
+        built, presets = {}, config["encoders"]
+        for name, preset in presets.items():
+            torch.manual_seed(config["seed"])  # a random one is the same in any company
+            built[name] = door.build(preset, f"encoders.{name}")
+        encoders = self.compared(built)
+        run_id = config["run_id"] or "-".join([re.sub(r"\W+", "_", protocol_of(encoders)), *presets])
+        return Compared(Run(config["output_root"], self.name, run_id), encoders, presets)
 
-    def _origin(
-        self, protocol: str, names: Sequence[str], judged: "Sequence[_Judged]", presets: Mapping[str, object]
-    ) -> dict[str, object]:
-        """Return what tells this run's results from another's."""
+    def compared(self, built: Mapping[str, object]) -> dict[str, BenchEncoder]:
+        """Return encoders as they are compared: image encoders and stored features under the task's head."""
+        return {name: under(self.probe, encoder, self.device) for name, encoder in built.items()}
+
+    def origin(self, given: Compared) -> dict[str, object]:
+        """Return the protocol, the benchmark, the encoders and the settings."""
+        names = task_names(self.root, self.tasks)
         folds = sorted({number for name in names for number in fold_numbers(self.root / name)})
-        made = {one.name: {"preset": presets.get(one.name), "fingerprint": one.fingerprint(folds)} for one in judged}
-        return {"protocol": protocol, "root": str(self.root.resolve()), "tasks": list(names), "encoders": made}
+        metadata = self._metadata()
+        return {
+            "protocol": protocol_of(given.encoders),
+            "root": str(self.root.resolve()),
+            "tasks": list(names),
+            "encoders": {
+                name: {"preset": given.presets.get(name), "fingerprint": fingerprint(encoder, folds)}
+                for name, encoder in given.encoders.items()
+            },
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "mean_colour_removed": self.mean_colour_removed,
+            "metadata": metadata and str(metadata.resolve()),
+        }
+
+    def __call__(self, given: Compared, results: Results) -> list[Row]:
+        """Run everything and write `results`; returns the score rows, for the screen.
+
+        Raises:
+            ConfigError: encoders of two protocols.
+            DataError: nothing could run, or no table at `metadata`.
+        """
+        record = BenchRecord(protocol_of(given.encoders))
+        table = self._patient_table()
+        known = {sample: table.patients[sample] for sample in table.labelled} if table else {}
+        for name in task_names(self.root, self.tasks):
+            try:
+                task = read_task(self.root / name)
+                patients = {**known, **read_patients(self.root / name)}
+            except DataError as error:
+                record.fail(Failure(name, None, None, str(error)))
+                continue
+            data = TaskData(task, patients)
+            record.folds[name] = len(task.folds)
+            for encoder in given.encoders:
+                self._run_task(record, data, encoder, given.encoders[encoder], table, results)
+        if not record.results:
+            raise DataError(f"nothing could run: {record.failures[0].reason}")
+        return write_record(results, record)
+
+    def _metadata(self) -> Path | None:
+        """Return HEST-1k's table; only the one that nobody named may be missing."""
+        path = Path(self.metadata) if self.metadata else self.root / METADATA
+        return path if self.metadata or path.is_file() else None
 
     def _patient_table(self) -> PatientTable | None:
-        """Read HEST-1k's patients; only the table that nobody named may be missing."""
-        path = Path(self.metadata) if self.metadata else self.root / METADATA
-        return read_patient_table(path) if self.metadata or path.is_file() else None
+        path = self._metadata()
+        return read_patient_table(path) if path else None
 
-    def _freeze(self, encoder: Encoder) -> "Frozen":
-        if isinstance(encoder, nn.Module):
-            return FrozenEncoder.of(encoder, self.device)
-        return encoder
-
-    def _run_task(self, run: Run, data: TaskData, judged: "_Judged", table: PatientTable | None, results: Path) -> None:
+    def _run_task(
+        self,
+        record: BenchRecord,
+        data: TaskData,
+        name: str,
+        encoder: BenchEncoder,
+        table: PatientTable | None,
+        results: Results,
+    ) -> None:
         """Run one encoder over a task's folds, on tiles as they are and without their mean colour."""
-        kinds = (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and judged.reads_tiles else (AS_THEY_ARE,)
+        kinds = (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and encoder.reads_tiles else (AS_THEY_ARE,)
         for images in kinds:
             done = []
             for fold in data.task.folds:
                 try:
                     found = data.fold(fold)
-                    predicted = self._predictor(judged.encoder, fold.number, images).predict(found)
+                    predicted = encoder.predictor(fold.number, images == REMOVED).predict(found)
                 except PastError as error:
-                    run.fail(Failure(data.task.name, fold.number, judged.name, str(error)))
+                    record.fail(Failure(data.task.name, fold.number, name, str(error)))
                     continue
                 truth = np.concatenate([spots.expression for spots in found.test])
                 scored = np.isfinite(predicted).all(axis=1)
                 if images == AS_THEY_ARE:
-                    claim(results, run.origin)
-                    write_predictions(results / found.task / judged.name, found, truth, predicted)
-                    run.patients[found.title] = all(spots.name in data.patients for spots in found.test)
-                    run.exposure.setdefault(judged.name, {})[found.title] = judged.exposure(found, table)
+                    write_predictions(results, name, found, truth, predicted)
+                    record.patients[found.title] = all(spots.name in data.patients for spots in found.test)
+                    record.exposure.setdefault(name, {})[found.title] = exposure(encoder, found, table)
                 truth, predicted = truth[scored], predicted[scored]
                 draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
                 scores = score_genes(truth, predicted)
                 done.append(FoldResult(fold.number, fold.genes, scores, draws, sum(map(len, found.train)), len(truth)))
             if done:
-                run.results.append((images, TaskResult(data.task.name, judged.name, tuple(done))))
-
-    def _predictor(self, encoder: "Frozen", fold: int, images: str) -> Predictor:
-        """Return what predicts a fold."""
-        if isinstance(encoder, PASTTower):
-            encoder = encoder.for_fold(fold)
-        if isinstance(encoder, FrozenEncoder | StoredFeatures):
-            return FrozenFeatures(encoder, self.cache, self.head, self.components, images == REMOVED)
-        return encoder
+                record.results.append((images, TaskResult(data.task.name, name, tuple(done))))
 
 
-Frozen = FrozenEncoder | StoredFeatures | PASTTower | Predictor
+def protocol_of(encoders: Mapping[str, BenchEncoder]) -> str:
+    """Return what is done with every fold, in words that name the table.
 
-
-@dataclass(frozen=True)
-class _Judged:
-    """An encoder under its name in the tables."""
-
-    name: str
-    encoder: Frozen
-
-    @property
-    def reads_tiles(self) -> bool:
-        """Whether it can see tiles whose colour was changed."""
-        return isinstance(self.encoder, FrozenEncoder | PASTTower)
-
-    def fingerprint(self, folds: Sequence[int]) -> object:
-        """Return what the encoder's features depend on; by fold where each has its own, None where it has no model."""
-        of_fold = getattr(self.encoder, "fingerprint_of", None)
-        if of_fold is None:
-            return _or_none(lambda: getattr(self.encoder, "fingerprint", None))
-        return {f"fold {fold}": _or_none(partial(of_fold, fold)) for fold in folds}
-
-    def exposure(self, fold: FoldData, table: PatientTable | None) -> list[str] | None:
-        """Return the sections and patients of the fold's test side that it was trained on; None: not recorded."""
-        says = getattr(self.encoder, "trained_on", None)
-        trained_on = says(fold.number) if says else None
-        if trained_on is None:
-            return None
-        test = {spots.patient for spots in fold.test}
-        test |= {name for spots in fold.test for name in of_test_patient(spots.name, table)}
-        return sorted(test & trained_on)
-
-
-def _or_none(ask: Callable[[], object]) -> object:
-    """Return what is asked for, None where there is no model: then its folds will not run, and say why."""
-    try:
-        return ask()
-    except PastError:
-        return None
+    Raises:
+        ConfigError: no encoders, or of two protocols.
+    """
+    found = {encoder.protocol: name for name, encoder in encoders.items()}
+    if len(found) != 1:
+        pairs = " and ".join(f"{name} ({protocol})" for protocol, name in found.items())
+        raise ConfigError(f"encoder={pairs or 'none'}: a run compares one or more encoders of one protocol")
+    return next(iter(found))

@@ -4,27 +4,33 @@ Every table stands beside chance, beside a linear map from colour to expression,
 beside the ceiling that knowing the type alone would give.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from past.base.errors import DataError
-from past.base.files import atomic_file, write_atomically
+from past.base.errors import CheckpointError, DataError
+from past.base.h5ad import sha256_of
+from past.base.runs import Run
+from past.checkpoints.saved import WEIGHTS
 from past.data.stream.datamodule import DataModule
+from past.evaluation.results import Results
 from past.evaluation.retrieval.linear_map import linear_matcher
 from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
+from past.evaluation.task import Door, Row
+from past.evaluation.trained import data_of, origin_of, trained
+from past.models import load_model
 from past.models.past.batch import CellBatch
 from past.models.past.embed import Embeddings, embed
 from past.models.past.model import PASTModel
+from past.models.past.samples.tokens import Tokenizer
 from past.models.past.vocabulary import RESERVED
 
 KS = (1, 5, 10)
-Row = dict[str, float | str | None]
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,23 @@ def nearest_transcriptomes(found: Embeddings, query: int, k: int = 5) -> np.ndar
     return pool[similarity.topk(min(k, len(pool))).indices.numpy()]
 
 
+@dataclass(frozen=True)
+class TrainedPAST:
+    """A trained PAST and its cells.
+
+    Attributes:
+        run: of the training.
+        checkpoint: file or folder that the model came from.
+        model: in evaluation mode.
+        data: set up; the validation cells are judged, the training cells serve the linear map.
+    """
+
+    run: Run
+    checkpoint: Path
+    model: PASTModel
+    data: DataModule[CellBatch]
+
+
 class Retrieval:
     """Embeds the validation cells, scores them, and writes `retrieval.json`, `.csv` and `_examples.npz`.
 
@@ -144,24 +167,38 @@ class Retrieval:
         seed: of the choice of examples.
     """
 
+    name = "retrieval"
+
     def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
+        self._settings = {"ks": list(ks), "examples": examples, "baseline_cells": baseline_cells, "seed": seed}
         self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
 
-    def __call__(
-        self, model: PASTModel, data: DataModule[CellBatch], results: Path, about: Mapping[str, object]
-    ) -> list[Row]:
-        """Run on `data`'s validation cells.
+    def open(self, config: Mapping[str, Any], door: Door) -> TrainedPAST:
+        """Open a training's model and its own data.
 
-        Args:
-            model: in evaluation mode.
-            data: set up; its training cells serve the linear map.
-            results: folder of the result files.
-            about: what the result file says of its origin (checkpoint, versions).
-
-        Returns:
-            What the screen shows of the rows.
+        Raises:
+            CheckpointError: not a PAST.
         """
-        found = embed(model, data.val_dataloader())
+        run, checkpoint = trained(config)
+        saved = load_model(checkpoint)
+        if not isinstance(saved.model, PASTModel):
+            kind = type(saved.model).__name__
+            raise CheckpointError(f"{checkpoint}: holds a {kind}, not PAST: use task=zero_shot or task=imputation")
+        data = data_of(config, run, door)
+        data.samples.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
+        data.setup("validate")
+        return TrainedPAST(run, checkpoint, saved.model.to("cuda" if torch.cuda.is_available() else "cpu"), data)
+
+    def origin(self, given: TrainedPAST) -> dict[str, object]:
+        """Return the checkpoint, the cells and the settings."""
+        file = given.checkpoint / WEIGHTS if given.checkpoint.is_dir() else given.checkpoint
+        train, val = ([shard.section for shard in side.shards] for side in given.data.split)
+        return {**origin_of(given.checkpoint, sha256_of(file), given.data.index.root, val, train), **self._settings}
+
+    def __call__(self, given: TrainedPAST, results: Results) -> list[Row]:
+        """Judge the model on the validation cells; returns what the screen shows of the rows."""
+        data = given.data
+        found = embed(given.model, data.val_dataloader())
         baseline = linear_matcher(
             data.split.train, data.split.val, self._baseline_cells, data.open_shard, data.on_error
         )
@@ -169,13 +206,12 @@ class Retrieval:
             raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")
         matchers = [Matcher("PAST", found.images, found.cells), Matcher("linear", baseline.images, baseline.cells)]
         rows = score_table(matchers, found, self._ks)
-        content = {"task": "retrieval", **about, "ks": self._ks, "rows": rows}
-        write_atomically(results / "retrieval.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-        write_atomically(results / "retrieval.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
-        self._write_examples(found, data, results / "retrieval_examples.npz")
+        results.write_csv("retrieval.csv", pd.DataFrame(rows))
+        self._write_examples(found, data, results)
+        results.write_summary({"checkpoint": str(given.checkpoint), "rows": rows})
         return for_screen(rows)
 
-    def _write_examples(self, found: Embeddings, data: DataModule[CellBatch], path: Path) -> None:
+    def _write_examples(self, found: Embeddings, data: DataModule[CellBatch], results: Results) -> None:
         """Keep a few query crops with what they find, for the figure."""
         types = found.column("cell_type")
         vocabulary = np.array(data.samples.gene_names)
@@ -187,7 +223,7 @@ class Retrieval:
             pairs = zip(batch.keys, batch.crops, strict=True)
             crops |= {key: crop.clone() for key, crop in pairs if key in wanted}  # a view would keep the whole batch
         nearest = [nearest_transcriptomes(found, int(i)) for i in chosen]
-        with atomic_file(path) as file:
+        with results.file("retrieval_examples.npz") as file:
             np.savez(
                 file,
                 crops=np.stack([crops[found.keys[i]].permute(1, 2, 0).numpy() for i in chosen]),

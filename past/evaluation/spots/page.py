@@ -1,13 +1,13 @@
 """Zero-shot prediction and imputation of slides, as blocks of a run's page: scores, maps of truth beside prediction."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from past.base.files import write_atomically
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.maps import cluster_maps, extreme_genes, only, section_maps, task_bars
 from past.report.plots import png
@@ -17,21 +17,21 @@ SHOWN = 40  # sections in a figure; the tables hold all
 AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 
 
-def write_maps(results: Path, task: str) -> None:
-    """Write `<task>_<mask ratio>.png`: truth and prediction of each section's best and worst gene, SHOWN at most."""
+def blocks(results: Path) -> list[Block]:
+    """Return what was judged in `results`; nothing where it was not."""
+    found = []
+    for task, title in TASKS.items():
+        if (results / f"{task}.json").is_file():
+            found += _task(results, task, title)
+    return found
+
+
+def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
+    """Yield (mask ratio, PNG): truth and prediction of each section's best and worst gene, SHOWN sections at most."""
     for ratio, spots in _by_ratio(results, task):
         figure = _gene_maps(spots)
         if figure is not None:
-            write_atomically(results / f"{task}_{ratio:g}.png", png(figure))
-
-
-def slide_blocks(results: Path) -> list[Block]:
-    """Return the blocks of what was judged in `results`; none where it was not."""
-    blocks = []
-    for task, title in TASKS.items():
-        if (results / f"{task}.json").is_file():
-            blocks += _task(results, task, title)
-    return blocks
+            yield ratio, png(figure)
 
 
 def _task(results: Path, task: str, title: str) -> list[Block]:
@@ -43,22 +43,22 @@ def _task(results: Path, task: str, title: str) -> list[Block]:
         "mean squared error; agreement of clusters (PCA, 30 neighbours, Leiden) of measured and predicted expression. "
         "The r of a constant is not defined."
     )
-    blocks = [Block(title, text, table=_scores(rows, tops))]
+    found = [Block(title, text, table=_scores(rows, tops))]
     for ratio, of_ratio in rows.groupby("mask_ratio", sort=False):
         bars = _bars(of_ratio, f"pearson@{tops[0]}")
         if len(bars):
-            blocks.append(Block(_named(title, "by section", ratio), image=picture(task_bars(bars))))
+            found.append(Block(_named(title, "by section", ratio), image=picture(task_bars(bars))))
     for ratio, spots in _by_ratio(results, task):
         figure = _gene_maps(spots)
         if figure is not None:
-            blocks.append(Block(_named(title, "best and worst gene of each section", ratio), image=picture(figure)))
+            found.append(Block(_named(title, "best and worst gene of each section", ratio), image=picture(figure)))
         sections = [(str(name), own) for name, own in spots.groupby("sample", sort=False)]
-        blocks.append(Block(_named(title, "clusters", ratio), image=picture(cluster_maps(sections))))
+        found.append(Block(_named(title, "clusters", ratio), image=picture(cluster_maps(sections))))
     if content["paired"]:
         said = "Genes on which STPath leads (wins) or trails (losses); certain: the 95 % interval leaves out 0."
         paired = pd.DataFrame(content["paired"]).drop(columns="encoder").rename(columns={"task": "section"})
-        blocks.append(Block(f"{title}: two by two", said, table=as_table(paired)))
-    return blocks
+        found.append(Block(f"{title}: two by two", said, table=as_table(paired)))
+    return found
 
 
 def _scores(rows: pd.DataFrame, tops: list[int]) -> str:

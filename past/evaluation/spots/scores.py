@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +9,8 @@ import pandas as pd
 from past.evaluation.statistics.clusters import agreement, cluster
 from past.evaluation.statistics.genes import bootstrap_pearson, interval, score_genes
 from past.evaluation.statistics.scores import FoldResult, TaskResult
+from past.evaluation.task import Row
 
-Row = dict[str, Any]
 ALL = "all"
 
 

@@ -1,22 +1,46 @@
 """`task=zero_shot` and `task=imputation`: STPath on whole slides of which all, or most, spots are masked."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from past.base.errors import ConfigError, DataError
-from past.base.files import atomic_file, write_atomically
-from past.base.genes import read_genes
+from past.base.genes import gene_hash, read_genes
+from past.base.runs import Run
 from past.data.shards.slides import SlideSet
 from past.data.shards.splits import split_patients
+from past.evaluation.results import Results
 from past.evaluation.spots.baselines import Baselines
+from past.evaluation.spots.page import drawn_maps
 from past.evaluation.spots.prediction import SlidePredictor, spot_table
-from past.evaluation.spots.scores import Row, SlideScores, by_gene, pooled, score_spots
+from past.evaluation.spots.scores import SlideScores, by_gene, pooled, score_spots
 from past.evaluation.statistics.comparison import compare, count_wins
-from past.models.stpath.predict import Predictor
+from past.evaluation.task import Door, Row
+from past.evaluation.trained import data_of, imported_weights, origin_of, trained
+from past.models.stpath.predict import Predictor, load_stpath
 from past.models.stpath.samples.statistics import SlideStatistics
+
+
+@dataclass(frozen=True)
+class JudgedSlides:
+    """STPath and slides.
+
+    Attributes:
+        run: of the training; for imported weights, where their results go.
+        checkpoint: file or folder that the model came from.
+        model: STPath.
+        train: the slides that it was trained on, or that baselines may be fitted on; None: not at hand.
+        slides: what it is judged on.
+    """
+
+    run: Run
+    checkpoint: Path
+    model: Predictor
+    train: SlideSet | None
+    slides: SlideSet
 
 
 class SlideTask:
@@ -54,21 +78,36 @@ class SlideTask:
         self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
         self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed
 
-    def __call__(
-        self, model: Predictor, train: SlideSet | None, slides: SlideSet, results: Path, about: Mapping[str, object]
-    ) -> list[Row]:
-        """Run on `slides`.
+    def open(self, config: Mapping[str, Any], door: Door) -> JudgedSlides:
+        """Open a training's model and its own slides, or imported weights (`ckpt=FOLDER`) and the slides of `data`."""
+        imported, where = imported_weights(config), config["data"]
+        if imported:
+            run = Run(config["output_root"], self.name, config["run_id"] or imported.resolve().name)
+            train, slides = slides_to_judge(where["root"], where["val"], where["train"], config["seed"])
+            return JudgedSlides(run, imported, load_stpath(imported), train, slides)
+        run, checkpoint = trained(config)
+        data = data_of(config, run, door)
+        train, slides = (SlideSet(side, data.open_shard) for side in data.split)
+        return JudgedSlides(run, checkpoint, load_stpath(checkpoint), train, slides)
 
-        Args:
-            model: STPath.
-            train: the slides that it was trained on; None: not at hand.
-            slides: what it is judged on.
-            results: folder of the result files.
-            about: what the result file says of its origin (checkpoint, versions).
+    def origin(self, given: JudgedSlides) -> dict[str, object]:
+        """Return the weights, the slides and the settings."""
+        train = given.train.sections if given.train else None
+        weights = given.model.made_with["weights_sha256"]
+        return {
+            **origin_of(given.checkpoint, weights, given.slides.index.root, given.slides.sections, train),
+            "mask_ratios": list(self.mask_ratios),
+            "tops": list(self.tops),
+            "genes": self.genes and gene_hash(read_genes(Path(self.genes))),
+            "components": self.components,
+            "neighbours": self.neighbours,
+            "resamples": self.resamples,
+            "seed": self.seed,
+        }
 
-        Returns:
-            What the screen shows of the rows.
-        """
+    def __call__(self, given: JudgedSlides, results: Results) -> list[Row]:
+        """Judge the model on the slides; returns what the screen shows of the rows."""
+        model, train, slides = given.model, given.train, given.slides
         genes = self._genes(model, train, slides)
         tops = [top for top in self.tops if top <= len(genes)] or [len(genes)]
         baselines = Baselines.fit(train, genes, self.components) if train else None
@@ -88,12 +127,12 @@ class SlideTask:
                 for slide, scores in zip(found, parts, strict=False)
             ]
         for kind, frames in (("genes", tables), ("spots", spots)):
-            with atomic_file(results / f"{self.name}_{kind}.parquet") as file:
-                pd.concat(frames).to_parquet(file, index=False)
-        write_atomically(results / f"{self.name}.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
-        settings = {"seed": self.seed, "resamples": self.resamples, "tops": tops, "genes": genes}
-        content = {"task": self.name, **about, **settings, "rows": rows, "paired": paired}
-        write_atomically(results / f"{self.name}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            results.write_parquet(f"{self.name}_{kind}.parquet", pd.concat(frames))
+        results.write_csv(f"{self.name}.csv", pd.DataFrame(rows))
+        for ratio, drawn in drawn_maps(results.folder, self.name):
+            results.write(f"{self.name}_{ratio:g}.png", drawn)
+        found = {"checkpoint": str(given.checkpoint), "tops": tops, "genes": genes, "rows": rows, "paired": paired}
+        results.write_summary(found)
         return for_screen(rows, tops[0])
 
     def _genes(self, model: Predictor, train: SlideSet | None, slides: SlideSet) -> list[str]:

@@ -55,12 +55,12 @@ def embed(
 def require_rowwise(model: nn.Module, chunk: int) -> None:
     """Raise ConfigError where a layer of `model` mixes the cells of a batch, or does not drop by the cells' seeds."""
     refuse_batch_norm(
-        model, f"model.loss.cache_chunk={chunk}", "it would over the chunk", "model.loss.cache_chunk=null"
+        model, f"module.loss.cache_chunk={chunk}", "it would over the chunk", "module.loss.cache_chunk=null"
     )
     for name, layer in model.named_modules():
         if isinstance(layer, DROPS) and any(getattr(layer, rate, 0) > 0 for rate in ("p", "drop_prob", "prob")):
             raise ConfigError(
-                f"model.loss.cache_chunk={chunk}: {name} ({type(layer).__name__}) would drop other elements than in a "
+                f"module.loss.cache_chunk={chunk}: {name} ({type(layer).__name__}) would drop other elements than in a "
                 "batch that is not cut: set its rate to 0 in image_encoder.options (drop_rate, drop_path_rate, "
-                "patch_drop_rate, …), or model.loss.cache_chunk=null"
+                "patch_drop_rate, …), or module.loss.cache_chunk=null"
             )

@@ -2,11 +2,9 @@
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
-import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
@@ -19,11 +17,11 @@ from past.models.past.batch import CellBatch
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.gradient_cache import embed, require_rowwise
 from past.models.past.loss import own_rows, own_turn
-from past.models.past.model import CellTower, ImageTower, PASTModel, PASTOutput
-from past.models.past.niche_encoder import NicheEncoder
+from past.models.past.model import PASTModel, PASTOutput
 from past.nn.colour import ColourEncoder
 from past.nn.dropout import number_dropouts
 from past.training.execution import Execution, shard
+from past.training.module import TrainedModule
 from past.training.optim import Optim, adamw
 from past.training.steps import training_length
 
@@ -33,26 +31,26 @@ KINDS = ("soft_target", "info_nce", "siglip")
 
 @dataclass(frozen=True)
 class Contrast:
-    """Which contrastive loss, the temperature that it starts at, and how much of the batch is in memory at a time.
+    """Which contrastive loss, and how much of the batch is in memory at a time.
 
     Attributes:
         kind: soft_target (published), info_nce (CLIP) or siglip.
-        temperature: start of the learned temperature.
         across_ranks: contrast over the global batch; False: each rank its own pairs only, as published.
         cache_chunk: cells that the towers take at a time, for batches that memory does not hold (see
             `past.models.past.gradient_cache`; costs one more forward pass); null: the whole batch.
     """
 
     kind: str = "soft_target"
-    temperature: float = 0.07
     across_ranks: bool = True
     cache_chunk: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"model.loss.kind={self.kind}: use one of {', '.join(KINDS)}")
+            raise ConfigError(f"module.loss.kind={self.kind}: use one of {', '.join(KINDS)}")
         if self.cache_chunk is not None and self.cache_chunk < 1:
-            raise ConfigError(f"model.loss.cache_chunk={self.cache_chunk}: use at least 1, or null for the whole batch")
+            raise ConfigError(
+                f"module.loss.cache_chunk={self.cache_chunk}: use at least 1, or null for the whole batch"
+            )
 
     def __call__(self, out: PASTOutput, bias: torch.Tensor | None = None) -> torch.Tensor:
         """Return this rank's share of the loss of its embedded pairs; `bias` is SigLIP's."""
@@ -63,62 +61,38 @@ class Contrast:
         return loss(*out, gather=gather_rows if self.across_ranks else own_rows)
 
 
-class PASTModule(pl.LightningModule):
-    """Trains a PASTModel made of these parts.
+class PASTModule(TrainedModule):
+    """Trains a PASTModel.
 
     Logged: `train/loss` beside `train/ln_batch` (the loss of chance), `train/temperature`, and on the validation
     sections `val/recall@k/…` both ways beside chance.
 
     Args:
-        image_encoder: the image tower.
-        cell_encoder: the transcriptome tower.
-        niche_encoder: reads a cell's neighbourhood; None: the cell alone.
-        fusion: joins cell and niche; None where there is no niche.
-        dim: width of the shared sphere.
-        dropout: of the projection heads.
-        niche_features: what the niche reads of each neighbour (see PASTModel).
+        model: what is trained.
         loss: which contrast.
         optim: optimiser and schedule.
         execution: how the towers run.
     """
 
+    model: PASTModel
+    monitor = "val/recall@5/mean"
+
     def __init__(
         self,
-        image_encoder: ImageTower,
-        cell_encoder: CellTower,
-        niche_encoder: NicheEncoder | None = None,
-        fusion: nn.Module | None = None,
-        dim: int = 256,
-        dropout: float = 0.1,
-        niche_features: Literal["mean_embedding", "token_ids"] = "mean_embedding",
+        model: PASTModel,
         loss: Contrast | None = None,
         optim: Optim | None = None,
         execution: Execution | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(model)
         self.loss = loss or Contrast()
         self.optim = optim or Optim()
-        self.model = PASTModel(
-            image_encoder=image_encoder,
-            cell_encoder=cell_encoder,
-            niche_encoder=niche_encoder,
-            fusion=fusion,
-            dim=dim,
-            temperature=self.loss.temperature,
-            dropout=dropout,
-            niche_features=niche_features,
-        )
         # learned only where it is used: DDP refuses a parameter without a gradient
         self.bias = nn.Parameter(torch.tensor([SIGLIP_BIAS])) if self.loss.kind == "siglip" else None
         self._execution, self._arranged = execution or Execution(), False
-        self._carried: dict[str, Any] = {}
         self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-
-    monitor = "val/recall@5/mean"
-
-    def carry(self, **values: Mapping[str, Any]) -> None:
-        """Put plain values into every checkpoint beside the weights (configuration, tokenizer)."""
-        self._carried |= values
+        towers = (model.image_encoder, model.cell_encoder)
+        self.has_parts_to_fit = any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
     def fit_parts(self, sample: Sequence[CellBatch]) -> None:
         """Fit what a tower has that is computed from the training cells and not learned; before the first update."""
@@ -126,12 +100,6 @@ class PASTModule(pl.LightningModule):
             self.model.image_encoder.fit(batch.crops for batch in sample)
         if isinstance(self.model.cell_encoder, ExpressionEncoder):
             self.model.cell_encoder.fit((batch.tokens[:, 0], batch.values[:, 0]) for batch in sample)
-
-    @property
-    def has_parts_to_fit(self) -> bool:
-        """Whether `fit_parts` would do anything."""
-        towers = (self.model.image_encoder, self.model.cell_encoder)
-        return any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
     def configure_model(self) -> None:
         """Arrange how the parts run, once, now that all are in their places."""
@@ -144,14 +112,6 @@ class PASTModule(pl.LightningModule):
         self._execution.apply(self.model)
         if self.device_mesh is not None:
             shard(self, self.device_mesh["data_parallel"])
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the model without this program's configuration."""
-        checkpoint["past"] = {"model": self.model.config, **self._carried}
-
-    def transfer_batch_to_device(self, batch: CellBatch, device: torch.device, dataloader_idx: int) -> CellBatch:
-        """Leave a training batch on the host: `training_step` takes it from there, whole or in chunks."""
-        return batch if self.trainer.training else batch.to(device)
 
     def training_step(self, batch: CellBatch, index: int) -> torch.Tensor:
         """Return this rank's share of the loss over the global batch (its mean over ranks is the loss)."""

@@ -76,6 +76,8 @@ class PASTTower:
         device: as in FrozenEncoder.
     """
 
+    reads_tiles = True
+
     def __init__(
         self,
         checkpoint: str | Path,

@@ -1,9 +1,5 @@
 """STPath in training: masked expression as its objective, the variable genes of held-out slides as its validation."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
@@ -12,6 +8,7 @@ from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.loss import masked_expression
 from past.models.stpath.model import STPath
 from past.nn.kernels.row_adam import RowAdam
+from past.training.module import TrainedModule
 from past.training.optim import Rate, WarmupCosine
 from past.training.private import clippable
 from past.training.steps import training_length
@@ -20,7 +17,7 @@ TOPS = (50, 100, 200)  # most variable genes over which validation averages
 WAYS = ("", "/context")  # of predicting a validation slide: nothing told, or some of its spots
 
 
-class STPathModule(pl.LightningModule):
+class STPathModule(TrainedModule):
     """Trains an STPath.
 
     Logged: `train/loss` (mean squared error of log1p expression at masked spots) and, on the validation slides,
@@ -28,68 +25,28 @@ class STPathModule(pl.LightningModule):
     then over slides: with nothing told, and `…/context` with the told spots of `data.samples.context`.
 
     Args:
-        tokens: gene tokens; it follows from the data.
-        features: width of the image features; it follows from the data.
-        dim: as in STPath, and so the next five.
-        depth: as there.
-        heads: as there.
-        mlp_ratio: as there.
-        dropout: as there.
-        attention_dropout: as there.
-        standardise: as there; on the training slides.
+        model: what is trained.
         optim: learning rate and schedule of Adam.
         by_rows: take Adam's steps in the rows of the gene tables when these are read (`RowAdam`): the same steps in
             less time where a step reads a few of them; False, or on several ranks, whose gradients DDP adds up dense:
             all rows in every step.
     """
 
-    def __init__(
-        self,
-        tokens: int,
-        features: int,
-        dim: int = 512,
-        depth: int = 4,
-        heads: int = 4,
-        mlp_ratio: float = 2.0,
-        dropout: float = 0.1,
-        attention_dropout: float = 0.1,
-        standardise: bool = False,
-        optim: Rate | None = None,
-        by_rows: bool = True,
-    ) -> None:
-        super().__init__()
-        self.optim, self.by_rows = optim or Rate(), by_rows
-        self.model = STPath(
-            tokens,
-            features=features,
-            dim=dim,
-            depth=depth,
-            heads=heads,
-            mlp_ratio=mlp_ratio,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            standardise=standardise,
-        )
-        self._carried: dict[str, Any] = {}
-        self._seen: list[torch.Tensor] = []
-
+    model: STPath
     monitor = "val/pearson@50"
     has_parts_to_fit = True
 
-    def carry(self, **values: Mapping[str, Any]) -> None:
-        """Put plain values into every checkpoint beside the weights (configuration, vocabulary)."""
-        self._carried |= values
+    def __init__(self, model: STPath, optim: Rate | None = None, by_rows: bool = True) -> None:
+        super().__init__(model)
+        self.optim, self.by_rows = optim or Rate(), by_rows
+        self._seen: list[torch.Tensor] = []
 
     @torch.no_grad()
-    def fit_parts(self, start: SlideStart) -> None:
+    def fit_parts(self, sample: SlideStart) -> None:
         """Begin at the training slides' mean expression, and bring features to their scale."""
-        self.model.head.bias.copy_(start.expression)
+        self.model.head.bias.copy_(sample.expression)
         if self.model.features_norm is not None:
-            self.model.features_norm.fit(start.feature_mean, start.feature_std)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the model without this program's configuration."""
-        checkpoint["past"] = {"model": self.model.config, **self._carried}
+            self.model.features_norm.fit(sample.feature_mean, sample.feature_std)
 
     def training_step(self, batch: SlideBatch, index: int) -> torch.Tensor:
         """Return the loss of this rank's slides."""

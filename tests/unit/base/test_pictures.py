@@ -1,16 +1,10 @@
 """Pictures in tiles: any region as PIL cuts it, each tile decoded once, whatever the file's layout."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
-from platforms import write_ome_tiff
 
-from past.base.errors import DataError
 from past.base.pictures import TiledPicture, reading_order
-from past.data.sources.images import open_picture
-from past.data.sources.tiff import open_tiff
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (210, 330, 3), dtype=np.uint8)
 BOXES = [
@@ -68,46 +62,3 @@ def test_order_is_kept_in_memory_and_goes_to_and_fro_in_tiles() -> None:
     centres = np.array([[5.0, 300.0], [200.0, 10.0], [5.0, 10.0], [200.0, 300.0]])
     assert reading_order(Image.fromarray(PIXELS), centres).tolist() == [0, 1, 2, 3]
     assert reading_order(in_tiles()[0], centres).tolist() == [2, 1, 3, 0]
-
-
-LAYOUTS = {
-    "tiles": {"tile": (32, 64)},
-    "zlib": {"tile": (32, 64), "compression": "zlib"},
-    "jpeg": {"tile": (32, 64), "compression": "jpeg"},
-    "lzw strips": {"rowsperstrip": 7, "compression": "lzw"},
-    "one strip": {},
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("levels", [1, 3])
-def test_every_layout_of_tiff_gives_its_pixels(tmp_path: Path, layout: str, levels: int) -> None:
-    tifffile = pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
-    path = tmp_path / "image.ome.tif"
-    write_ome_tiff(path, PIXELS, levels, photometric="rgb", **LAYOUTS[layout])
-    picture, whole = open_picture(path), Image.fromarray(tifffile.imread(path))
-    assert isinstance(picture, TiledPicture)
-    assert [level.size for level in picture.smaller] == [(165, 105), (83, 53)][: levels - 1]
-    for box in BOXES:
-        np.testing.assert_array_equal(np.asarray(picture.crop(box)), np.asarray(whole.crop(box)))
-    from_file = picture.smaller[-1].crop((0, 0, 83, 53)) if levels == 3 else whole.reduce(4)
-    np.testing.assert_array_equal(np.asarray(picture.reduce(4)), np.asarray(from_file))
-
-
-def test_a_slide_in_one_piece_and_a_missing_one_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
-    path = tmp_path / "image.tif"
-    write_ome_tiff(path, PIXELS, photometric="rgb")
-    monkeypatch.setattr("past.data.sources.tiff.MAX_TILE_BYTES", 1000)
-    with pytest.raises(DataError, match=r"stored in one piece of 330 × 210 px.*rewrite it in tiles"):
-        open_tiff(path)
-    with pytest.raises(DataError, match="no such image"):
-        open_tiff(tmp_path / "none.tif")
-
-
-@pytest.mark.parametrize(("mode", "says"), [("RGBA", "RGBA"), ("L", "one grey channel"), ("I;16", "16-bit grey")])
-def test_pictures_that_are_no_rgb_are_refused(tmp_path: Path, mode: str, says: str) -> None:
-    path = tmp_path / "image.png"
-    Image.new(mode, (20, 20)).save(path)
-    with pytest.raises(DataError, match=f"{says}.*give the H&E image as RGB"):
-        open_picture(path)

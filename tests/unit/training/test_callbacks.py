@@ -28,7 +28,7 @@ class Norms(pl.Callback):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) -> None:
     data, module, norms = planted_data(tmp_path / "set"), tiny_module(), Norms()
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(
         tmp_path, callbacks=[GradientNorm(), norms], logger=MetricsCSV(str(tmp_path)),
         log_every_n_steps=1, gradient_clip_val=0.01, accumulate_grad_batches=accumulate,

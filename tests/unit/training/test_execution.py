@@ -10,6 +10,7 @@ from torch._dynamo.utils import counters
 
 from past.base.errors import ConfigError
 from past.models.past.cell_encoder import CellEncoder
+from past.models.past.model import PASTModel
 from past.models.past.module import PASTModule
 from past.nn.blocks import blocks
 from past.nn.colour import ColourGrid
@@ -22,7 +23,7 @@ def module(name: str = "test_vit", **execution: Any) -> PASTModule:
     torch.manual_seed(0)
     images = ImageEncoder(name, options={"img_size": 32} if "vit" in name else None)
     cells = CellEncoder(40, context=9, width=8, layers=2, heads=2, feedforward=12)
-    made = PASTModule(images, cells, dim=5, dropout=0.3, execution=Execution(**execution))
+    made = PASTModule(PASTModel(images, cells, dim=5, dropout=0.3), execution=Execution(**execution))
     made.configure_model()
     return made
 
@@ -96,11 +97,11 @@ def test_blocks_compile_without_a_graph_break_and_not_anew_for_every_batch() -> 
 
 def test_what_cannot_be_done_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"model\.execution\.compile=fusion: a list of image_encoder and cell_encoder"
+        ConfigError, match=r"module\.execution\.compile=fusion: a list of image_encoder and cell_encoder"
     ):
         Execution(compile=["fusion"])
     cells = CellEncoder(40, context=9, width=8, layers=1, heads=2, feedforward=12)
-    made = PASTModule(ColourGrid(), cells, execution=Execution(recompute=["image_encoder"]))
+    made = PASTModule(PASTModel(ColourGrid(), cells), execution=Execution(recompute=["image_encoder"]))
     with pytest.raises(ConfigError, match=r"recompute=image_encoder: .* normalises over the batch.*updated twice"):
         module("test_resnet", recompute=["image_encoder"])
     with pytest.raises(ConfigError, match=r"recompute: image_encoder \(ColourGrid\) has no repeated blocks"):

@@ -45,7 +45,7 @@ def fit(
     """Two epochs of 4 updates."""
     data, module = planted_data(root / "set"), tiny_module()
     if resume is None:
-        module.fit_parts(data.sample())
+        module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(root, callbacks=[KeepLast(str(root / run), every), *callbacks], **options)
     trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     return module

@@ -22,5 +22,5 @@ def test_a_module_that_cannot_be_sharded_is_refused() -> None:
 
 def test_weights_in_another_order_are_refused() -> None:
     layer = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with pytest.raises(ConfigError, match=r"cannot cut weight: set model\.execution\.channels_last=false"):
+    with pytest.raises(ConfigError, match=r"cannot cut weight: set module\.execution\.channels_last=false"):
         shard(layer, None)  # type: ignore[arg-type]

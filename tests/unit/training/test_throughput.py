@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_shares_memory_and_utilisation_are_logged_once_an_update(tmp_path: Path, accumulate: int) -> None:
     data, module = planted_data(tmp_path / "set"), tiny_module()
-    sample = data.sample()
+    sample = data.samples.for_fitting()
     module.fit_parts(sample)
     trainer = tiny_trainer(
         tmp_path, callbacks=[Throughput(peak=1e9)], logger=MetricsCSV(str(tmp_path)),
@@ -77,7 +77,7 @@ def test_time_is_told_apart_validation_left_out_and_every_rank_counted(
 
 def test_a_run_that_goes_on_within_an_epoch_counts_from_its_start(tmp_path: Path) -> None:
     data, module = planted_data(tmp_path / "set"), tiny_module()
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     keep = KeepLast(str(tmp_path))
     tiny_trainer(tmp_path, callbacks=[keep], max_steps=2).fit(module, datamodule=data)  # of the 4 of an epoch
     watch = Throughput()

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-import anndata
 import numpy as np
-import pandas as pd
 from scipy.sparse import csr_matrix
 
 from past.base.genes import gene_map
-from past.base.keys import Keys
 from past.data.shards.records import Section
 from past.data.sources.synthetic import expression, histology, layout, profiles
 from past.data.sources.tissue import TissueSection
@@ -74,24 +71,3 @@ class SyntheticSource:
             names=[f"cell{i:06d}" for i in kept],
             cell_types=[profiles.NAMES[kind] for kind in plan.types[kept]],
         )
-
-
-def synthetic_section(source: SyntheticSource) -> tuple[anndata.AnnData, TissueSection]:
-    """Make a section as a user would bring it: AnnData whose `obsm['spatial']` are pixels of the section's image."""
-    tissue = source.open()
-    adata = anndata.AnnData(
-        X=tissue.counts,
-        obs=pd.DataFrame({Keys.CELL_TYPE: list(tissue.cell_types or ())}, index=pd.Index(tissue.names)),
-        var=pd.DataFrame(index=pd.Index(profiles.GENES)),
-        uns={
-            Keys.META: {
-                "um_per_px": tissue.mpp,
-                "patient": tissue.section.patient,
-                "organism": tissue.section.species,
-                "tissue": tissue.section.organ,
-                "platform": tissue.section.technology,
-            }
-        },
-    )
-    adata.obsm[Keys.SPATIAL] = tissue.centres.astype(np.float32)
-    return adata, tissue

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from past.base.errors import ConfigError
 from past.base.genes import gene_map, read_genes
@@ -149,6 +150,10 @@ class CellSamples:
         side = int(self._shards.index.settings["px"])  # type: ignore[call-overload]
         seed, on_error = self._shards.seed, self._shards.on_error
         return BatchMaker(self.tokenizer, side, seed, augmentation, on_error, self.stain, self.means)
+
+    def transfer(self, batch: CellBatch, device: torch.device, training: bool) -> CellBatch:
+        """Leave a training batch on the host: the training step takes it from there, whole or in chunks."""
+        return batch if training else batch.to(device)
 
     def _means(self, vocabulary: tuple[str, ...]) -> dict[str, np.ndarray]:
         computed = self.statistics.technology_mean

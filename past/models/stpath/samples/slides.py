@@ -12,7 +12,7 @@ from past.base.errors import CheckpointError, ConfigError, DataError
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
 from past.data.stream.datamodule import OpenedShards
-from past.models.stpath.batch import SlideStart
+from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.samples.examples import MaskedSlides, WholeSlides
 from past.models.stpath.samples.masking import Masking
 from past.models.stpath.samples.statistics import SlideStatistics, known_genes
@@ -160,3 +160,7 @@ class SlideSamples:
         return WholeSlides(
             self.tokens_of, tokens, (0.0, self._context), scored, self._shards.seed, self._shards.on_error
         )
+
+    def transfer(self, batch: SlideBatch, device: torch.device, training: bool) -> SlideBatch:
+        """Bring the batch to the device."""
+        return batch.to(device)

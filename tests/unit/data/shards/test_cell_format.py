@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
+from shards import samples_of
 from toy_sections import GENES, SETTINGS, ToySource
 
 from past.data.shards.cell_format import encode_arrays, encode_image, encode_sample, safe_name, sample_key, shard_name
 from past.data.shards.records import CellRecord
-from past.data.shards.tar import read_samples
 from past.data.shards.write import write_shard
 
 
@@ -36,8 +36,7 @@ def test_a_shard_gives_back_its_records(tmp_path, tissue, records):
     shard = write_shard(path, records, tissue.section, 5, len(GENES), "png")
     assert (shard.samples, shard.bytes) == (10, path.stat().st_size)
     assert shard.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    with path.open("rb") as file:
-        samples = list(read_samples(file, path.name, genes=len(GENES)))
+    samples = samples_of(path.read_bytes(), path.name, len(GENES))
     assert [sample.key for sample in samples] == [sample_key("A 1.b/c", 5 + i) for i in range(10)]
     for record, sample in zip(records, samples, strict=True):
         for name in ("genes", "counts", "offsets", "positions"):

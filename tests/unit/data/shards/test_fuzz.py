@@ -13,7 +13,7 @@ from shards import GENES, SIDE, members, tar_of
 
 from past.base.errors import DataError
 from past.data.shards.reader import Faults
-from past.data.shards.tar import ShardReader
+from past.data.shards.tar import TarReader
 from past.data.stream.stream import RawBatch
 from past.models.past.samples.batches import BatchMaker
 from past.models.past.samples.tokens import Tokenizer
@@ -106,7 +106,7 @@ def broken_shard(number: int) -> bytes:
 
 def consume(shard: bytes) -> str:
     """Read, decode and tokenise a shard as training does; return "read" or the first refusal's beginning."""
-    reader = ShardReader(io.BytesIO(shard), "S0.tar", len(GENES))
+    reader = TarReader(io.BytesIO(shard), "S0.tar", len(GENES))
     make = BatchMaker(TOKENIZER, SIDE)
     first_refusal = ""
     for _ in range(len(shard) // 512 + 1):

@@ -5,8 +5,10 @@ import errno
 import fcntl
 import hashlib
 import io
+import os
 import select
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -279,3 +281,18 @@ def test_without_locks_a_shard_is_fetched_all_the_same(
     with CachedShards(server.url, tmp_path, 10**9, HASTY)(index.shards[0]) as file:
         assert file.read() == (server.root / index.shards[0].name).read_bytes()
     assert {path.name for path in tmp_path.iterdir()} >= {f"{index.shards[0].sha256}.tar", "lock"}
+
+
+@pytest.mark.parametrize(("again", "evicted"), [(0, 1), (1, 0)])
+def test_the_shard_that_was_not_read_for_longest_is_evicted_first(tmp_path: Path, again: int, evicted: int) -> None:
+    index = write_set(tmp_path / "there", [3, 3, 3])
+    sizes = [shard.bytes for shard in index.shards]
+    open_shard = CachedShards((tmp_path / "there").as_uri(), tmp_path / "cache", max(sizes) * 2, HASTY)
+    names = [f"{shard.sha256}.tar" for shard in index.shards]
+    for age, shard in ((300, index.shards[0]), (200, index.shards[1])):
+        open_shard(shard).close()
+        when = time.time() - age
+        os.utime(tmp_path / "cache" / f"{shard.sha256}.tar", (when, when))
+    open_shard(index.shards[again]).close()
+    open_shard(index.shards[2]).close()
+    assert {path.name for path in (tmp_path / "cache").glob("*.tar")} == {*names} - {names[evicted]}

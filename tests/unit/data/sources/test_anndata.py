@@ -1,16 +1,17 @@
 import io
 import re
+from pathlib import Path
 
 import anndata
 import h5py
 import numpy as np
 import pytest
+import shards
 from PIL import Image
 from scipy.sparse import csc_matrix, csr_matrix
 
 from past.cli.app import main
 from past.data.shards.index import ShardIndex
-from past.data.shards.tar import read_samples
 from past.data.shards.verify import verify
 
 GENES = [f"G{i}" for i in range(20)]
@@ -66,8 +67,7 @@ def past(monkeypatch, tmp_path, capsys):
 
 def samples_of(index):
     for shard in index.shards:
-        with open(f"{index.root}/{shard.name}", "rb") as file:
-            yield from read_samples(file, shard.name, genes=len(index.genes))
+        yield from shards.samples_of(Path(index.root, shard.name).read_bytes(), shard.name, len(index.genes))
 
 
 def test_everything_of_a_spot_arrives(tmp_path, past):

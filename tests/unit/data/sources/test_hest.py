@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from past.base.crops import cut_crop
 from past.base.errors import DataError
 from past.data.sources.hest import HestSource, read_metadata, read_patient
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 
 GENES = ("EPCAM", "KRT8", "CD3E")
 CONTROLS = ("NegControlProbe_00042", "BLANK_0006", "UnassignedCodeword_0001")
@@ -152,7 +152,7 @@ def test_a_bad_download_is_one_sentence(tmp_path: Path, broken: str, says: str) 
             file["img"] = np.zeros((2, 224 if broken != "shape" else 100, 224, 3), np.uint8)
             file["barcode"] = np.array([b"A", b"B"])
     with pytest.raises(DataError, match=says):
-        HestSource(path, Given()).open(GENES)
+        HestSource(path, SectionOptions()).open(GENES)
 
 
 def test_samples_of_one_patient_are_joined_across_titles(tmp_path: Path, real_data: Path) -> None:

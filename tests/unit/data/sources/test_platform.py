@@ -9,7 +9,7 @@ import pytest
 
 from past.base.genes import match_genes
 from past.data.sources.anndata import AnnDataSource
-from past.data.sources.platform import Given, union_of_genes
+from past.data.sources.platform import SectionOptions, union_of_genes
 
 TP53, KRT8 = "ENSG00000141510", "ENSG00000170421"
 PLAIN = {TP53: None, KRT8: None}
@@ -17,7 +17,7 @@ VERSIONED = {f"{TP53}.17": None, f"{KRT8}.2": None}
 SYMBOLS = {"TP53": TP53, "KRT8": KRT8}
 
 
-def a_source(path: Path, genes: dict[str, str | None], given: Given) -> AnnDataSource:
+def a_source(path: Path, genes: dict[str, str | None], given: SectionOptions) -> AnnDataSource:
     """Genes' names, each with its id in a column where it has one."""
     var = pd.DataFrame({"gene_ids": list(genes.values())}, pd.Index(list(genes))).dropna(axis="columns")
     adata = anndata.AnnData(np.ones((3, len(genes)), np.float32), var=var)
@@ -40,7 +40,7 @@ def test_one_gene_is_one_column(
     tmp_path: Path, one: dict[str, str | None], other: dict[str, str | None], table: bool, turned: bool
 ) -> None:
     (tmp_path / "genes.csv").write_text(f"{TP53},TP53\n{KRT8},KRT8\n")
-    given = Given(gene_tables=(tmp_path / "genes.csv",) if table else ())
+    given = SectionOptions(gene_tables=(tmp_path / "genes.csv",) if table else ())
     both = (other, one) if turned else (one, other)
     sources = [a_source(tmp_path / f"{i}.h5ad", genes, given) for i, genes in enumerate(both)]
     union = union_of_genes(sources)
@@ -51,7 +51,7 @@ def test_one_gene_is_one_column(
 
 def test_what_does_not_match_is_added_in_order(tmp_path: Path) -> None:
     sources = [
-        a_source(tmp_path / f"{i}.h5ad", genes, Given())
+        a_source(tmp_path / f"{i}.h5ad", genes, SectionOptions())
         for i, genes in enumerate([dict.fromkeys(["B", "A"]), dict.fromkeys(["C", "A", "D"])])
     ]
     assert union_of_genes(sources) == ("B", "A", "C", "D")

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.images import open_picture
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 from past.data.sources.tissue import TissueSection
 from past.data.sources.visium import VisiumSource
 
@@ -31,9 +31,9 @@ def same(ours: TissueSection, theirs: TissueSection) -> None:
     assert theirs.mpp == pytest.approx(ours.mpp)
 
 
-def given(adata: anndata.AnnData, image: Path | None = None) -> Given:
+def given(adata: anndata.AnnData, image: Path | None = None) -> SectionOptions:
     meta = adata.uns["meta"]
-    return Given(
+    return SectionOptions(
         image=image,
         image_mpp=float(meta["um_per_px"]),
         patient=str(meta["patient"]),
@@ -99,7 +99,7 @@ def test_symbols_meet_a_vocabulary_of_ensembl_ids(real_data: Path) -> None:
     vocabulary = read_genes(real_data / "vocabulary" / "nicheformer_genes.h5ad")
     path = real_data / "xenium" / "NCBI858.h5ad"
     table = real_data / "vocabulary" / "human_symbol_ensembl.tsv.gz"
-    tissue = AnnDataSource(path, Given(gene_tables=(table,))).open(vocabulary)
+    tissue = AnnDataSource(path, SectionOptions(gene_tables=(table,))).open(vocabulary)
     unmapped = tissue.facts["genes_unmapped"]
     assert isinstance(unmapped, list)
     assert len(unmapped) == tissue.facts["genes_dropped"] < 34

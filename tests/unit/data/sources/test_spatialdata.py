@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from past.base.errors import DataError
 from past.data.shards.settings import ShardSettings
 from past.data.shards.write import write_section
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 from past.data.sources.spatialdata import SpatialDataSource
 from past.data.sources.xenium import XeniumSource
 
@@ -52,7 +52,9 @@ def a_store(path: Path, scale: float = 1.0, **broken: Any) -> tuple[Path, np.nda
     return path, counts, places
 
 
-GIVEN = Given(organ="breast", species="human", technology="Spatial Transcriptomics", image_mpp=0.7, patient="P")
+GIVEN = SectionOptions(
+    organ="breast", species="human", technology="Spatial Transcriptomics", image_mpp=0.7, patient="P"
+)
 
 
 def test_places_come_through_the_transformations(tmp_path: Path) -> None:
@@ -80,8 +82,8 @@ def test_a_xenium_run_is_the_same_by_its_bundle_and_by_its_store(tmp_path: Path)
     image, alignment = folder / "test_he_image.ome.tif", folder / "test_he_imagealignment.csv"
     store.images["he"] = spatialdata_io.xenium_aligned_image(image, alignment)
     store.write(tmp_path / "run.zarr")
-    ours = XeniumSource(folder, Given(patient="P")).open(SYMBOLS)
-    said = Given(organ="Breast", species="human", patient="P")
+    ours = XeniumSource(folder, SectionOptions(patient="P")).open(SYMBOLS)
+    said = SectionOptions(organ="Breast", species="human", patient="P")
     theirs = SpatialDataSource(tmp_path / "run.zarr", said).open(SYMBOLS)
     row_of = {name: i for i, name in enumerate(theirs.names)}
     rows = [row_of[name] for name in ours.names]
@@ -116,7 +118,7 @@ def test_a_folder_that_is_no_store_and_a_store_without_a_scale(tmp_path: Path) -
         SpatialDataSource(tmp_path / "none.zarr", GIVEN).open(SYMBOLS)
     path, _, _ = a_store(tmp_path / "S.zarr")
     with pytest.raises(DataError, match="do not tell µm/px"):
-        SpatialDataSource(path, Given(organ="breast", species="human", technology="Visium")).open(SYMBOLS)
+        SpatialDataSource(path, SectionOptions(organ="breast", species="human", technology="Visium")).open(SYMBOLS)
 
 
 def test_another_table_is_refused_as_another_section(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from platforms import stained
 
 from past.base.errors import DataError
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 from past.data.sources.stimage import STImageSource
 
 GENES = ("EPCAM", "KRT8", "MT-CO1")
@@ -54,7 +54,7 @@ def test_visium_hd_needs_the_scale_and_a_slide_its_name(tmp_path: Path) -> None:
     path, _, _ = a_slide(tmp_path, "VisiumHD")
     with pytest.raises(DataError, match=r"spots of Visium HD .*--image-mpp"):
         STImageSource(path).open(GENES)
-    assert STImageSource(path, Given(image_mpp=0.5)).open(GENES).mpp == 0.5
+    assert STImageSource(path, SectionOptions(image_mpp=0.5)).open(GENES).mpp == 0.5
     with pytest.raises(DataError, match="give the slide's gene_exp"):
         STImageSource(tmp_path / "x.csv").name  # noqa: B018
 

@@ -9,11 +9,11 @@ from platforms import GENES, stained, write_space_ranger
 from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 from past.data.sources.visium import VisiumSource
 
 SYMBOLS = tuple(name for name, _ in GENES)
-GIVEN = Given(organ="breast", species="human", patient="P1")
+GIVEN = SectionOptions(organ="breast", species="human", patient="P1")
 MPP = 0.73
 
 
@@ -115,7 +115,7 @@ def test_spots_on_no_lattice_need_the_scale(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="do not tell µm/px: give the image's with --image-mpp"):
         VisiumSource(outs, GIVEN).open(SYMBOLS)
-    tissue = VisiumSource(outs, Given(organ="breast", species="human", image_mpp=MPP)).open(SYMBOLS)
+    tissue = VisiumSource(outs, SectionOptions(organ="breast", species="human", image_mpp=MPP)).open(SYMBOLS)
     np.testing.assert_allclose(tissue.centres, places, atol=1e-6)
     assert tissue.section.patient == "run"
 

@@ -18,7 +18,7 @@ from platforms import (
 )
 
 from past.base.errors import DataError
-from past.data.sources.platform import Given
+from past.data.sources.platform import SectionOptions
 from past.data.sources.xenium import XeniumSource, to_image
 
 pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
@@ -99,7 +99,7 @@ def test_cells_with_few_counts_are_left_out_and_counted(tmp_path: Path) -> None:
     bundle = a_bundle()
     folder = write_xenium(tmp_path / "run", bundle)
     enough = int((bundle.counts[:, : len(GENES)].sum(axis=1) >= 9).sum())
-    tissue = XeniumSource(folder, Given(min_counts=9)).open(SYMBOLS)
+    tissue = XeniumSource(folder, SectionOptions(min_counts=9)).open(SYMBOLS)
     assert 0 < len(tissue) == enough < len(bundle.cells)
     assert tissue.facts["cells_dropped"] == len(bundle.cells) - enough
 

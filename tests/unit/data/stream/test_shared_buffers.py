@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from past.base.errors import DataError
 from past.base.types import Movable
-from past.data.stream.shared_buffers import SLOTS, Pieces
+from past.data.stream.shared_buffers import SLOTS, SharedBuffers
 from past.models.past.batch import CellBatch
 from past.models.past.embed import embed
 from past.models.stpath.batch import ScoredSlide, SlideBatch, SparseExpression
@@ -43,14 +43,14 @@ def a_cell_batch(side: int = 5) -> CellBatch:
     return CellBatch(crops, tokens, none, valid, tokens[:, 0, :3], none, ["a", "b", "c"], [{"x": 1}, {}, {}])
 
 
-def sent(pieces: Pieces, batch: Batch) -> Batch:
-    return pickle.loads(ForkingPickler.dumps(pieces.pack(batch, 0)))
+def sent(buffers: SharedBuffers, batch: Batch) -> Batch:
+    return pickle.loads(ForkingPickler.dumps(buffers.pack(batch, 0)))
 
 
 def test_what_was_packed_arrives() -> None:
-    pieces = Pieces(1)
+    buffers = SharedBuffers(1)
     for batch in (a_slide_batch(), a_cell_batch()):
-        again = sent(pieces, batch)
+        again = sent(buffers, batch)
         for own, right in zip(tensors_of(again), tensors_of(batch), strict=True):
             assert own.dtype == right.dtype
             torch.testing.assert_close(own, right, rtol=0, atol=0)
@@ -59,37 +59,37 @@ def test_what_was_packed_arrives() -> None:
     assert again.crops.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_piece_is_used_again_when_its_last_tensor_is_gone_and_not_before() -> None:
-    pieces = Pieces(1)
-    first = sent(pieces, a_cell_batch())
+def test_a_buffer_is_used_again_when_its_last_tensor_is_gone_and_not_before() -> None:
+    buffers = SharedBuffers(1)
+    first = sent(buffers, a_cell_batch())
     place, held = first.crops.data_ptr(), first.crops[1:, 0].numpy()
     expected = held.copy()
     del first
-    second = sent(pieces, a_cell_batch())
+    second = sent(buffers, a_cell_batch())
     assert second.crops.data_ptr() != place
     np.testing.assert_array_equal(held, expected)
     del held
-    assert sent(pieces, a_cell_batch(4)).crops.data_ptr() == place
+    assert sent(buffers, a_cell_batch(4)).crops.data_ptr() == place
 
 
 def test_more_batches_may_be_kept_than_are_used_again() -> None:
-    pieces, batches = Pieces(1), [a_cell_batch() for _ in range(SLOTS + 3)]
-    kept = [sent(pieces, batch) for batch in batches]
+    buffers, batches = SharedBuffers(1), [a_cell_batch() for _ in range(SLOTS + 3)]
+    kept = [sent(buffers, batch) for batch in batches]
     assert all(torch.equal(own.crops, right.crops) for own, right in zip(kept, batches, strict=True))
 
 
 def test_a_forked_process_gives_nothing_back() -> None:
-    pieces = Pieces(1)
-    kept = [sent(pieces, a_cell_batch())]
+    buffers = SharedBuffers(1)
+    kept = [sent(buffers, a_cell_batch())]
     if (child := os.fork()) == 0:
         try:
             kept.clear()
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    assert sum(pieces._taken) == 1
+    assert sum(buffers._in_use) == 1
     kept.clear()
-    assert sum(pieces._taken) == 0
+    assert sum(buffers._in_use) == 0
 
 
 class Growing(IterableDataset[CellBatch]):
@@ -98,24 +98,24 @@ class Growing(IterableDataset[CellBatch]):
     sides = (4, 9, 5, 9, 30, 4, 4, 30, 6, 31) * 6
 
     def __init__(self) -> None:
-        self.pieces = Pieces(2)
+        self.buffers = SharedBuffers(2)
 
     def __iter__(self) -> Iterator[CellBatch]:
         info = get_worker_info()
         assert info is not None
         for value, side in enumerate(self.sides):
-            yield self.pieces.pack(
+            yield self.buffers.pack(
                 a_cell_batch(side).map(lambda tensor, value=value: torch.full_like(tensor, value)), info.id
             )
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 @torch.inference_mode()  # as evaluation reads
-def test_workers_use_few_pieces_and_grow_them(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_use_few_buffers_and_grow_them(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bool] = []
-    lend = Pieces.lend
+    lend = SharedBuffers.lend
     monkeypatch.setattr(
-        Pieces, "lend", lambda self, number, new: made.append(new is not None) or lend(self, number, new)
+        SharedBuffers, "lend", lambda self, slot, new: made.append(new is not None) or lend(self, slot, new)
     )
     loader = DataLoader(Growing(), None, num_workers=2, multiprocessing_context=start)
     for number, batch in enumerate(loader):
@@ -129,14 +129,14 @@ def test_workers_use_few_pieces_and_grow_them(start: str, monkeypatch: pytest.Mo
 
 def test_evaluation_reads_from_workers_and_keeps_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lent: list[int] = []
-    lend = Pieces.lend
-    monkeypatch.setattr(Pieces, "lend", lambda self, number, new: lent.append(number) or lend(self, number, new))
+    lend = SharedBuffers.lend
+    monkeypatch.setattr(SharedBuffers, "lend", lambda self, slot, new: lent.append(slot) or lend(self, slot, new))
     found = {}
     for workers in (0, 2):
         data = planted_data(tmp_path / "set", num_workers=workers, batch_size=2)
         data.setup("validate")
         module = tiny_module()
-        module.fit_parts(data.sample())
+        module.fit_parts(data.samples.for_fitting())
         found[workers] = embed(module.model.eval(), data.val_dataloader())
     assert found[2].keys == found[0].keys
     torch.testing.assert_close(found[2].images, found[0].images)
@@ -152,4 +152,4 @@ def fails(*_: object) -> None:
 def test_what_cannot_be_handed_over_is_a_message(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broken, fails)
     with pytest.raises(DataError, match=r"0\.0 MB cannot be handed over \(AF_UNIX path too long\): .*TMPDIR"):
-        Pieces(1).pack(a_cell_batch(), 0)
+        SharedBuffers(1).pack(a_cell_batch(), 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_bench import GENES, SPOTS, write_task
+from tiny_bench import GENES, SPOTS, judge, write_task
 
 from past.base.errors import ConfigError, DataError
 from past.checkpoints.saved import Saved, save_model
@@ -81,7 +81,7 @@ def test_a_tile_gets_the_expression_of_its_nearest_transcriptomes(bench: Path, p
 
 def test_each_fold_has_its_model_and_its_exposure_is_told(bench: Path, past: Path) -> None:
     encoders = {"tower": PASTTower(past), "joint": PASTTower(past, "joint"), "grid": ColourGrid(2)}
-    HestBench(bench, bench / "cache", components=4, resamples=10)(encoders, bench / "results", {})
+    judge(HestBench(bench, bench / "cache", components=4, resamples=10), encoders, bench / "results")
     content = json.loads((bench / "results" / "hest_bench.json").read_text())
     # fold 2 has no checkpoint
     assert {(row["encoder"], row["folds"]) for row in content["rows"] if row["task"] == "IDC"} == {
@@ -102,12 +102,12 @@ def test_stpath_predicts_slides_alone_or_in_context(bench: Path, stpath: Path) -
     assert np.isfinite(predicted).all()
     half = STPathSlides(stpath, ColourGrid(4), 0.5, bench / "cache")
     assert half.protocol == "STPath, 50% of the spots measured"
-    HestBench(bench, bench / "cache", resamples=10)({"stpath": half}, bench / "half", {})
+    judge(HestBench(bench, bench / "cache", resamples=10), {"stpath": half}, bench / "half")
     table = pd.read_parquet(bench / "half" / "hest_bench.parquet")
     measured = int((np.random.default_rng(0).random(SPOTS) < 0.5).sum())
     assert set(table["n_test"]) == {SPOTS - measured}
     with pytest.raises(ConfigError, match=r"\(STPath, zero-shot\) and b"):
-        HestBench(bench, bench / "cache")({"a": alone, "b": half}, bench / "both", {})
+        judge(HestBench(bench, bench / "cache"), {"a": alone, "b": half}, bench / "both")
     with pytest.raises(ConfigError, match=r"encoder.context=1: give a share"):
         STPathSlides(stpath, ColourGrid(4), 1, bench / "cache")
 
@@ -127,7 +127,6 @@ def test_genes_that_the_weights_do_not_know_are_named(bench: Path, stpath: Path)
         adata = anndata.read_h5ad(path)
         adata.var_names = [*GENES[:2], "NEW", *GENES[3:]]
         adata.write_h5ad(path)
+    encoders = {"stpath": STPathSlides(stpath, ColourGrid(4), 0.0, bench / "cache")}
     with pytest.raises(DataError, match=r"nothing could run.*NEW"):
-        HestBench(bench, bench / "cache")(
-            {"stpath": STPathSlides(stpath, ColourGrid(4), 0.0, bench / "cache")}, bench / "results", {}
-        )
+        judge(HestBench(bench, bench / "cache"), encoders, bench / "results")

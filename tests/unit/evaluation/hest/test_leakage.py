@@ -1,13 +1,12 @@
 """Siblings of benchmark patients, joined across study titles."""
 
-import csv
 import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError
 from past.base.patients import read_patient_table
 from past.cli.app import app
 from past.data.shards.index import ShardIndex
@@ -19,14 +18,6 @@ from past.evaluation.hest.leakage import (
     of_test_patient,
     refuse_benchmark,
 )
-
-HEADER = ["id", "dataset_title", "patient", "organ", "study_link"]
-
-
-def write_table(path: Path, *rows: list[str]) -> Path:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([HEADER, *rows])
-    return path
 
 
 def test_reference_splits_parse_and_train_and_test_share_no_patient(real_data: Path) -> None:
@@ -43,27 +34,14 @@ def test_reference_splits_parse_and_train_and_test_share_no_patient(real_data: P
             require_apart(fold, table.patients, task.name)
 
 
-def test_reference_siblings_are_named(real_data: Path) -> None:
-    root = real_data / "hest_bench"
-    benchmark = [sample.name for name in task_names(root) for sample in read_task(root / name).samples]
-    found = read_patient_table(root / "HEST_v1_1_0.csv").siblings(benchmark)
-    certain = {sibling.sample: sibling.of for sibling in found if sibling.certain}
-    assert certain == {
-        "NCBI784": "NCBI785",
-        "TENX97": "TENX95",
-        "TENX98": "TENX99",
-        **{f"TENX{number}": "TENX149" for number in range(152, 157)},
-    }
-    assert [sibling.sample for sibling in found if not sibling.certain] == ["NCBI776", "TENX114"]
-
-
 def test_reference_lists_that_the_guard_knows_are_the_tables(real_data: Path) -> None:
     root = real_data / "hest_bench"
     benchmark = {sample.name for name in task_names(root) for sample in read_task(root / name).samples}
     assert benchmark_samples() == benchmark
-    found = read_patient_table(root / "HEST_v1_1_0.csv").siblings(benchmark)
-    assert {sibling.sample for sibling in found if sibling.certain} == set(SIBLINGS)
-    assert {sibling.sample for sibling in found if not sibling.certain} == set(POSSIBLE_SIBLINGS)
+    table = read_patient_table(root / "HEST_v1_1_0.csv")
+    found = table.siblings(benchmark)
+    assert {sample for sample in found if sample in table.labelled} == set(SIBLINGS)
+    assert {sample for sample in found if sample not in table.labelled} == set(POSSIBLE_SIBLINGS)
 
 
 def test_shards_refuse_benchmark_patients_unless_told_otherwise(real_data: Path, tmp_path: Path) -> None:
@@ -83,33 +61,3 @@ def test_reference_who_may_be_a_test_patient_with_and_without_the_table(real_dat
     assert of_test_patient("NCBI785", table) == of_test_patient("NCBI785", None) == {"NCBI785", "NCBI784", "NCBI776"}
     assert "NCBI776" in of_test_patient("NCBI783", table)
     assert of_test_patient("INT1", None) == {"INT1"}
-
-
-def test_each_clause_of_the_rule_joins(tmp_path: Path) -> None:
-    table = read_patient_table(
-        write_table(
-            tmp_path / "hest.csv",
-            ["A1", "Study one [Xenium]", "Patient 1", "Lung", ""],
-            ["A2", "Study one [Visium]", "patient1", "Lung", ""],
-            ["A3", "Study one", "patient 2", "Lung", "https://link"],
-            ["A4", "Another title", "Patient 2", "Lung", "https://link"],
-            ["A5", "Study one", "", "Lung", ""],
-            ["TENX1", "With panel", "patient 1", "Breast", ""],
-            ["TENX2", "With add-on", "patient 1", "Breast", ""],
-            ["TENX3", "With add-on", "patient 1", "Lung", ""],
-        )
-    )
-    assert table.of_one_patient("A1") == {"A1", "A2"}
-    assert table.of_one_patient("A3") == {"A3", "A4"}
-    assert table.of_one_patient("TENX1") == {"TENX1", "TENX2", "TENX3"}  # TENX2 and TENX3 share a title and a label
-    assert table.of_one_patient("elsewhere") == {"elsewhere"}
-    siblings = {sibling.sample: sibling.certain for sibling in table.siblings(["A1"])}
-    assert siblings == {"A2": True, "A5": False}
-
-
-def test_another_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such table"):
-        read_patient_table(tmp_path / "none.csv")
-    (tmp_path / "other.csv").write_text("id,organ\nA,Lung\n")
-    with pytest.raises(DataError, match="no column dataset_title, patient, study_link"):
-        read_patient_table(tmp_path / "other.csv")

@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny_bench import write_split, write_task
+from tiny_bench import judge, write_split, write_task
 
-from past.evaluation.hest.page import _exposed, write_hest_report
+from past.evaluation.hest.page import _exposed, blocks
 from past.evaluation.hest.task import HestBench
 from past.nn.colour import ColourGrid
+from past.report import blocks as report
 
 
 def page(root: Path, encoders: tuple[str, ...], components: int) -> str:
@@ -16,8 +17,8 @@ def page(root: Path, encoders: tuple[str, ...], components: int) -> str:
         write_task(root)
     bench = HestBench(root, root / "cache", components=components, resamples=20)
     about = {"versions": {"numpy": "1.2.3"}}
-    bench({name: ColourGrid(2 * (i + 1)) for i, name in enumerate(encoders)}, root / "results", about)
-    return write_hest_report(root / "results").read_text()
+    judge(bench, {name: ColourGrid(2 * (i + 1)) for i, name in enumerate(encoders)}, root / "results", about)
+    return report.page("HEST-Bench", "", blocks(root / "results"))
 
 
 def test_the_page_shows_all_parts_and_fetches_nothing(tmp_path: Path) -> None:

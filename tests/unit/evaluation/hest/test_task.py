@@ -10,12 +10,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_bench import GENES, SPOTS, write_sample, write_split, write_task
+from tiny_bench import GENES, SPOTS, judge, write_sample, write_split, write_task
 
 from past.base.errors import ConfigError, DataError
 from past.evaluation.hest.spots import FoldData
 from past.evaluation.hest.summary import score_rows
-from past.evaluation.hest.task import Encoder, HestBench
+from past.evaluation.hest.task import HestBench
 from past.evaluation.probes.ridge import RidgeCVHead
 from past.evaluation.statistics.genes import GeneScores
 from past.evaluation.statistics.scores import FoldResult, TaskResult
@@ -28,13 +28,13 @@ SUPPORT = Path(__file__).resolve().parents[3] / "support"
 
 
 def run(
-    root: Path, encoders: Mapping[str, Encoder] | None = None, out: Path | None = None, **settings: object
+    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
 ) -> tuple[Path, dict]:
     out = out or root / "results"
     bench = HestBench(
         root, root / "cache", **{"components": 4, "resamples": 50, "mean_colour_removed": False, **settings}
     )  # type: ignore[arg-type]
-    bench(encoders or {"two": ColourGrid(2)}, out, {})
+    judge(bench, encoders or {"two": ColourGrid(2)}, out)
     return out, json.loads((out / "hest_bench.json").read_text())
 
 
@@ -60,7 +60,7 @@ def differences(expected: object, found: object, path: str = "") -> list[tuple[s
 def test_reference_every_field_of_the_librarys_files(reference: Path, tmp_path: Path) -> None:
     mini = reference / "hest_mini"
     bench = HestBench(mini / "bench", tmp_path / "cache", components=16, mean_colour_removed=False, batch_size=32)
-    bench({"custom_encoder": ColourGrid(4)}, tmp_path / "results", {})
+    judge(bench, {"custom_encoder": ColourGrid(4)}, tmp_path / "results")
     files = sorted((mini / "expected").rglob("*.json"))
     assert len(files) == 15
     for file in files:
@@ -163,6 +163,16 @@ def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None
 def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
     class Mean:
         protocol = "mean of the training spots"
+        reads_tiles = False
+
+        def predictor(self, fold: int, mean_colour_removed: bool) -> "Mean":
+            return self
+
+        def fingerprint_of(self, fold: int) -> None:
+            return None
+
+        def trained_on(self, fold: int) -> None:
+            return None
 
         def predict(self, fold: FoldData) -> np.ndarray:
             mean = np.concatenate([spots.expression for spots in fold.train]).mean(axis=0)
@@ -173,7 +183,7 @@ def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"two \(ridge, 4 components\) and mean \(mean of the training spots\)"):
         run(tmp_path, {"two": ColourGrid(2), "mean": Mean()})
     with pytest.raises(ConfigError, match="encoder=none"):
-        HestBench(tmp_path, tmp_path / "cache")({}, tmp_path / "results", {})
+        judge(HestBench(tmp_path, tmp_path / "cache"), {}, tmp_path / "results")
     _, content = run(tmp_path, {"mean": Mean()})
     assert content["protocol"] == "mean of the training spots"
     with pytest.raises(ConfigError, match="holds results of 'mean of the training spots', not of 'ridge_cv, 4"):
@@ -187,7 +197,9 @@ def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> Non
     assert run(tmp_path)[1]["test_patients_known"] == {f"IDC fold {k}": False for k in range(3)}
     table = "id,dataset_title,patient,organ,study_link\nA,One,P1,Breast,\nB,One,,Breast,\n"
     (tmp_path / "hest.csv").write_text(table)
-    _, content = run(tmp_path, metadata=tmp_path / "hest.csv")
+    with pytest.raises(ConfigError, match=r"holds results of None, not of '.*hest.csv' \(metadata\)"):
+        run(tmp_path, metadata=tmp_path / "hest.csv")
+    _, content = run(tmp_path, out=tmp_path / "named", metadata=tmp_path / "hest.csv")
     assert content["test_patients_known"] == {"IDC fold 0": True, "IDC fold 1": False, "IDC fold 2": False}
 
 
@@ -196,32 +208,36 @@ def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
     write_task(tmp_path, "PRAD")
     bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=10, mean_colour_removed=False)
     out = tmp_path / "results"
-    bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     content = (out / "hest_bench.json").read_text()
     origin = json.loads(content)
     assert origin["tasks"] == ["IDC", "PRAD"]
     assert origin["root"] == str(tmp_path)
     assert origin["encoders"]["past"]["preset"] == {"checkpoint": "A"}
     assert origin["encoders"]["past"]["fingerprint"] == FrozenEncoder.of(ColourGrid(2)).fingerprint
-    cure = r"give another results_dir= or run_id="
+    cure = r"give another results_dir=, or remove the old hest_bench results there first"
     with pytest.raises(ConfigError, match=rf"of 'A', not of 'B' \(encoders.past.preset.checkpoint\); {cure}"):
-        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "B"}})
+        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "B"}})
     with pytest.raises(ConfigError, match=r"\(encoders.past.fingerprint\)"):
-        bench({"past": ColourGrid(4)}, out, {}, {"past": {"checkpoint": "A"}})
+        judge(bench, {"past": ColourGrid(4)}, out, presets={"past": {"checkpoint": "A"}})
     with pytest.raises(ConfigError, match=r"holds results of \['past'\], not of \['other'\] \(encoders\)"):
-        bench({"other": ColourGrid(2)}, out, {})
+        judge(bench, {"other": ColourGrid(2)}, out)
+    bench.resamples = 11
+    with pytest.raises(ConfigError, match=r"holds results of 10, not of 11 \(resamples\)"):
+        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
+    bench.resamples = 10
     bench.tasks = ["IDC"]
     with pytest.raises(ConfigError, match=r"holds results of \['IDC', 'PRAD'\], not of \['IDC'\] \(tasks\)"):
-        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     (out / "hest_bench.json").unlink()  # as a killed run leaves it: its predictions lie there
     with pytest.raises(ConfigError, match=r"\(tasks\)"):
-        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     bench.tasks = None
-    bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     assert (out / "hest_bench.json").read_text() == content
-    (out / "origin.json").unlink()
-    with pytest.raises(ConfigError, match=r"holds results, but no origin.json"):
-        bench({"past": ColourGrid(2)}, out, {}, {"past": {"checkpoint": "A"}})
+    (out / "hest_bench.origin.json").unlink()
+    with pytest.raises(ConfigError, match=r"holds results, but no hest_bench.origin.json"):
+        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
 
 
 def test_stored_features_are_found_and_aligned_by_barcode(tmp_path: Path) -> None:

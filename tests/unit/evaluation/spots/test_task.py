@@ -10,11 +10,14 @@ import torch
 from slide_shards import GENES, TOLD, WIDTH, write_slides
 
 from past.base.errors import ConfigError, DataError
+from past.base.runs import Run
 from past.checkpoints.saved import Saved
 from past.data.shards.slides import SlideSet
+from past.evaluation.results import Results
 from past.evaluation.spots.baselines import Baselines, nearest_measured
 from past.evaluation.spots.prediction import SlidePredictor
-from past.evaluation.spots.task import SlideTask
+from past.evaluation.spots.task import JudgedSlides, SlideTask
+from past.evaluation.task import Row
 from past.models.stpath.model import STPath
 from past.models.stpath.predict import Predictor
 from past.models.stpath.vocabulary import GeneVocabulary
@@ -37,6 +40,11 @@ def model(tmp_path: Path) -> Predictor:
     stpath = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
     (tmp_path / "weights").write_bytes(b"")
     return Predictor(Saved(stpath, GeneVocabulary({g: g for g in GENES}).state()), tmp_path / "weights")
+
+
+def judge(task: SlideTask, model: Predictor, train: SlideSet | None, slides: SlideSet, out: Path) -> list[Row]:
+    given = JudgedSlides(Run(out, task.name, "one"), Path("c"), model, train, slides)
+    return task(given, Results(out, task.name, task.origin(given)))
 
 
 def test_ridge_is_the_benchmarks_with_the_mean_put_back(slides: SlideSet) -> None:
@@ -78,13 +86,15 @@ def test_lower_mask_ratios_measure_more_of_the_same_spots(slides: SlideSet, mode
 @pytest.mark.slow  # scanpy's neighbours are compiled
 def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     task = SlideTask("zero_shot", [1.0], **SETTINGS)
-    shown = task(model, part(slides, "A1", "A2"), part(slides, "B1", "C1"), tmp_path / "results", {"checkpoint": "c"})
+    sides = part(slides, "A1", "A2"), part(slides, "B1", "C1")
+    shown = judge(task, model, *sides, tmp_path / "results")
     content = json.loads((tmp_path / "results" / "zero_shot.json").read_text())
     rows = pd.DataFrame(content["rows"])
     assert set(zip(rows["scope"], rows["name"], strict=True)) == {("section", "B1"), ("section", "C1"), ("all", "all")}
     assert set(rows["by"]) == {"STPath", "ridge, 4 PCs", "training mean"}
     assert set(content["genes"][:TOLD]) == set(GENES[:TOLD])
-    assert content["checkpoint"] == "c"
+    assert content["checkpoint"] == content["ckpt"] == "c"
+    assert content["data"] == {"root": str(slides.index.root), "val": ["B1", "C1"], "train": ["A1", "A2"]}
     assert list(rows.query("scope == 'all'")["spots"]) == [128] * 3
     ridge = rows.query("name == 'C1' and by.str.startswith('ridge')").iloc[0]
     assert ridge["pearson@4/low"] < ridge["pearson@4"] < ridge["pearson@4/high"]
@@ -110,7 +120,7 @@ def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path
 @pytest.mark.slow
 def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     task = SlideTask("imputation", [0.9, 0.5], **SETTINGS)
-    task(model, part(slides, "A1"), part(slides, "B1"), tmp_path, {})
+    judge(task, model, part(slides, "A1"), part(slides, "B1"), tmp_path)
     rows = pd.DataFrame(json.loads((tmp_path / "imputation.json").read_text())["rows"])
     assert set(rows["scope"]) == {"section"}  # there is no more to pool
     assert set(rows.query("mask_ratio == 0.9")["spots"]) == {58}
@@ -128,14 +138,14 @@ def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predic
 def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
     task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
-    task(model, None, part(slides, "B1"), tmp_path, {})
+    judge(task, model, None, part(slides, "B1"), tmp_path)
     content = json.loads((tmp_path / "zero_shot.json").read_text())
     assert content["genes"] == ["G9", "G2"]
     assert content["tops"] == [2]
     assert {row["by"] for row in content["rows"]} == {"STPath"}
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "NEW"]}))
     with pytest.raises(DataError, match=r"genes\.json: NEW not measured in"):
-        task(model, None, part(slides, "B1"), tmp_path, {})
+        judge(task, model, None, part(slides, "B1"), tmp_path / "new")
 
 
 def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
@@ -143,7 +153,7 @@ def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_
         with pytest.raises(ConfigError, match="shares of the spots; use 0 < ratio ≤ 1"):
             SlideTask("imputation", ratios)
     with pytest.raises(ConfigError, match=r"no training slides to choose genes on: give task\.genes=FILE"):
-        SlideTask("zero_shot", [1.0])(model, None, slides, tmp_path, {})
+        judge(SlideTask("zero_shot", [1.0]), model, None, slides, tmp_path)
     lonely = SlideSet.open(write_slides(tmp_path / "lonely", ("A1",), spots=1))
     with pytest.raises(DataError, match="section A1: 1 spots, of which 1 would be told"):
         SlidePredictor(model, None, GENES, GENES, 4, 0)(lonely.get("A1"), 0.9)

@@ -11,8 +11,11 @@ from planted import GENES
 from tiny_past import planted_data, tiny_module
 
 from past.base.errors import DataError
+from past.base.runs import Run
 from past.data.stream.datamodule import DataModule
-from past.evaluation.retrieval.task import Retrieval
+from past.evaluation.results import Results
+from past.evaluation.retrieval.task import Retrieval, TrainedPAST
+from past.evaluation.task import Row
 from past.models.past.embed import embed
 from past.models.past.model import PASTModel
 
@@ -46,8 +49,13 @@ def test_every_cell_is_embedded_once_in_the_indexs_order(data: DataModule, model
     torch.testing.assert_close(found.cells.norm(dim=1), torch.ones(20))
 
 
+def judge(task: Retrieval, model: PASTModel, data: DataModule, out: Path) -> list[Row]:
+    given = TrainedPAST(Run(out, "demo", "one"), Path("best.ckpt"), model, data)
+    return task(given, Results(out, task.name, {}))
+
+
 def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
-    shown = Retrieval(ks=(1, 5), examples=3)(model, data, tmp_path / "results", {"checkpoint": "best.ckpt"})
+    shown = judge(Retrieval(ks=(1, 5), examples=3), model, data, tmp_path / "results")
     content = json.loads((tmp_path / "results/retrieval.json").read_text())
     rows = content["rows"]
     assert content["task"] == "retrieval"
@@ -68,7 +76,7 @@ def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_
 
 
 def test_the_examples_are_crops_with_what_they_find(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
-    Retrieval(examples=3, seed=4)(model, data, tmp_path, {})
+    judge(Retrieval(examples=3, seed=4), model, data, tmp_path)
     found = embed(model, data.val_dataloader())
     crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
     nearest = (found.images @ found.cells.T).topk(5).indices.numpy()
@@ -85,4 +93,4 @@ def test_other_cells_under_the_linear_map_are_an_error(
 ) -> None:
     monkeypatch.setattr(data, "val_dataloader", lambda: data.samples.for_fitting())
     with pytest.raises(DataError, match="other cells than the model"):
-        Retrieval()(model, data, tmp_path, {})
+        judge(Retrieval(), model, data, tmp_path)

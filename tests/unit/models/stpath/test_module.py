@@ -10,6 +10,7 @@ from slide_shards import GENES, WIDTH, write_slides
 from tiny_past import tiny_trainer
 
 from past.data.stream.datamodule import DataModule
+from past.models.stpath.model import STPath
 from past.models.stpath.module import TOPS, WAYS, STPathModule, pearson
 from past.models.stpath.samples.masking import Masking
 from past.nn.kernels.row_adam import RowAdam
@@ -32,7 +33,9 @@ def tiny_data(root: Path) -> DataModule:
 def tiny_module(by_rows: bool = True, standardise: bool = True) -> STPathModule:
     torch.manual_seed(0)
     sizes = {"tokens": 2 + len(GENES), "features": WIDTH, "dim": 16, "depth": 1, "heads": 2}
-    return STPathModule(**sizes, standardise=standardise, by_rows=by_rows, optim=Rate(lr=1e-2, min_lr=0.0, warmup=0.0))
+    return STPathModule(
+        STPath(**sizes, standardise=standardise), by_rows=by_rows, optim=Rate(lr=1e-2, min_lr=0.0, warmup=0.0)
+    )
 
 
 def test_it_starts_at_the_training_slides_means(root: Path) -> None:

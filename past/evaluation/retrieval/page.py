@@ -1,0 +1,80 @@
+"""A run's retrieval as blocks of its page: recall beside chance and a linear map, and what a few crops find."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from past.report.blocks import Block, as_table, picture
+from past.report.plots import ACCENT, INK, QUIET, plt
+
+
+def blocks(results: Path) -> list[Block]:
+    """Return what was judged in `results`; nothing where it was not."""
+    path = results / "retrieval.json"
+    if not path.is_file():
+        return []
+    rows = pd.DataFrame(json.loads(path.read_text())["rows"])
+    recall = [column for column in rows.columns if "@" in column and "mean" in column]
+    shown = rows.loc[:, ["scope", "name", "patient", "matcher", "cells", *recall]].astype({"cells": int})
+    k = 5 if "recall@5/mean" in recall else int(recall[0].removeprefix("recall@").split("/")[0])
+    text = "Recall@k of a pair within its section, the mean of both directions; beside chance, and a linear map."
+    return [
+        Block("Retrieval", text=text, table=as_table(shown, decimals=3)),
+        Block("Recall by section", image=picture(recall_bars(rows, k))),
+        Block("What a crop finds", image=picture(retrieval_examples(results / "retrieval_examples.npz"))),
+    ]
+
+
+def recall_bars(rows: pd.DataFrame, k: int) -> Figure:
+    """Draw recall@k of every section: the model, the linear map, the cell-type ceiling, chance.
+
+    Args:
+        rows: `retrieval.csv`.
+        k: which recall.
+    """
+    sections = rows.loc[rows["scope"] == "section"]
+    names = list(dict.fromkeys(sections["name"]))
+    matchers = list(dict.fromkeys(sections["matcher"]))
+    figure, axis = plt.subplots(figsize=(max(4.0, 1.6 * len(names)), 3))
+    width = 0.8 / len(matchers)
+    for i, (matcher, colour) in enumerate(zip(matchers, (ACCENT, QUIET, INK), strict=False)):
+        values = sections.loc[sections["matcher"] == matcher].set_index("name").loc[names]
+        axis.bar(
+            np.arange(len(names)) + (i - 0.5) * width, values[f"recall@{k}/mean"], width, color=colour, label=matcher
+        )
+    first = sections.loc[sections["matcher"] == matchers[0]].set_index("name").loc[names]
+    places = np.arange(len(names))
+    axis.hlines(first[f"recall@{k}/chance"], places - 0.45, places + 0.45, color=INK, linestyles=":", label="chance")
+    if first[f"recall@{k}/ceiling"].notna().all():
+        ceiling = first[f"recall@{k}/ceiling"]
+        axis.hlines(ceiling, places - 0.45, places + 0.45, color=INK, linestyles="--", label="cell type known")
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_title(f"recall@{k}, mean of both directions", loc="left", color=INK)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def retrieval_examples(examples: Path) -> Figure:
+    """Draw query crops, each with its own transcriptome's label and those of its five nearest.
+
+    Args:
+        examples: `retrieval_examples.npz`: crops (n, H, W, 3), truth (n,), nearest (n, 5), hit (n, 5).
+    """
+    with np.load(examples, allow_pickle=False) as file:
+        crops, truth, nearest, hit = file["crops"], file["truth"], file["nearest"], file["hit"]
+    figure, axes = plt.subplots(1, len(crops), figsize=(2.5 * len(crops), 3.4), squeeze=False)
+    for axis, crop, own, names, found in zip(axes[0], crops, truth, nearest, hit, strict=True):
+        axis.imshow(crop)
+        axis.set_axis_off()
+        axis.set_title(own, fontsize=9, color=INK)
+        for line, (name, right) in enumerate(zip(names, found, strict=True)):
+            axis.text(
+                0.5, -0.08 - 0.11 * line, f"{line + 1}. {name}", transform=axis.transAxes, ha="center", va="top",
+                fontsize=8, color=ACCENT if right else INK, fontweight="bold" if right else "normal",
+            )  # fmt: skip
+    figure.suptitle("A crop, its own transcriptome, and its five nearest (its own in colour)", fontsize=10, color=INK)
+    return figure

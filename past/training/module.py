@@ -1,0 +1,39 @@
+"""What the Lightning modules of all models share: a model in training, and what its checkpoints carry besides."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import lightning.pytorch as pl
+
+from past.nn.layers import Part
+
+
+class TrainedModule(pl.LightningModule):
+    """A model in training; a subclass says what its steps, its validation and its optimiser are.
+
+    Args:
+        model: what is trained; its weights and its `config` go into every checkpoint.
+    """
+
+    monitor: ClassVar[str]  # the metric, higher is better, by which the best checkpoint is chosen
+    has_parts_to_fit: bool = False  # whether `fit_parts` does anything
+
+    def __init__(self, model: Part) -> None:
+        super().__init__()
+        self.model: Any = model
+        self._carried: dict[str, Any] = {}
+
+    def carry(self, **values: Mapping[str, Any]) -> None:
+        """Put plain values into every checkpoint beside the weights (configuration, vocabulary)."""
+        self._carried |= values
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the model without this program's configuration."""
+        checkpoint["past"] = {"model": self.model.config, **self._carried}
+
+    def fit_parts(self, sample: Any) -> None:
+        """Fit what is computed from training data and not learned, before the first update.
+
+        Args:
+            sample: what `for_fitting` of the model's samples returned.
+        """

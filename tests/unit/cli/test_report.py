@@ -1,0 +1,61 @@
+"""`past report`: a run's page is drawn from its files, by every task that has a page; nothing is fetched."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from retrieval_results import write_run
+from toy_task import add_toy
+
+from past.base.errors import DataError
+from past.cli.report import task_blocks, write_results_page, write_run_page
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "toy/first")
+
+
+def test_the_page_is_whole_in_one_file(run: Path) -> None:
+    path = write_run_page(run)
+    text = path.read_text()
+    assert path == run / "report.html"
+    assert "<h1>toy / first</h1>" in text
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles == ["Training", "Retrieval", "Recall by section", "What a crop finds", "Configuration"]
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    sizes = [Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures]
+    assert len(sizes) == 3
+    assert min(min(size) for size in sizes) > 200
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")]
+    assert ["section", "S1", "&lt;C&gt;", "linear", "20", "0.500"] in cells
+    assert len(cells[1:]) == 6
+    assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
+
+
+def test_names_and_settings_cannot_write_html(run: Path) -> None:
+    text = write_run_page(run).read_text()
+    assert "toy &lt;b&gt;" in text
+    assert "&lt;C&gt;" in text
+    assert "<C>" not in text
+
+
+def test_what_is_missing_is_left_out(run: Path) -> None:
+    (run / "results/retrieval.json").unlink()
+    (run / "config.yaml").unlink()
+    assert re.findall(r"<h2>(.*?)</h2>", write_run_page(run).read_text()) == ["Training"]
+    (run / "metrics.csv").unlink()
+    with pytest.raises(DataError, match="give the directory of a run"):
+        write_run_page(run)
+
+
+def test_a_tasks_page_is_found_by_its_name_alone(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [block.title for block in task_blocks(run / "results")]
+    (run / "results" / "count.json").write_text('{"letters": 3}')
+    assert [block.title for block in task_blocks(run / "results")] == before
+    add_toy(tmp_path / "more", monkeypatch)
+    assert [block.title for block in task_blocks(run / "results")] == ["Letters", *before]
+    assert "<h2>Letters</h2>" in write_results_page(run / "results").read_text()

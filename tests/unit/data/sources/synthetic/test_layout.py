@@ -1,0 +1,50 @@
+"""Where things lie: nuclei keep apart, each type in its niche, fibroblasts along the fibres."""
+
+import numpy as np
+import pytest
+
+from past.data.sources.synthetic import layout, profiles
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return layout.plan_section(np.random.default_rng(5), 500.0, tumour=0.4, immune=1.5)
+
+
+def test_nuclei_keep_their_distance_and_lie_in_their_niches(plan):
+    gaps = np.linalg.norm(plan.places[:, None] - plan.places[None], axis=-1)
+    np.fill_diagonal(gaps, np.inf)
+    assert gaps.min() > 4.5  # µm
+    corner = np.round(plan.places / layout.GRID).astype(int)
+    niche = plan.niche[corner[:, 1], corner[:, 0]]
+    immune_or_tumour = np.isin(plan.types, (profiles.TUMOUR, profiles.LYMPHOCYTE))
+    assert not np.isin(niche[immune_or_tumour], (layout.LUMEN, layout.GLASS)).any()
+    assert (plan.types[niche == layout.NEST] == profiles.TUMOUR).mean() > 0.75
+    assert set(np.unique(plan.types)) == set(range(len(profiles.TYPES)))
+
+
+def test_fibroblasts_lie_along_the_fibres(plan):
+    slope_y, slope_x = (layout.at(slope, plan.places) for slope in np.gradient(plan.flow))
+    across = np.abs(np.cos(plan.angles) * slope_x + np.sin(plan.angles) * slope_y) / np.hypot(slope_x, slope_y)
+    assert np.median(across[plan.types == profiles.FIBROBLAST]) < 0.25
+    assert np.median(across[plan.types == profiles.TUMOUR]) > 0.5
+
+
+def test_a_field_is_of_mean_0_and_deviation_1_and_smooth():
+    field = layout.smooth_field(np.random.default_rng(0), (80, 80), 6)
+    np.testing.assert_allclose([field.mean(), field.std()], [0, 1], atol=1e-5)
+    assert np.abs(np.diff(field)).max() < 0.6
+
+
+def test_a_field_is_read_linearly_between_its_points():
+    field = np.arange(9.0).reshape(3, 3)  # rows are y; a point every 2 µm
+    places = np.array([[0.0, 0.0], [2.0, 4.0], [1.0, 0.0], [0.0, 1.0], [99.0, 99.0]])
+    assert layout.at(field, places).tolist() == [0, 7, 0.5, 1.5, 8]
+
+
+def test_a_lumens_edge_is_at_its_radius():
+    rings = layout.Rings(np.array([[0.0, 0.0], [100.0, 0.0]]), np.array([10.0, 5.0]), np.ones(2), np.zeros(2))
+    distance, which = rings.distance(np.array([[0.0, 0.0], [30.0, 0.0], [100.0, 20.0]]))
+    assert which.tolist() == [0, 0, 1]
+    assert distance[0] == -10
+    np.testing.assert_allclose(distance[1:], [20, 15], atol=3)  # outlines ripple by a tenth

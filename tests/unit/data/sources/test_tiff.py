@@ -1,0 +1,74 @@
+"""H&E in TIFF files: every layout gives its pixels, what cannot be read by region is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from platforms import write_ome_tiff
+
+from past.base.errors import DataError
+from past.base.pictures import TiledPicture
+from past.data.sources.tiff import open_tiff
+
+pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
+PIXELS = np.random.default_rng(0).integers(0, 255, (210, 330, 3), dtype=np.uint8)
+BOXES = [(0, 0, 330, 210), (-30, -20, 50, 40), (300, 190, 400, 300), (400, 0, 410, 10), (64, 64, 65, 65)]
+LAYOUTS = {
+    "tiles": {"tile": (32, 64)},
+    "zlib": {"tile": (32, 64), "compression": "zlib"},
+    "jpeg": {"tile": (32, 64), "compression": "jpeg"},
+    "lzw strips": {"rowsperstrip": 7, "compression": "lzw"},
+    "one strip": {},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("levels", [1, 3])
+def test_every_layout_of_tiff_gives_its_pixels(tmp_path: Path, layout: str, levels: int) -> None:
+    import tifffile
+
+    path = tmp_path / "image.ome.tif"
+    write_ome_tiff(path, PIXELS, levels, photometric="rgb", **LAYOUTS[layout])
+    picture, whole = open_tiff(path), Image.fromarray(tifffile.imread(path))
+    assert isinstance(picture, TiledPicture)
+    assert [level.size for level in picture.smaller] == [(165, 105), (83, 53)][: levels - 1]
+    for box in BOXES:
+        np.testing.assert_array_equal(np.asarray(picture.crop(box)), np.asarray(whole.crop(box)))
+    from_file = picture.smaller[-1].crop((0, 0, 83, 53)) if levels == 3 else whole.reduce(4)
+    np.testing.assert_array_equal(np.asarray(picture.reduce(4)), np.asarray(from_file))
+
+
+def test_a_slide_in_one_piece_and_a_missing_one_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "image.tif"
+    write_ome_tiff(path, PIXELS, photometric="rgb")
+    monkeypatch.setattr("past.data.sources.tiff.MAX_TILE_BYTES", 1000)
+    with pytest.raises(DataError, match=r"stored in one piece of 330 × 210 px.*rewrite it in tiles"):
+        open_tiff(path)
+    with pytest.raises(DataError, match="no such image"):
+        open_tiff(tmp_path / "none.tif")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "says"),
+    [
+        (np.dstack([PIXELS, PIXELS[..., :1]]), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "RGBA"),
+        (PIXELS[..., 0], {"photometric": "minisblack"}, "1 grey channels .*fluorescence"),
+        (PIXELS.astype(np.uint16), {"photometric": "rgb"}, "uint16 pixels .*8 bits a channel"),
+        (np.moveaxis(PIXELS, -1, 0).copy(), {"photometric": "rgb", "planarconfig": "separate"}, "channel-first"),
+    ],
+)
+def test_pixels_that_are_no_rgb_of_8_bits_are_refused(tmp_path: Path, pixels, options, says: str) -> None:
+    write_ome_tiff(tmp_path / "image.tif", pixels, **options)
+    with pytest.raises(DataError, match=rf"image\.tif: .*{says}"):
+        open_tiff(tmp_path / "image.tif")
+
+
+@pytest.mark.parametrize("left", [4, 6, 9, 60, 0.5])
+def test_a_cut_off_file_is_damaged(tmp_path: Path, left: float) -> None:
+    path = tmp_path / "image.tif"
+    write_ome_tiff(path, PIXELS, photometric="rgb", tile=(32, 64), compression="zlib")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: round(left * len(whole)) if left < 1 else int(left)])
+    with pytest.raises(DataError, match="the image is damaged or cut off"):
+        open_tiff(path).crop((0, 0, 330, 210))

@@ -1,0 +1,89 @@
+"""What `ckpt=` means, and what a trained model's numbers depend on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from past.base.errors import CheckpointError, ConfigError
+from past.evaluation.trained import data_of, imported_weights, origin_of, trained
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Two runs, the second trained later; the working directory holds a file and a folder without a slash."""
+    for i, run_id in enumerate(("first", "second")):
+        run = tmp_path / "runs" / "mine" / run_id
+        (run / "checkpoints").mkdir(parents=True)
+        (run / "config.yaml").write_text("seed: 7\ndata: {root: shards, val: 0.2}\n")
+        os.utime(run / "config.yaml", (i, i))
+        (run / "checkpoints" / "last.ckpt").write_bytes(b"last")
+    (tmp_path / "runs" / "mine" / "first" / "checkpoints" / "best.ckpt").write_bytes(b"best")
+    (tmp_path / "file.ckpt").write_bytes(b"file")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return {"output_root": str(tmp_path / "runs"), "name": "mine", "run_id": None, "ckpt": "last", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("words", "run", "checkpoint"),
+    [
+        ({}, "second", "runs/mine/second/checkpoints/last.ckpt"),
+        ({"run_id": "first", "ckpt": "best"}, "first", "runs/mine/first/checkpoints/best.ckpt"),
+        ({"ckpt": "file.ckpt"}, "second", "file.ckpt"),
+        ({"ckpt": "folder"}, "second", "folder"),
+        ({"ckpt": "./file.ckpt"}, "second", "file.ckpt"),
+    ],
+    ids=str,
+)
+def test_names_are_the_runs_and_anything_else_is_a_path(
+    config: dict[str, Any], tmp_path: Path, words: dict[str, str], run: str, checkpoint: str
+) -> None:
+    found, path = trained({**config, **words})
+    assert found.directory.name == run
+    assert path.resolve() == (tmp_path / checkpoint).resolve()
+
+
+def test_a_folder_called_best_does_not_hide_the_runs(config: dict[str, Any]) -> None:
+    Path("best").mkdir()
+    assert imported_weights({**config, "ckpt": "best"}) is None
+    assert imported_weights({**config, "ckpt": "./best"}) == Path("best")
+    assert imported_weights({**config, "ckpt": "folder"}) == Path("folder")
+    assert imported_weights({**config, "ckpt": "file.ckpt"}) is None
+    assert imported_weights({**config, "ckpt": "nowhere"}) is None
+
+
+def test_what_is_not_there_is_told_with_what_is(config: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointError, match=r"second/checkpoints/best\.ckpt: no such checkpoint; .* last or a path$"):
+        trained({**config, "ckpt": "best"})
+    with pytest.raises(CheckpointError, match=r"ckpt=lats: no such file or folder; ckpt= may be last or a path$"):
+        trained({**config, "ckpt": "lats"})
+    with pytest.raises(CheckpointError, match=r"ckpt=lats: .* may be best or last or a path$"):
+        trained({**config, "ckpt": "lats", "run_id": "first"})
+    with pytest.raises(CheckpointError, match=r"ckpt=weights: no such file or folder; ckpt= may be a path that exists"):
+        trained({**config, "ckpt": "weights", "name": "none"})
+    with pytest.raises(ConfigError, match=r"no run in .*none"):
+        trained({**config, "name": "none"})
+
+
+def test_the_runs_own_data_are_built_but_for_what_is_asked_otherwise(config: dict[str, Any]) -> None:
+    class Door:
+        def load(self, path: Path) -> dict[str, Any]:
+            return {"seed": 7, "data": {"root": path.parent.name, "val": 0.2}}
+
+        def build(self, node: Any, path: str, **filled: Any) -> Any:
+            return {path: {**node, **filled}}
+
+    run, _ = trained(config)
+    asked = {**config, "data": {"root": None, "val": ["A"]}}
+    assert data_of(asked, run, Door()) == {"data": {"root": "second", "val": ["A"], "seed": 7}}
+
+
+def test_the_origin_is_the_checkpoint_by_its_content_and_the_data_by_their_place(tmp_path: Path) -> None:
+    found = origin_of(tmp_path / "best.ckpt", "abc", str(tmp_path / "x" / ".." / "shards"), ("B",), None)
+    data = {"root": str(tmp_path / "shards"), "val": ["B"], "train": None}
+    assert found == {"ckpt": "best.ckpt", "weights": "abc", "data": data}
+    assert origin_of(Path("c"), "abc", "s3://bucket/set", (), ())["data"] == {
+        "root": "s3://bucket/set", "val": [], "train": [],
+    }  # fmt: skip

@@ -1,0 +1,32 @@
+"""Curves of a training."""
+
+import io
+
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from past.report.plots import png, training_curves
+
+METRICS = "step,train/loss,train/ln_batch,val/recall@5/mean,val/recall@5/chance\n9,3.1,3.0,,\n19,2.5,3.0,0.4,0.25\n"
+
+
+def test_curves_are_the_logged_numbers_beside_chance() -> None:
+    figure = training_curves(pd.read_csv(io.StringIO(METRICS)))
+    lines = {line.get_label(): line.get_xydata().tolist() for axis in figure.axes for line in axis.lines}
+    assert lines == {
+        "train/loss": [[9, 3.1], [19, 2.5]],
+        "train/ln_batch": [[9, 3.0], [19, 3.0]],
+        "val/recall@5/mean": [[19, 0.4]],
+        "val/recall@5/chance": [[19, 0.25]],
+    }
+    assert png(figure).startswith(b"\x89PNG")
+    assert not plt.fignum_exists(figure.number)  # type: ignore[attr-defined]
+
+
+def test_curves_are_those_of_the_model() -> None:
+    metrics = "step,train/loss,val/pearson@50,val/pearson@50/context\n9,0.9,,\n19,0.8,0.3,0.4\n"
+    figure = training_curves(pd.read_csv(io.StringIO(metrics)))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["loss", "Pearson r of 50 genes, held-out slides"]
+    lines = {line.get_label(): line.get_xydata().tolist() for axis in figure.axes for line in axis.lines}
+    assert lines["val/pearson@50/context"] == [[19, 0.4]]
+    plt.close(figure)
