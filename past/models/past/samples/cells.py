@@ -14,7 +14,7 @@ from past.base.variable_genes import variable_count
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults
-from past.data.stream.datamodule import OpenedShards
+from past.data.stream.datamodule import ModelSamples
 from past.data.stream.sampling import sample_cells
 from past.data.stream.stream import RawBatch
 from past.models.past.batch import CellBatch
@@ -26,7 +26,7 @@ from past.models.past.samples.statistics import GeneStatistics, gene_statistics
 from past.models.past.samples.tokens import Tokenizer
 
 
-class CellSamples:
+class CellSamples(ModelSamples[CellBatch]):
     """Cells from shards, for a `DataModule`. Training batches are augmented where they go to the device.
 
     Args:
@@ -57,10 +57,6 @@ class CellSamples:
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
         self._normalise_stain, self._centred = normalise_stain, centre_expression
         self._augmentation = augmentation or PLAIN
-
-    def attach(self, shards: OpenedShards) -> None:
-        """Take the shards."""
-        self._shards = shards
 
     @property
     def model_sizes(self) -> dict[str, int]:
@@ -136,10 +132,6 @@ class CellSamples:
         make = self.collate(training=False, rank=0)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
-
-    def epoch(self) -> ShardIndex:
-        """An epoch reads every training cell once."""
-        return self._shards.split.train
 
     def collate(self, training: bool, rank: int) -> BatchMaker:
         """Return what makes batches; those of a training are augmented."""
