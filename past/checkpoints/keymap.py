@@ -9,15 +9,15 @@ from torch import nn
 
 from past.nn.weights import Fit, check_fit
 
-# A regular expression of a whole published name, and our name for it (with \1, \2, … for its groups);
-# None for names that the published program stores but its forward pass never reads.
+# (a regular expression of a whole published name, our name for it with \1, \2, … for the expression's groups);
+# None in place of our name: the published program stores it, but its forward pass never reads it.
 Rule = tuple[str, str | None]
 
 
 def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Sequence[Rule]) -> Fit:
     """Rename `state` by the first rule that matches each name, and compare it with `model`; nothing is loaded.
 
-    A name without a rule, or a second one for the same parameter, keeps its own name and so counts as left over.
+    A name without a rule is looked for in the model as it is. A second name for the same parameter counts as left over.
 
     Args:
         state: published names → tensors.
@@ -25,7 +25,7 @@ def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Seq
         rules: see Rule.
     """
     renamed: dict[str, torch.Tensor] = {}
-    unused = []
+    unused, second = [], []
     own = model.state_dict()
     for name, tensor in state.items():
         matched = ((re.fullmatch(pattern, name), ours) for pattern, ours in rules)
@@ -36,5 +36,9 @@ def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Seq
         ours = match.expand(ours) if match else name
         if tensor.ndim == 0 and ours in own and own[ours].ndim == 1:
             tensor = tensor[None]  # a number alone is a vector of one in ours
-        renamed[name if ours in renamed else ours] = tensor
-    return replace(check_fit(renamed, model), unused=unused)
+        if ours in renamed:
+            second.append(name)
+        else:
+            renamed[ours] = tensor
+    fit = check_fit(renamed, model)
+    return replace(fit, leftover=fit.leftover + second, unused=unused)

@@ -9,6 +9,8 @@ from torch.utils.checkpoint import checkpoint
 from past.base.errors import ConfigError
 from past.nn.dropout import dropout_by_row, row_seeds
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # and what is derived from them
+
 
 def blocks(module: nn.Module) -> Iterator[nn.Module]:
     """Yield the outermost repeated parts of `module`: the layers of a transformer, the blocks of a ResNet's stages."""
@@ -48,7 +50,7 @@ def _recomputed(forward: Any) -> Any:
 def refuse_batch_norm(model: nn.Module, option: str, why: str, without: str) -> None:
     """Raise ConfigError where a layer of `model` normalises over the batch, which `option` does not allow."""
     for name, layer in model.named_modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+        if isinstance(layer, BATCH_NORMS):
             raise ConfigError(
                 f"{option}: {name} normalises over the batch, and {why}: use an encoder without, or {without}"
             )

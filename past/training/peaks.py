@@ -1,13 +1,15 @@
 """Peak rates of GPUs: dense bfloat16 operations/s with a multiply-add as two, from the makers' data sheets.
 
-Beside them the rule by which a training's operations are counted.
+Not Lightning's `get_available_flops`: it answers for a GPU of this machine only, where `past plan --gpu NAME` asks by
+name; knows no B200, A10, L40S or AMD; and takes the rates of half-empty (sparse) matrices, twice the dense ones, for
+H200 and H100 NVL.
 """
 
 import re
 from typing import Final
 
-BACKWARD: Final = 3  # operations of forward and backward over those of forward alone
-PEAKS: Final = {  # part of the name that the driver gives → operations/s; float16 where there is no bfloat16
+BACKWARD: Final = 3  # a training step's operations over those of its forward pass: backward takes two such passes
+PEAKS: Final = {  # words of the name that the driver gives → operations/s; of float16 where there is no bfloat16
     "B200": 2250e12,
     "GH200": 989e12,
     "H200": 989e12,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
@@ -47,7 +48,7 @@ class Sharded(ModelParallelStrategy):
         """Return the optimiser's whole state on the first rank, numbered as an optimiser of one process numbers it."""
         assert self.model is not None
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        own = getattr(optimizer, "_optimizer", optimizer)
+        own = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
         state: dict[str, Any] = get_optimizer_state_dict(self.model, own, options=options)  # type: ignore[assignment]
         return _renamed(state, {name: number for number, name in enumerate(_members(state))}) if state else {}
 

@@ -13,7 +13,8 @@ from past.models.past.model import PASTModel, PASTOutput
 from past.nn.blocks import refuse_batch_norm
 from past.nn.dropout import dropout_by_row
 
-DROPS = (nn.modules.dropout._DropoutNd, DropPath, DropBlock2d, PatchDropout)  # not by the rows' seeds, as ours
+TORCHS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+DROPS = (*TORCHS, DropPath, DropBlock2d, PatchDropout)  # not by the rows' seeds, as ours
 
 
 def embed(

@@ -3,54 +3,17 @@
 Source: Huang et al., npj Digital Medicine 2025 (bioRxiv 2025.04.19.649665); published sizes are the defaults.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
-from past.models.stpath.attention import PackedSlides, distance_attention
+from past.models.stpath.attention import SpatialAttention
 from past.models.stpath.batch import SlideBatch
 from past.models.stpath.gene_embedding import ExpressionEmbedding, GeneHead, GeneTable
 from past.nn.dropout import Dropout
-from past.nn.kernels.linear import WHOLE, Linear
+from past.nn.kernels.linear import Linear, by_rows
+from past.nn.kernels.packed_slides import PackedSlides
 from past.nn.layers import Part
 from past.nn.standardise import Standardise
-
-ROWS = 4 * WHOLE  # spots at a time through layers that see one spot alone, where no gradient is wanted
-
-
-class SpatialAttention(nn.Module):
-    """Pre-norm attention between the spots of a slide with a bias per head and unit of distance.
-
-    `edge` maps three numbers to the heads' biases, as published: two frame coordinates, which cancel exactly, and the
-    distance. The first two columns are inert (their gradient is exactly zero), kept so that published weights come in
-    and go out unchanged. Training starts at the slopes of ALiBi (Press et al. 2022), −2^(−8h/H) for head h = 1 … H, so
-    that every head sees near spots best; a linear map's own start lets half of the heads look at the slide's far end.
-    """
-
-    def __init__(self, dim: int, heads: int, dropout: float, attention_dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attention_dropout = attention_dropout
-        self.norm = nn.LayerNorm(dim)
-        self.qkv = Linear(dim, 3 * dim)
-        self.edge = nn.Linear(3, heads, bias=False)
-        with torch.no_grad():
-            self.edge.weight[:, 2] = -(2 ** (-8 / heads * torch.arange(1, heads + 1)))
-        self.out = Linear(dim, dim)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
-        """Return (S, dim) from (S, dim)."""
-        return self.dropout(_by_rows(self.out, self._mix(x, slides)))
-
-    def _mix(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
-        qkv = _by_rows(self._qkv, x, dim=2)
-        dropout = self.attention_dropout if self.training else 0.0
-        return distance_attention(qkv, self.edge.weight[:, 2], slides, dropout).transpose(0, 1).flatten(1)
-
-    def _qkv(self, x: torch.Tensor) -> torch.Tensor:
-        return self.qkv(self.norm(x)).view(len(x), 3, self.heads, -1).permute(1, 2, 0, 3)
 
 
 class Block(nn.Module):
@@ -72,7 +35,7 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor, slides: PackedSlides) -> torch.Tensor:
         """Return (S, dim) from (S, dim)."""
         x = x + self.attention(x, slides)
-        return _by_rows(lambda rows: rows + self.mlp(rows), x)
+        return by_rows(lambda rows: rows + self.mlp(rows), x)
 
 
 class STPath(Part):
@@ -132,7 +95,7 @@ class STPath(Part):
 
     def tokens(self, batch: SlideBatch) -> torch.Tensor:
         """Return the input tokens (S, dim)."""
-        x = _by_rows(self._image, batch.features)
+        x = by_rows(self._image, batch.features)
         return x + self.expression(batch.expression) + self.technology(batch.technology) + self.organ(batch.organ)
 
     def _image(self, features: torch.Tensor) -> torch.Tensor:
@@ -146,22 +109,6 @@ class STPath(Part):
         for block in self.blocks:
             x = block(x, slides)
         return x
-
-
-def _by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, dim: int = 0) -> torch.Tensor:
-    """Return layer(x), spots along `dim`, for a layer that treats each spot alone.
-
-    Where no gradient is wanted, some rows go at a time, and what comes out is contiguous.
-    """
-    if torch.is_grad_enabled():
-        return layer(x)
-    out = x.new_empty(0)
-    for start in range(0, max(1, len(x)), ROWS):
-        rows = layer(x[start : start + ROWS])
-        if start == 0:
-            out = rows.new_empty(*rows.shape[:dim], len(x), *rows.shape[dim + 1 :])
-        out.narrow(dim, start, rows.shape[dim]).copy_(rows)
-    return out
 
 
 PARTS = (STPath,)

@@ -144,8 +144,10 @@ class RowAdam(torch.optim.Adam):
 def _mark_order(weight: torch.Tensor) -> None:
     """Say of a gradient whose rows ascend that they do: accumulation and clipping forget it, and sort and copy them."""
     grad: Any = weight.grad
-    if grad.is_sparse and bool((grad._indices()[0].diff() > 0).all()):
-        grad._coalesced_(True)
+    if grad.is_sparse:
+        rows, values = grad._indices(), grad._values()  # public, says torch.sparse's page, where order is not known
+        if bool((rows[0].diff() > 0).all()):
+            weight.grad = torch.sparse_coo_tensor(rows, values, grad.shape, is_coalesced=True, check_invariants=False)
 
 
 def _missed(

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from past.base.errors import CheckpointError
-from past.nn.conch import CONCHEncoder
 from past.nn.image_encoder import ImageEncoder
 from past.nn.released_weights import find_weights, to_timm_names
 
@@ -73,24 +72,6 @@ def test_the_swin_of_timm_0_5_gives_the_same_features(tmp_path: Path) -> None:
     assert to_timm_names(state).keys() == state.keys()
 
 
-def test_pools_crop_and_interpolation() -> None:
-    crops = torch.rand(2, 3, 40, 40)
-    both = ImageEncoder("vit_base_patch16_224", options=VIT, pool="class_and_mean", size=48, crop=32).eval()
-    assert both.width == 48
-    assert both(crops).shape == (2, 48)
-    plain = ImageEncoder("vit_base_patch16_224", options=VIT).eval()
-    plain.load_state_dict(both.state_dict())
-    assert torch.allclose(both(crops)[:, :24], _by_hand(plain, crops), atol=1e-6)
-    stage = ImageEncoder("resnet18", pool="stage3").eval()
-    assert stage.width == 256
-    assert stage(crops).shape == (2, 256)
-
-
-def _by_hand(encoder: ImageEncoder, crops: torch.Tensor) -> torch.Tensor:
-    larger = torch.nn.functional.interpolate(crops, size=(48, 48), mode="bilinear", antialias=True)
-    return encoder(larger[..., 8:40, 8:40])
-
-
 def test_a_missing_file_is_fetched_or_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = tmp_path / "there.bin"
     there.write_bytes(b"")
@@ -106,14 +87,3 @@ def test_a_missing_file_is_fetched_or_the_cure_is_named(tmp_path: Path, monkeypa
         find_weights(tmp_path / "model.bin", "owner/name")
     with pytest.raises(CheckpointError, match="no such weight file"):
         ImageEncoder("vit_base_patch16_224", options=VIT, weights=tmp_path / "model.bin")
-
-
-def test_conchs_tower_is_read_and_its_other_half_left(tmp_path: Path) -> None:
-    encoder = CONCHEncoder(size=32, dim=16).eval()
-    state = {f"visual.{name}": value for name, value in encoder.state_dict().items()}
-    others = ("text.positional_embedding", "logit_scale", "visual.proj_contrast", "visual.attn_pool_caption.query")
-    torch.save(state | {name: torch.zeros(2) for name in others}, tmp_path / "conch.bin")
-    loaded = CONCHEncoder(tmp_path / "conch.bin", size=32, dim=16).eval()
-    assert loaded.width == 16
-    assert torch.equal(loaded(CROPS), encoder(CROPS))
-    assert loaded.config["weights"] is None

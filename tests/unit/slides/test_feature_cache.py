@@ -9,12 +9,10 @@ from tiny_bench import write_sample
 from torch import nn
 
 from past.base.errors import DataError
-from past.base.stain import stain_table
 from past.nn.colour import ColourGrid
 from past.slides.feature_cache import FeatureCache, TileChange
 from past.slides.frozen_encoder import FrozenEncoder
-from past.slides.tile_colour import histogram, mean_density, with_normal_stain, without_mean_colour
-from past.slides.tiles import PatchFile, write_patches
+from past.slides.tiles import PatchFile
 
 DARKER = TileChange("half", lambda tiles: tiles // 2)
 
@@ -94,24 +92,3 @@ def test_features_that_are_not_finite_are_refused(patches: PatchFile, tmp_path: 
 
     with pytest.raises(DataError, match="tiles 0–29 are not finite"):
         FeatureCache(tmp_path / "cache").features(FrozenEncoder(Broken()), patches, "S")
-
-
-def test_without_its_mean_colour_every_section_has_the_same(patches: PatchFile, tmp_path: Path) -> None:
-    darker = patches.images(0, 30) // 2
-    write_patches(tmp_path / "darker.h5", darker, patches.coords, list(patches.barcodes))
-    other = PatchFile.open(tmp_path / "darker.h5")
-    before = [mean_density(histogram(file)) for file in (patches, other)]
-    densities = [mean_density(histogram(file, without_mean_colour(file))) for file in (patches, other)]
-    assert np.abs(before[0] - before[1]).max() > 0.25
-    assert np.abs(densities[0] - densities[1]).max() < 0.01
-
-
-def test_normal_stain_is_the_trainings_and_follows_what_is_done_before(patches: PatchFile) -> None:
-    tiles = patches.images(0, 30)
-    counts = np.stack([np.bincount(tiles[..., channel].ravel(), minlength=256) for channel in range(3)])
-    table = stain_table(counts.astype(float))
-    normal = with_normal_stain(patches)
-    assert np.array_equal(normal.apply(tiles)[..., 1], table[1][tiles[..., 1]])
-    both = with_normal_stain(patches, DARKER)
-    assert both.name == "half, then stain normalised"
-    assert np.abs(both.apply(tiles).astype(float) - normal.apply(tiles)).mean() < 3  # the same stain either way

@@ -8,7 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
-from past.training.peaks import peak_of
 from past.training.throughput import Throughput
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -49,9 +48,13 @@ class Clock:
         return self.now
 
 
-def test_time_is_told_apart_and_validation_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ranks", [1, 4])
+def test_time_is_told_apart_validation_left_out_and_every_rank_counted(
+    ranks: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     clock, logged = Clock(), {}
     monkeypatch.setattr("past.training.throughput.time", clock)
+    monkeypatch.setattr("past.training.throughput.rank_and_world", lambda: (0, ranks))
     trainer, module, watch = tiny_trainer(tmp_path, max_epochs=1, log_every_n_steps=1), tiny_module(), Throughput()
     monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value}))
     watch.on_train_epoch_start(trainer, module)
@@ -66,7 +69,7 @@ def test_time_is_told_apart_and_validation_left_out(monkeypatch: pytest.MonkeyPa
         watch.on_train_batch_end(trainer, module, None, range(20), 0)
         whole = waited + 9
         assert logged.pop("memory_gb") > 0
-        expected = {"wait_share": waited, "forward_share": 2, "backward_share": 4, "cells_per_second": 20}
+        expected = {"wait_share": waited, "forward_share": 2, "backward_share": 4, "cells_per_second": 20 * ranks}
         assert logged == {name: value / whole for name, value in expected.items()}  # no peak, no utilisation
         clock.now += 100
         watch.on_validation_end(trainer, module)
@@ -82,24 +85,3 @@ def test_a_run_that_goes_on_within_an_epoch_counts_from_its_start(tmp_path: Path
     trainer = tiny_trainer(tmp_path, callbacks=[watch], log_every_n_steps=1)
     trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
     assert trainer.logged_metrics["cells_per_second"] > 0
-
-
-@pytest.mark.parametrize(
-    ("name", "peak"),
-    [
-        ("NVIDIA H100 80GB HBM3", 989e12),
-        ("NVIDIA H100 PCIe", 756e12),
-        ("NVIDIA A100-SXM4-80GB", 312e12),
-        ("NVIDIA L40S", 362e12),
-        ("NVIDIA L40", 181e12),
-        ("NVIDIA L4", 121e12),
-        ("NVIDIA A10G", 70e12),
-        ("NVIDIA A10", 125e12),
-        ("NVIDIA RTX A4000", None),
-        ("NVIDIA RTX A1000", None),
-        ("AMD Instinct MI300X", 1307e12),
-        ("A toaster", None),
-    ],
-)
-def test_the_peak_of_a_gpu_by_its_name(name: str, peak: float | None) -> None:
-    assert peak_of(name) == peak

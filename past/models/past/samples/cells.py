@@ -10,6 +10,7 @@ import torch
 
 from past.base.errors import ConfigError
 from past.base.genes import gene_map, read_genes
+from past.base.variable_genes import variable_count
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults
@@ -100,12 +101,8 @@ class CellSamples:
         if self._vocabulary == "shards":
             vocabulary: tuple[str, ...] = genes
         elif self._vocabulary.startswith("variable:"):
-            number = self._vocabulary.removeprefix("variable:")
-            if not number.isdigit():
-                raise ConfigError(
-                    f"data.samples.vocabulary={self._vocabulary}: give a number of genes, as in variable:2000"
-                )
-            vocabulary = tuple(genes[i] for i in self.statistics.most_variable(int(number)))
+            number = variable_count(self._vocabulary, self.statistics.varying)
+            vocabulary = tuple(genes[i] for i in self.statistics.most_variable(number))
         else:
             vocabulary = read_genes(Path(self._vocabulary))
         means = self._means(vocabulary)

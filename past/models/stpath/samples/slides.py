@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from past.base.errors import CheckpointError, ConfigError, DataError
+from past.base.variable_genes import variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
 from past.data.stream.datamodule import OpenedShards
@@ -71,13 +72,9 @@ class SlideSamples:
         )
         known = np.flatnonzero(is_known)
         if self._vocabulary.startswith("variable:"):
-            number = self._vocabulary.removeprefix("variable:")
-            if not number.isdigit() or not 0 < int(number) <= len(known):
-                raise ConfigError(
-                    f"data.samples.vocabulary={self._vocabulary}: give a number of genes, from 1 to {len(known)}"
-                )
+            number = variable_count(self._vocabulary, len(known))
             ranked = self.statistics.by_variance()
-            known = ranked[is_known[ranked]][: int(number)]
+            known = ranked[is_known[ranked]][:number]
         elif self._vocabulary != "shards":
             raise ConfigError(
                 f"data.samples.vocabulary={self._vocabulary}: use shards, variable:N, or a symbol2ensembl.json"

@@ -5,19 +5,20 @@ import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from past.nn.kernels.linear import ONEDNN, WHOLE, Linear, linear
+from past.nn.kernels import linear as kernel
+from past.nn.kernels.linear import UNIT, Linear, by_rows, find_onednn, linear
 
 generator = torch.Generator().manual_seed(0)
 WIDTH = 24
-WHOLE_ROWS = torch.randn(WHOLE, WIDTH, generator=generator)
+WHOLE_ROWS = torch.randn(UNIT, WIDTH, generator=generator)
 INPUTS = {
     "no rows": torch.empty(0, WIDTH),
     "a vector": torch.randn(WIDTH, generator=generator),
     "whole rows": WHOLE_ROWS,
-    "rows": torch.randn(WHOLE + 1, WIDTH, generator=generator),
-    "every second column": torch.randn(WHOLE, 2 * WIDTH, generator=generator)[:, ::2],
-    "columns first": torch.randn(WIDTH, WHOLE, generator=generator).T,
-    "slides of rows": torch.randn(WHOLE, 3, WIDTH, generator=generator),
+    "rows": torch.randn(UNIT + 1, WIDTH, generator=generator),
+    "every second column": torch.randn(UNIT, 2 * WIDTH, generator=generator)[:, ::2],
+    "columns first": torch.randn(WIDTH, UNIT, generator=generator).T,
+    "slides of rows": torch.randn(UNIT, 3, WIDTH, generator=generator),
 }
 
 
@@ -36,9 +37,9 @@ def test_numbers_are_the_linear_maps(layer: Linear, name: str) -> None:
     torch.testing.assert_close(linear(x, layer.weight), F.linear(x, layer.weight))
 
 
-@pytest.mark.skipif(not ONEDNN, reason="needs a CPU with AVX-512 and a torch built with oneDNN")
+@pytest.mark.skipif(kernel.ONEDNN is None, reason="needs a CPU with AVX-512 and a torch built with oneDNN")
 @pytest.mark.parametrize(
-    ("rows", "recorded", "onednn"), [(WHOLE, False, True), (WHOLE + 1, False, False), (WHOLE, True, False)]
+    ("rows", "recorded", "onednn"), [(UNIT, False, True), (UNIT + 1, False, False), (UNIT, True, False)]
 )
 def test_whole_rows_without_gradients_go_through_onednn(layer: Linear, rows: int, recorded: bool, onednn: bool) -> None:
     with profile(activities=[ProfilerActivity.CPU]) as profiler, torch.set_grad_enabled(recorded):
@@ -78,6 +79,47 @@ def test_other_types_stay_themselves(layer: Linear) -> None:
 @torch.no_grad()
 def test_what_does_not_fit_is_said_in_torchs_words(layer: Linear) -> None:
     with pytest.raises(RuntimeError, match="shapes"):
-        layer(torch.randn(WHOLE, 7))
+        layer(torch.randn(UNIT, 7))
     with pytest.raises(RuntimeError, match="dtype"):
         layer.double()(WHOLE_ROWS)
+
+
+@pytest.mark.skipif(kernel.ONEDNN is None, reason="needs a CPU with AVX-512 and a torch built with oneDNN")
+def test_torchs_private_call_of_onednn_is_still_there() -> None:
+    call = find_onednn()
+    assert call is not None
+    found = call(
+        torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]), torch.tensor([7.0, 8.0]), "none", [], ""
+    )
+    assert found.tolist() == [[18.0, 25.0]]
+
+
+@torch.no_grad()
+def test_a_torch_without_that_call_computes_the_same(layer: Linear, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_onednn("_no_such_call") is None
+    monkeypatch.setattr(kernel, "ONEDNN", None)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        assert torch.equal(layer(WHOLE_ROWS), F.linear(WHOLE_ROWS, layer.weight, layer.bias))
+    assert not any(event.key == "mkldnn::_linear_pointwise" for event in profiler.key_averages())
+
+
+def test_a_call_that_does_something_else_is_not_taken() -> None:
+    assert find_onednn("_convolution_pointwise") is None
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 7])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_rows_go_some_at_a_time(rows: int, recorded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "BLOCK", 3)
+    seen: list[int] = []
+
+    def layer(x: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x))
+        return torch.stack([x, 2 * x])  # the rows lie along the second axis of what comes out
+
+    x = torch.arange(2.0 * rows).view(rows, 2)
+    with torch.set_grad_enabled(recorded):
+        found = by_rows(layer, x, dim=1)
+    assert torch.equal(found, torch.stack([x, 2 * x]))
+    assert found.is_contiguous()
+    assert seen == ([rows] if recorded else {0: [0], 1: [1], 3: [3], 7: [3, 3, 1]}[rows])

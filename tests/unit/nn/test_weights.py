@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from past.base.errors import CheckpointError
+from past.nn.weights import check_fit, load_strictly, read_torch, read_weights
+
+STATE = {"weight": torch.tensor([[1.0, 2.0]]), "bias": torch.tensor([3.0])}
+
+
+def test_both_kinds_of_file_give_the_same_tensors(tmp_path: Path) -> None:
+    save_file(STATE, tmp_path / "w.safetensors")
+    torch.save(STATE, tmp_path / "w.pth")
+    torch.save({"epoch": 3, "model": STATE}, tmp_path / "within.pth")
+    for found in (
+        read_weights(tmp_path / "w.safetensors"),
+        read_weights(tmp_path / "w.pth", keys=("model",)),
+        read_weights(tmp_path / "within.pth", keys=("state_dict", "model")),
+    ):
+        assert {name: value.tolist() for name, value in found.items()} == {"weight": [[1.0, 2.0]], "bias": [3.0]}
+
+
+def test_what_is_no_weight_file_is_named(tmp_path: Path) -> None:
+    for name in ("none.pth", "none.safetensors"):
+        with pytest.raises(CheckpointError, match=name):
+            read_weights(tmp_path / name)
+    (tmp_path / "text.safetensors").write_text("text")
+    with pytest.raises(CheckpointError, match=r"text\.safetensors: missing, cut off, or not"):
+        read_weights(tmp_path / "text.safetensors")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match="holds list, not a state dict"):
+        read_torch(tmp_path / "list.pth")
+    torch.save({"epoch": 3, "rate": 0.1}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match="no state dict in it, but epoch, rate"):
+        read_weights(tmp_path / "other.pth")
+    whole = (tmp_path / "list.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=r"cut\.pth"):
+        read_torch(tmp_path / "cut.pth")
+
+
+class Payload:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("executed",)
+
+
+def test_a_file_that_would_run_code_is_not_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"weight": Payload()}, tmp_path / "evil.pth")
+    with pytest.raises(CheckpointError, match="could run code"):
+        read_torch(tmp_path / "evil.pth")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_fit_says_what_is_left_over_missing_and_of_another_shape() -> None:
+    fit = check_fit({"weight": torch.zeros(1, 3), "wings": torch.zeros(1)}, nn.Linear(2, 1))
+    assert (fit.leftover, fit.missing, fit.reshaped, list(fit.state)) == (
+        ["wings"], ["bias"], ["weight (1, 3) for (1, 2)"], [],
+    )  # fmt: skip
+    expected = r"f\.pth does not fit this model: 1 not known \(wings\); 1 missing \(bias\); 1 of another shape"
+    with pytest.raises(CheckpointError, match=expected):
+        fit.raise_if_incomplete("f.pth")
+
+
+def test_of_many_names_the_first_four_are_shown() -> None:
+    state = {f"n{i}": torch.zeros(1) for i in range(6)} | STATE
+    with pytest.raises(CheckpointError, match=r"6 not known \(n0, n1, n2, n3, …\)"):
+        load_strictly(nn.Linear(2, 1), state, "f.pth")
+
+
+def test_what_fits_is_loaded() -> None:
+    layer = nn.Linear(2, 1)
+    load_strictly(layer, STATE, "f.pth")
+    assert layer(torch.tensor([10.0, 100.0])).item() == 213
