@@ -21,7 +21,7 @@ def test_tokens_are_normalised() -> None:
 
 
 def test_the_weights_are_ctranspaths() -> None:
-    """Two convolutions of 3 × 3 and stride 2 without bias, each with batch norm, then one of 1 × 1 (its released file)."""
+    """Two convolutions of 3 × 3 and stride 2 without bias, each with batch norm, then one of 1 × 1."""
     shapes = {name: tuple(value.shape) for name, value in stem().named_parameters()}
     assert shapes == {
         "proj.0.weight": (1, 3, 3, 3),
