@@ -18,7 +18,7 @@ from rich.table import Table
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-CHUNK, GENES, MB, WANTED = 64, 204, 1e6, 1.3
+CHUNK_CELLS, GENES, MB, WANTED = 64, 204, 1e6, 1.3
 
 
 class Alive(TorchDispatchMode):
@@ -80,9 +80,9 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=4096)
     asked = parser.parse_args()
     sizes = [size for size in (64, 128, 256, 512, 1024, 2048, 4096) if size <= asked.largest]
-    cached = {size: megabytes_of_a_step(size, CHUNK) for size in sizes}
+    cached = {size: megabytes_of_a_step(size, CHUNK_CELLS) for size in sizes}
     whole = {size: megabytes_of_a_step(size, None) for size in sizes if size <= 1024}
-    curves = {f"cache_chunk={CHUNK}": cached, "uncached": whole}
+    curves = {f"cache_chunk={CHUNK_CELLS}": cached, "uncached": whole}
     table = Table(title="Memory of a training step beyond the model, demo towers")
     for column in ("cells", *(head for name in curves for head in (f"{name}, MB", "times that of 64"))):
         table.add_column(column, justify="right")

@@ -22,7 +22,7 @@ def apply_keymap(state: Mapping[str, torch.Tensor], model: nn.Module, rules: Seq
     Args:
         state: published names → tensors.
         model: whose parameters are to be filled; one on the meta device will do.
-        rules: see Rule.
+        rules: how names change, the first that matches counts.
     """
     renamed: dict[str, torch.Tensor] = {}
     unused, second = [], []

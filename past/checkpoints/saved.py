@@ -120,7 +120,7 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
 
     Args:
         path: of the directory or file.
-        parts: as in `build_part`; `past.models.load_model` gives those of all our models.
+        parts: the classes that may be built, by their names; `past.models.load_model` gives those of all our models.
 
     Raises:
         CheckpointError: missing, broken, of a newer version, or weights that do not fit their description.

@@ -30,9 +30,9 @@ def predict(
     """
     from past.base.h5ad import read_adata
     from past.models.stpath.predict import load_stpath
-    from past.slides.features import read_features
+    from past.slides.features import read_feature_file
 
-    slide = read_features(features)
+    slide = read_feature_file(features)
     adata = load_stpath(weights).predict(
         slide.features,
         slide.coords,

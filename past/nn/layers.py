@@ -30,8 +30,8 @@ class Part(nn.Module):
         return part
 
 
-class Sentences:
-    """Where the words of B sentences are: layers work on the words laid end to end, attention on (B, L) places.
+class PackedSentences:
+    """Where the words of B sentences of up to L places lie: layers work on the words end to end, attention on (B, L).
 
     Args:
         computed: (B, L) bool, the places that are computed at all: N of them.
@@ -86,7 +86,7 @@ class Attention(nn.Module):
         k, v = F.linear(keys, weights[1], biases[1]).chunk(2, dim=-1)
         return self.out(self._mix(q, k, v, mask))
 
-    def within(self, x: torch.Tensor, sentences: Sentences) -> torch.Tensor:
+    def within(self, x: torch.Tensor, sentences: PackedSentences) -> torch.Tensor:
         """Return (N, width): the words (N, width) of each sentence attend to its real ones."""
         q, k, v = sentences.unpack(self.qkv(x)).chunk(3, dim=-1)
         return self.out(sentences.pack(self._mix(q, k, v, sentences.mask)))
@@ -109,7 +109,7 @@ class PostNormLayer(nn.Module):
         self.feedforward_norm = nn.LayerNorm(width)
         self.dropouts = nn.ModuleList(Dropout(dropout) for _ in range(3))
 
-    def forward(self, x: torch.Tensor, sentences: Sentences) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, sentences: PackedSentences) -> torch.Tensor:
         """Map (N, width) to (N, width): the words of all sentences."""
         x = self.attention_norm(x + self.dropouts[0](self.attention.within(x, sentences)))
         inner = self.dropouts[1](F.relu(self.expand(x)))

@@ -24,7 +24,7 @@ class Features:
     names: tuple[str, ...] | None = None
 
 
-def read_features(path: Path) -> Features:
+def read_feature_file(path: Path) -> Features:
     """Read a features file: `.h5` with `features` or `embeddings`, and `coords`; or an AnnData with `obsm['spatial']`.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from past.base.errors import DataError
-from past.slides.features import SameInEveryFold, read_features
+from past.slides.features import SameInEveryFold, read_feature_file
 from past.slides.tiles import PatchFile
 
 
@@ -46,7 +46,7 @@ class StoredFeatures(SameInEveryFold):
         path = next((place for place in places if place.is_file()), None)
         if path is None:
             raise DataError(f"{sample}: no features at {places[0]} or {places[1]}; write them there")
-        found = read_features(path)
+        found = read_feature_file(path)
         if found.names is None:
             if len(found.features) != len(patches):
                 raise DataError(f"{path}: {len(found.features)} rows without barcodes for {len(patches)} spots")

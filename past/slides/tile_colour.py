@@ -10,7 +10,7 @@ from past.slides.feature_cache import TileChange
 from past.slides.tiles import PatchFile
 
 REFERENCE = np.array([0.15, 0.30, 0.16])  # optical density of R, G, B: a common haematoxylin and eosin stain
-TILES = 64  # read at once
+TILES_AT_ONCE = 64  # read from the file
 
 
 def without_mean_colour(patches: PatchFile) -> TileChange:
@@ -44,8 +44,8 @@ def with_normal_stain(patches: PatchFile, before: TileChange | None = None) -> T
 def histogram(patches: PatchFile, before: TileChange | None = None) -> np.ndarray:
     """Return (3, 256): how often each value of each channel occurs in a patch file."""
     counts = np.zeros((3, 256))
-    for start in range(0, len(patches), TILES):
-        tiles = patches.images(start, min(start + TILES, len(patches)))
+    for start in range(0, len(patches), TILES_AT_ONCE):
+        tiles = patches.images(start, min(start + TILES_AT_ONCE, len(patches)))
         tiles = before.apply(tiles) if before else tiles
         for channel in range(3):
             counts[channel] += np.bincount(tiles[..., channel].ravel(), minlength=256)

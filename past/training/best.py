@@ -25,7 +25,7 @@ class KeepBest(ModelCheckpoint):
         )
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Ask the model, before Lightning restores what was best."""
+        """Take the model's own metric where none is given, before Lightning restores what was best."""
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
 
@@ -35,14 +35,14 @@ class StopEarly(EarlyStopping):
 
     Args:
         patience: validations.
-        monitor: as in KeepBest.
+        monitor: a metric that the model logs; None: the model's own, `model.monitor`.
     """
 
     def __init__(self, patience: int, monitor: str | None = None) -> None:
         super().__init__(monitor or "", patience=patience, mode="max")
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: Literal["fit"] | Any) -> None:
-        """Ask the model."""
+        """Take the model's own metric where none is given."""
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
 

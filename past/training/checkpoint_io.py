@@ -26,7 +26,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any | None = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Read a checkpoint; see `read_checkpoint`."""
+        """Read a checkpoint onto the CPU, never running code in it; raises CheckpointError where it cannot."""
         return read_checkpoint(Path(path))
 
 

@@ -25,7 +25,7 @@ from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, origin_of, trained
 from past.models import load_model
 from past.models.past.batch import CellBatch
-from past.models.past.embed import Embeddings, embed
+from past.models.past.embed import Embeddings, embed_cells
 from past.models.past.model import PASTModel
 from past.models.past.samples.tokens import Tokenizer
 from past.models.past.vocabulary import RESERVED
@@ -185,7 +185,7 @@ class Retrieval:
     def __call__(self, given: TrainedPAST, results: Results) -> list[Row]:
         """Judge the model on the validation cells; returns what the screen shows of the rows."""
         data = given.data
-        found = embed(given.model, data.val_dataloader())
+        found = embed_cells(given.model, data.val_dataloader())
         baseline = linear_matcher(
             data.split.train, data.split.val, self._baseline_cells, data.open_shard, data.on_error
         )

@@ -9,7 +9,7 @@ from torch import nn
 from past.base.errors import ConfigError
 from past.models.past.vocabulary import PADDING
 from past.nn.dropout import dropout_by_row, mix, row_seeds
-from past.nn.layers import Part, PostNormLayer, Sentences, masked_mean
+from past.nn.layers import PackedSentences, Part, PostNormLayer, masked_mean
 
 CONTEXT_TOKENS = 3
 
@@ -73,7 +73,7 @@ class CellEncoder(Part):
         else:
             sentence = sentence[:, : int((sentence != PADDING).sum(dim=1).max())]
             computed = sentence != PADDING
-        sentences = Sentences(computed, sentence != PADDING)
+        sentences = PackedSentences(computed, sentence != PADDING)
         x = self.tokens(sentences.pack(sentence)) + self.positions(sentences.positions)
         with dropout_by_row(_seeds_of_words(sentences)):
             for layer in self.layers:
@@ -87,7 +87,7 @@ class CellEncoder(Part):
         return mean.unflatten(0, tokens.shape[:-1])
 
 
-def _seeds_of_words(sentences: Sentences) -> torch.Tensor | None:
+def _seeds_of_words(sentences: PackedSentences) -> torch.Tensor | None:
     """Return a seed for each word, (N,), from its sentence's seed and its place."""
     seeds = row_seeds()
     return None if seeds is None else mix(seeds[sentences.rows] + sentences.positions)

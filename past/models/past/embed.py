@@ -34,7 +34,7 @@ class Embeddings:
 
 
 @torch.inference_mode()
-def embed(model: PASTModel, batches: Iterable[CellBatch], top_genes: int = 3) -> Embeddings:
+def embed_cells(model: PASTModel, batches: Iterable[CellBatch], top_genes: int = 3) -> Embeddings:
     """Run both towers over `batches` on the model's device.
 
     Args:

@@ -1,6 +1,6 @@
 """Contrastive losses over the global batch, in memory that is linear in it: no matrix of all pairs is ever there.
 
-Each rank computes its own rows of that matrix, ROWS at a time, and again in backward. All take `cells` and `images`,
+Each rank computes its own rows of that matrix, some at a time, and again in backward. All take `cells` and `images`,
 this rank's b pairs of unit vectors (b, D), and a callable that brings all ranks' rows with gradients summed over ranks:
 together as (B, …), or for SigLIP one rank's after the other's. All return a scalar whose mean over ranks is the loss of
 one process with the whole batch, and whose gradients, averaged over ranks as DDP does, are that process's; ranks may
@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from past.base.distributed import gather_rows, pass_around
 
-ROWS = 256
+PAIRS_AT_ONCE = 256  # rows of the matrix of all pairs that are there at a time
 Gather = Callable[[torch.Tensor], torch.Tensor]
 Around = Callable[[torch.Tensor], Iterable[torch.Tensor]]
 _computed_again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
@@ -46,8 +46,8 @@ class _Pairs(NamedTuple):
     share: float
 
     def by_rows(self, term: Callable[..., torch.Tensor], *more: torch.Tensor) -> list[torch.Tensor]:
-        """Return `term(cells, images, all_cells, all_images, *more)` for ROWS of this rank's pairs at a time."""
-        blocks = zip(self.cells.split(ROWS), self.images.split(ROWS), strict=True)
+        """Return `term(cells, images, all_cells, all_images, *more)` for some of this rank's pairs at a time."""
+        blocks = zip(self.cells.split(PAIRS_AT_ONCE), self.images.split(PAIRS_AT_ONCE), strict=True)
         return [_computed_again(term, *block, self.all_cells, self.all_images, *more) for block in blocks]  # type: ignore[misc]
 
 
@@ -75,7 +75,7 @@ def soft_target(
         cells: (b, D) unit vectors.
         images: (b, D) unit vectors, row i the pair of cells' row i.
         temperature: τ, scalar.
-        gather: see the module.
+        gather: brings all ranks' rows together, with gradients; `own_rows`: this rank's alone.
     """
     with torch.autocast(cells.device.type, enabled=False):
         pairs = _gather_pairs(cells, images, gather)
@@ -118,7 +118,7 @@ def info_nce(
         cells: (b, D) unit vectors.
         images: (b, D) unit vectors, row i the pair of cells' row i.
         temperature: τ, scalar.
-        gather: see the module.
+        gather: brings all ranks' rows together, with gradients; `own_rows`: this rank's alone.
     """
     with torch.autocast(cells.device.type, enabled=False):
         pairs = _gather_pairs(cells, images, gather)
@@ -156,7 +156,7 @@ def siglip(
         cells, images = _precise(cells, images)
         terms, ranks, pairs = [], 0, 0
         for turn in around(images):
-            terms += [_computed_again(_negatives, rows, turn, temperature, bias) for rows in cells.split(ROWS)]
+            terms += [_computed_again(_negatives, rows, turn, temperature, bias) for rows in cells.split(PAIRS_AT_ONCE)]
             ranks, pairs = ranks + 1, pairs + len(turn)
         positive = (cells * images).sum() / temperature + len(cells) * bias
         # -log σ(x) = softplus(x) - x, which turns a negative's term into a positive's.

@@ -70,10 +70,10 @@ class PASTTower:
     """The image tower of a checkpoint.
 
     Args:
-        checkpoint: as in PASTCheckpoint.
+        checkpoint: a `.ckpt` of train.py, or a directory of `past import`; `{fold}` in it stands for the fold's number.
         output: "image_encoder": what the encoder gives, before PAST's head; "joint": the embedding on the unit sphere.
-        precision: as in FrozenEncoder.
-        device: as in FrozenEncoder.
+        precision: "fp32", or "fp16": under float16 autocast, the features float16.
+        device: "cpu", "cuda", …; None: a GPU where there is one.
     """
 
     reads_tiles = True
@@ -92,15 +92,15 @@ class PASTTower:
         self._frozen = lru_cache(maxsize=1)(self._freeze)
 
     def for_fold(self, fold: int) -> FrozenEncoder:
-        """Return the tower for a fold; see PASTCheckpoint.for_fold."""
+        """Return a fold's image tower, frozen; raises CheckpointError where there is no such PAST."""
         return self._frozen(self.checkpoint.at(fold))
 
     def fingerprint_of(self, fold: int) -> str:
-        """Return what the fold's features depend on; see FrozenEncoder.fingerprint."""
+        """Return the hash of all that moves the fold's features: weights, architecture and transform, precision."""
         return self.for_fold(fold).fingerprint
 
     def trained_on(self, fold: int) -> frozenset[str] | None:
-        """See PASTCheckpoint.trained_on."""
+        """Return the sections and patients that the fold's model was trained on; None: its checkpoint does not say."""
         return self.checkpoint.trained_on(fold)
 
     def _freeze(self, path: str) -> FrozenEncoder:

@@ -13,7 +13,7 @@ from past.models.past.model import PASTModel
 from past.models.past.samples.centring import centred, mean_of_cells
 from past.models.past.samples.tokens import Tokenizer
 
-BATCH = 256  # spots at a time
+SPOTS_AT_ONCE = 256  # through the cell tower
 
 
 @torch.inference_mode()
@@ -47,8 +47,8 @@ def encode_spots(
     rows = np.concatenate([np.arange(len(coords))[:, None], nearest(coords, sentences.neighbours)], axis=1)
     meta: dict[str, object] = {"technology": technology, "species": species}
     device = next(model.parameters()).device
-    starts = range(0, len(rows), BATCH)
-    batches = [sentences([_cell(counts, near, coords, meta) for near in rows[i : i + BATCH]]) for i in starts]
+    starts = range(0, len(rows), SPOTS_AT_ONCE)
+    batches = [sentences([_cell(counts, near, coords, meta) for near in rows[i : i + SPOTS_AT_ONCE]]) for i in starts]
     if sentences.centred:
         mean = mean_of_cells(batches, len(sentences.vocabulary))
         batches = [centred(batch, mean[None]) for batch in batches]

@@ -1,6 +1,7 @@
 """PAST's reserved tokens.
 
-Ids 0-18 are Nicheformer's; 19-21 are ours, for platforms that it did not train on (ids below 30 are reserved).
+Ids 0-18 are Nicheformer's (2, its CLS, is not used here); 19-21 are ours, for platforms that it did not train on. Genes
+begin at RESERVED.
 """
 
 from types import MappingProxyType
@@ -8,7 +9,6 @@ from typing import Final
 
 MASK: Final = 0
 PADDING: Final = 1
-CLS: Final = 2
 RESERVED: Final = 30
 MODALITY: Final = MappingProxyType({"dissociated": 3, "spatial": 4})
 SPECIES_TOKENS: Final = MappingProxyType({"Homo sapiens": 5, "Mus musculus": 6})

@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from past.models.stpath.batch import SparseExpression
 
-ROWS = 256  # spots at a time that are made dense over the genes that occur in the call
+SPOTS_AT_ONCE = 256  # made dense over the genes that occur in the call
 
 
 class _SparseRows(torch.autograd.Function):
@@ -83,7 +83,7 @@ class _WeightedRows(torch.autograd.Function):
         out = rows.new_zeros(len(told), rows.shape[1])
         out[single] = rows[genes] * values[:, None]
         blocks: list[torch.Tensor] = []
-        for spots in (entries > 1).nonzero()[:, 0].split(ROWS):
+        for spots in (entries > 1).nonzero()[:, 0].split(SPOTS_AT_ONCE):
             dense = _dense(told, spots, len(rows))
             out[spots] = dense @ rows
             if ctx.needs_input_grad[0]:

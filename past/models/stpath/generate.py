@@ -15,15 +15,15 @@ from past.models.stpath.model import STPath
 from past.models.stpath.samples.masking import tell
 from past.models.stpath.vocabulary import RESERVED
 
-ROWS = 1024  # spots at a time through the head …
-VALUES = 2**23  # … but no more predicted values at a time than this (32 MB)
+SPOTS_AT_ONCE = 1024  # through the head …
+VALUES_AT_ONCE = 2**23  # … but fewer where they would give more predicted values than this (32 MB)
 HALF_A_COUNT = math.log(1.5)  # predicted log1p above which a spot told on is said to hold the gene, as in counts
 
 
 def predicted(head: GeneHead, hidden: torch.Tensor, genes: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
     """Yield (rows, predicted log1p expression (…, r, G) of these rows) over all rows of `hidden` (…, N, dim)."""
     weight, bias = head.rows(torch.from_numpy(genes).to(hidden.device))
-    spots, at_once = hidden.shape[-2], min(ROWS, max(1, VALUES // max(1, len(genes))))
+    spots, at_once = hidden.shape[-2], min(SPOTS_AT_ONCE, max(1, VALUES_AT_ONCE // max(1, len(genes))))
     for start in range(0, spots, at_once):
         rows = slice(start, min(start + at_once, spots))
         yield rows, F.linear(head.norm(hidden[..., rows, :]), weight, bias)

@@ -21,7 +21,7 @@ from past.models.stpath.generate import dropout_states, generate, predicted
 from past.models.stpath.model import STPath
 from past.models.stpath.published import import_stpath
 from past.models.stpath.samples.masking import scale_coords, tell
-from past.models.stpath.slide_file import Block, in_memory, on_disk
+from past.models.stpath.slide_file import RowsOfValues, in_memory, on_disk
 from past.models.stpath.slide_input import check_slide
 from past.models.stpath.vocabulary import RESERVED, GeneVocabulary, organ_token, technology_token
 
@@ -142,7 +142,7 @@ class Predictor:
         ids = [self.genes.ids[token - RESERVED] for token in asked]
         return pd.DataFrame({"id": ids}, index=pd.Index(ids if names is None else names))
 
-    def _blocks(self, hidden: torch.Tensor, drawn: list[torch.Tensor], asked: np.ndarray) -> Iterator[Block]:
+    def _blocks(self, hidden: torch.Tensor, drawn: list[torch.Tensor], asked: np.ndarray) -> Iterator[RowsOfValues]:
         for rows, (block, *others) in predicted(self.model.head, torch.stack([hidden, *drawn]), asked):
             values = {"X": block.cpu().numpy()}
             if others:

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 from anndata import AnnData
 
-Block = tuple[slice, dict[str, np.ndarray]]  # rows, and "X" and each layer's values there
+RowsOfValues = tuple[slice, dict[str, np.ndarray]]  # rows, and "X" and each layer's values there
 
 
-def in_memory(adata: AnnData, blocks: Iterator[Block]) -> AnnData:
+def in_memory(adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnData:
     """Fill `X` and layers of an AnnData that has none yet."""
     whole: dict[str, np.ndarray] = {}
     for rows, values in blocks:
@@ -24,7 +24,7 @@ def in_memory(adata: AnnData, blocks: Iterator[Block]) -> AnnData:
     return adata
 
 
-def on_disk(path: Path, adata: AnnData, blocks: Iterator[Block]) -> AnnData:
+def on_disk(path: Path, adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnData:
     """Write the AnnData with its `X` and layers to an h5ad file, whole or not at all; return it opened, not loaded."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part.h5ad")

@@ -28,7 +28,8 @@ def check_slide(features: np.ndarray, coords: np.ndarray, width: int, encoder: s
         DataError: another width, other numbers of rows, no spots, values that are not finite, or a place twice.
     """
     if features.ndim != 2 or features.shape[1] != width:
-        made_by = f" ({ENCODERS[features.shape[1]]} width)" if features.shape[-1] in ENCODERS else ""
+        found = features.shape[-1] if features.ndim else 0
+        made_by = f" ({ENCODERS[found]} width)" if found in ENCODERS else ""
         expected = encoder or (f"{ENCODERS[width]} width" if width in ENCODERS else "the one they were trained on")
         raise DataError(
             f"features of shape {features.shape}{made_by}, but the weights read {width} numbers a spot: "

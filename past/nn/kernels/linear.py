@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-UNIT = 128  # numbers of rows are multiples of this: oneDNN keeps some 0.6 MB for each shape that it has seen
-BLOCK = 4 * UNIT  # rows that `by_rows` takes at a time
+UNIT = 128  # oneDNN is given multiples of this many rows: it keeps some 0.6 MB for each shape that it has seen
+ROWS_AT_ONCE = 4 * UNIT  # rows that `by_rows` takes at a time
 
 
 def find_onednn(name: str = "_linear_pointwise") -> Callable[..., torch.Tensor] | None:
@@ -68,14 +68,14 @@ class Linear(nn.Linear):
 def by_rows(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, dim: int = 0) -> torch.Tensor:
     """Return layer(x) of x (N, …) for a layer that treats each row alone, N along `dim` of what it returns.
 
-    Where no gradient is wanted, BLOCK rows go at a time: what lies between the layer's steps stays in a core's cache,
+    Where no gradient is wanted, some rows go at a time: what lies between the layer's steps stays in a core's cache,
     and all blocks but the last have a number of rows that oneDNN takes. The result is contiguous.
     """
     if torch.is_grad_enabled():
         return layer(x)
     out = x.new_empty(0)
-    for start in range(0, max(1, len(x)), BLOCK):
-        rows = layer(x[start : start + BLOCK])
+    for start in range(0, max(1, len(x)), ROWS_AT_ONCE):
+        rows = layer(x[start : start + ROWS_AT_ONCE])
         if start == 0:
             out = rows.new_empty(*rows.shape[:dim], len(x), *rows.shape[dim + 1 :])
         out.narrow(dim, start, rows.shape[dim]).copy_(rows)

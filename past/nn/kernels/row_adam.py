@@ -19,8 +19,8 @@ import torch
 from torch import nn
 from torch.optim.adam import adam
 
-BLOCK = 256  # rows at a time: a few tensors of 256 × 512 stay in a core's cache
-REMEMBERED = 1000  # steps after which all rows are brought up to date
+ROWS_AT_ONCE = 256  # a few tensors of 256 × 512 stay in a core's cache
+REMEMBERED = 1000  # steps whose learning rates are remembered; then all rows are brought up to date
 REACH = 250  # missed steps that still move a weight: 0.9^250 is far below rounding
 
 
@@ -64,8 +64,8 @@ class RowAdam(torch.optim.Adam):
         late = torch.arange(len(weight)) if rows is None else rows.cpu().unique()
         late = late[last[late] < len(rates)]
         late = late[last[late].argsort()]  # rows that missed the same steps go together
-        for start in range(0, len(late), BLOCK):
-            self._take_missed(weight, late[start : start + BLOCK])
+        for start in range(0, len(late), ROWS_AT_ONCE):
+            self._take_missed(weight, late[start : start + ROWS_AT_ONCE])
         last[late] = len(rates)
         if rows is None:
             rates.clear()
@@ -120,7 +120,7 @@ class RowAdam(torch.optim.Adam):
         beta1, beta2 = group["betas"]
         settings = {"lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"], "weight_decay": 0}
         whole = (weight.data, state["exp_avg"], state["exp_avg_sq"])
-        for some, grad in zip(rows.split(BLOCK), grads.split(BLOCK), strict=True):
+        for some, grad in zip(rows.split(ROWS_AT_ONCE), grads.split(ROWS_AT_ONCE), strict=True):
             p, m, v = parts = [tensor.index_select(0, some) for tensor in whole]
             step = state["step"] - 1  # the kernel counts it
             adam([p], [grad], [m], [v], [], [step], fused=True, amsgrad=False, maximize=False, **settings)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from past.models.past.fusion import CrossAttention
-from past.nn.layers import Attention, PostNormLayer, ProjectionHead, Sentences, masked_mean
+from past.nn.layers import Attention, PackedSentences, PostNormLayer, ProjectionHead, masked_mean
 
 
 def test_attention_is_torchs_with_the_same_weights() -> None:
@@ -37,7 +37,7 @@ def test_post_norm_layer_is_torchs_encoder_layer() -> None:
     x, keep = torch.randn(3, 6, 8), torch.rand(3, 6) < 0.7
     keep[:, 0] = True
     expected = theirs(x, src_key_padding_mask=~keep)
-    every, real = Sentences(torch.ones_like(keep), keep), Sentences(keep, keep)
+    every, real = PackedSentences(torch.ones_like(keep), keep), PackedSentences(keep, keep)
     torch.testing.assert_close(every.unpack(ours(every.pack(x), every)), expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(ours(real.pack(x), real), expected[keep], rtol=1e-5, atol=1e-6)
 

@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 
 from past.base.errors import DataError
-from past.slides.features import read_features
+from past.slides.features import read_feature_file
 
 FEATURES = np.arange(12, dtype=np.float16).reshape(4, 3)
 COORDS = np.arange(8).reshape(4, 2) * 224
@@ -24,7 +24,7 @@ def test_h5_of_each_program_is_read(tmp_path: Path, content: dict[str, np.ndarra
     with h5py.File(tmp_path / "f.h5", "w") as file:
         for name, values in content.items():
             file[name] = values
-    read = read_features(tmp_path / "f.h5")
+    read = read_feature_file(tmp_path / "f.h5")
     np.testing.assert_array_equal(read.features, FEATURES)
     np.testing.assert_array_equal(read.coords, COORDS)
     assert read.names == (("A", "B", "C", "D") if "barcodes" in content else None)
@@ -32,18 +32,18 @@ def test_h5_of_each_program_is_read(tmp_path: Path, content: dict[str, np.ndarra
 
 def test_anndata_is_read(tmp_path: Path) -> None:
     AnnData(FEATURES.astype(np.float32), obsm={"spatial": COORDS.astype(float)}).write_h5ad(tmp_path / "f.h5ad")
-    read = read_features(tmp_path / "f.h5ad")
+    read = read_feature_file(tmp_path / "f.h5ad")
     np.testing.assert_array_equal(read.features, FEATURES)
     np.testing.assert_array_equal(read.coords, COORDS)
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such features file"):
-        read_features(tmp_path / "none.h5")
+        read_feature_file(tmp_path / "none.h5")
     (tmp_path / "cut.h5").write_bytes(b"\x89HDF")
     with pytest.raises(DataError, match="not an HDF5 file"):
-        read_features(tmp_path / "cut.h5")
+        read_feature_file(tmp_path / "cut.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["img"] = FEATURES
     with pytest.raises(DataError, match="holds img; needs 'features' or 'embeddings', and 'coords'"):
-        read_features(tmp_path / "other.h5")
+        read_feature_file(tmp_path / "other.h5")

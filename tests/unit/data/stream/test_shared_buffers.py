@@ -17,7 +17,7 @@ from past.base.errors import DataError
 from past.base.types import Movable
 from past.data.stream.shared_buffers import SLOTS, SharedBuffers
 from past.models.past.batch import CellBatch
-from past.models.past.embed import embed
+from past.models.past.embed import embed_cells
 from past.models.stpath.batch import ScoredSlide, SlideBatch, SparseExpression
 
 Batch = TypeVar("Batch", CellBatch, SlideBatch)
@@ -137,7 +137,7 @@ def test_evaluation_reads_from_workers_and_keeps_no_batch(tmp_path: Path, monkey
         data.setup("validate")
         module = tiny_module()
         module.fit_parts(data.samples.for_fitting())
-        found[workers] = embed(module.model.eval(), data.val_dataloader())
+        found[workers] = embed_cells(module.model.eval(), data.val_dataloader())
     assert found[2].keys == found[0].keys
     torch.testing.assert_close(found[2].images, found[0].images)
     assert len(lent) == 10

@@ -16,7 +16,7 @@ from past.data.stream.datamodule import DataModule
 from past.evaluation.results import Results
 from past.evaluation.retrieval.task import Retrieval, TrainedPAST
 from past.evaluation.task import Row
-from past.models.past.embed import embed
+from past.models.past.embed import embed_cells
 from past.models.past.model import PASTModel
 
 
@@ -35,7 +35,7 @@ def model(data: DataModule) -> PASTModel:
 
 
 def test_every_cell_is_embedded_once_in_the_indexs_order(data: DataModule, model: PASTModel) -> None:
-    found = embed(model, data.val_dataloader(), top_genes=2)
+    found = embed_cells(model, data.val_dataloader(), top_genes=2)
     batches = list(data.val_dataloader())
     assert len(batches) > 1
     assert found.keys == [f"S2_{i:07d}" for i in range(20)]
@@ -77,7 +77,7 @@ def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_
 
 def test_the_examples_are_crops_with_what_they_find(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
     judge(Retrieval(examples=3, seed=4), model, data, tmp_path)
-    found = embed(model, data.val_dataloader())
+    found = embed_cells(model, data.val_dataloader())
     crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
     nearest = (found.images @ found.cells.T).topk(5).indices.numpy()
     with np.load(tmp_path / "retrieval_examples.npz", allow_pickle=False) as examples:

@@ -26,7 +26,7 @@ def encoded(counts: np.ndarray, centred: bool) -> torch.Tensor:
 def test_a_spots_embedding_depends_on_its_section_only_where_the_model_is_centred(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transcriptomes, "BATCH", 3)  # the mean is of the section, not of a batch
+    monkeypatch.setattr(transcriptomes, "SPOTS_AT_ONCE", 3)  # the mean is of the section, not of a batch
     rng = np.random.default_rng(0)
     spots, others = rng.poisson(2.0, (5, len(GENES))), rng.poisson(9.0, (4, len(GENES)))
     for centred in (False, True):

@@ -111,44 +111,10 @@ def test_packed_slides_never_mix(two_slides: SlideBatch) -> None:
     assert not torch.allclose(hidden[7:], other[7:])
 
 
-@pytest.fixture
-def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have told spots pass three at a time."""
-    monkeypatch.setattr("past.models.stpath.gene_embedding.ROWS", 3)
-
-
-@pytest.mark.usefixtures("few_rows")
-def test_sparse_expression_equals_a_dense_linear_map(two_slides: SlideBatch) -> None:
-    model = tiny()
-    expression = two_slides.expression
-    rows = torch.repeat_interleave(torch.arange(11), expression.offsets.diff())
-    dense = torch.zeros(11, 30).index_put((rows, expression.genes), expression.values)
-    torch.testing.assert_close(model.expression(expression), dense @ model.expression.table.weight)
-
-
-def test_expression_is_summed_in_the_tables_type_under_autocast(two_slides: SlideBatch) -> None:
-    embedding = tiny().expression
-    plain = embedding(two_slides.expression)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = embedding(two_slides.expression)
-    assert mixed.dtype == torch.float32
-    assert torch.equal(mixed, plain)
-
-
-@pytest.mark.usefixtures("few_rows")
-def test_gradients_of_sparse_expression_are_those_of_the_dense_map(two_slides: SlideBatch) -> None:
-    embedding, expression = tiny().expression, two_slides.expression
-    rows = torch.repeat_interleave(torch.arange(11), expression.offsets.diff())
-    dense = torch.zeros(11, 30).index_put((rows, expression.genes), expression.values)
-    towards = torch.randn(11, 16, generator=torch.Generator().manual_seed(2))
-    (found,) = torch.autograd.grad(embedding(expression), [embedding.table.weight], towards)
-    torch.testing.assert_close(found, dense.T @ towards)
-
-
 def test_without_gradients_the_rows_go_some_at_a_time(two_slides: SlideBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny().eval()
     whole = model(two_slides)
-    monkeypatch.setattr("past.nn.kernels.linear.BLOCK", 3)
+    monkeypatch.setattr("past.nn.kernels.linear.ROWS_AT_ONCE", 3)
     with torch.no_grad():
         torch.testing.assert_close(model(two_slides), whole)
 

@@ -100,7 +100,7 @@ def test_a_file_written_block_by_block_reads_as_the_one_in_memory(
     predictor: Predictor, slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = predictor.predict(*slide, samples=3)
-    monkeypatch.setattr("past.models.stpath.generate.ROWS", 5)
+    monkeypatch.setattr("past.models.stpath.generate.SPOTS_AT_ONCE", 5)
     backed = predictor.predict(*slide, samples=3, out=tmp_path / "sub" / "pred.h5ad")
     assert backed.isbacked
     read = anndata.read_h5ad(tmp_path / "sub" / "pred.h5ad")

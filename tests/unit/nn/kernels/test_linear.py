@@ -110,7 +110,7 @@ def test_a_call_that_does_something_else_is_not_taken() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 3, 7])
 @pytest.mark.parametrize("recorded", [True, False])
 def test_rows_go_some_at_a_time(rows: int, recorded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "BLOCK", 3)
+    monkeypatch.setattr(kernel, "ROWS_AT_ONCE", 3)
     seen: list[int] = []
 
     def layer(x: torch.Tensor) -> torch.Tensor:
