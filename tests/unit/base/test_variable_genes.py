@@ -29,5 +29,7 @@ def test_an_exact_tenth_of_the_spots_is_enough() -> None:
 @pytest.mark.parametrize("wrong", ["many", "", "0", "13", "-1", "2.5", "²"])
 def test_a_number_of_genes_that_cannot_be_given_is_named(wrong: str) -> None:
     assert variable_count("variable:12", 12) == 12
-    with pytest.raises(ConfigError, match=rf"data\.vocabulary=variable:{wrong}: give a number of genes, from 1 to 12"):
+    with pytest.raises(
+        ConfigError, match=rf"data\.samples\.vocabulary=variable:{wrong}: give a number of genes, from 1 to 12"
+    ):
         variable_count(f"variable:{wrong}", 12)

@@ -75,7 +75,7 @@ def test_it_learns_what_the_features_tell(root: Path, tmp_path: Path) -> None:
 
 def test_validation_is_the_mean_over_slides_in_each_way(root: Path, tmp_path: Path) -> None:
     data, module = tiny_data(root), tiny_module()
-    module.fit_parts(data.sample())
+    module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(tmp_path)
     trainer.validate(module, datamodule=data, verbose=False)
     found: dict[str, list[float]] = {}

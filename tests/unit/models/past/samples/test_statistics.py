@@ -8,7 +8,7 @@ import pytest
 from shards import GENES, a_record, write_set
 
 from past.base.errors import DataError
-from past.data.stream.sampling import SHARDS
+from past.data.stream.sampling import MOST_SHARDS
 from past.models.past.samples import statistics
 from past.models.past.samples.statistics import gene_statistics
 
@@ -64,4 +64,4 @@ def test_a_rare_technology_has_a_mean_too(tmp_path: Path) -> None:
     facts = replace(index, sections=about)
     seen = [part.samples for part in statistics._by_technology(facts)]
     assert seen == [1, 99]
-    assert statistics.gene_statistics(facts).cells == 1 + SHARDS
+    assert statistics.gene_statistics(facts).cells == 1 + MOST_SHARDS
