@@ -29,7 +29,7 @@ demo: $(READY)
 test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/test_imports.py
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85 \
-		tests/distributed tests/integration tests/slurm
+		tests/distributed tests/docs tests/integration tests/slurm
 
 check: $(READY)
 	$(BIN)/ruff format --check .

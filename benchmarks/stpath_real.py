@@ -30,7 +30,7 @@ from past.cli.app import app  # noqa: E402
 from past.data.shards.slides import SlideSet  # noqa: E402
 from past.evaluation.spots.baselines import Baselines  # noqa: E402
 from past.evaluation.spots.prediction import ALONE, OURS, SlidePredictor  # noqa: E402
-from past.evaluation.statistics.genes import score_genes  # noqa: E402
+from past.evaluation.statistics.pearson import gene_pearson, mean_where_defined  # noqa: E402
 from past.models.stpath.predict import load_stpath  # noqa: E402
 from past.models.stpath.samples.statistics import SlideStatistics  # noqa: E402
 
@@ -116,8 +116,7 @@ def judge(run: Path, seed: int, train: SlideSet, val: SlideSet) -> dict[str, flo
 
 def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Return the mean over the genes that vary; a constant prediction counts 0."""
-    r = score_genes(truth, predicted).pearson
-    return float(np.nan_to_num(r[np.ptp(truth, axis=0) > 0]).mean())
+    return mean_where_defined(gene_pearson(truth.astype(np.float64), predicted.astype(np.float64)))
 
 
 def show(name: str, held: Sequence[Sequence[str]], table: Sequence[dict[str, list[float]]]) -> None:

@@ -162,14 +162,14 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
     from past.slides.frozen_encoder import FrozenEncoder
 
     preset, path = CONF / "encoder" / f"{name}.yaml", Path(name)
-    if path.exists():
-        best = path / "checkpoints" / "best.ckpt"
-        return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
     node: Node = {"_target_": "past.nn.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
-    if preset.is_file():
+    if preset.is_file():  # before a folder of that name, which may be there by chance: ./NAME is the folder
         node = load(preset) | ({} if weights is None else {"weights": weights})
         if not node.get("_target_", "").startswith("past.nn."):
             raise ConfigError(f"--encoder {name}: no image encoder by itself: give the run or checkpoint it would read")
+    elif path.exists():
+        best = path / "checkpoints" / "best.ckpt"
+        return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
     return FrozenEncoder.of(build(node, "encoder"), device)
 
 

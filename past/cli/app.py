@@ -12,11 +12,9 @@ from past.cli.plan import plan
 from past.cli.predict import predict
 from past.cli.report import report
 from past.cli.shards import shards
-from past.cli.slides import slides
 from past.cli.verify import verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading molecules out of histology.")
-shards.command("slides")(slides)
 app.add_typer(shards, name="shards")
 app.command()(verify)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.train)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from past.cli.shards import in_order
+from past.cli.options import ImageMpp, Images, in_order
+from past.cli.screen import say
 
 bench = typer.Typer(no_args_is_help=True, help="Turn tissue sections into a task in HEST-Bench's layout.")
 
@@ -21,16 +21,8 @@ def bench_from_anndata(
     sections: Annotated[list[Path], typer.Argument(help="The sections' .h5ad files.")],
     task: Annotated[str, typer.Option(help="The task's name: a folder in --out.")],
     out: Annotated[Path, typer.Option(help="Folder of the tasks; an existing task is never touched.")],
-    image: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="The sections' H&E images, in their order; else the one that their files name, or beside them."
-        ),
-    ] = None,
-    image_mpp: Annotated[
-        float | None,
-        typer.Option(help="µm/px of the images, in place of what the files say."),
-    ] = None,
+    image: Images = None,
+    image_mpp: ImageMpp = None,
     genes: Annotated[int, typer.Option(help="How many genes are scored.")] = 50,
     genes_on_all: Annotated[
         bool,
@@ -45,7 +37,6 @@ def bench_from_anndata(
     from past.data.sources.platform import SectionOptions
     from past.evaluation.hest.make import make_task
 
-    console = Console(stderr=True)
     pictures = in_order("--image", image, sections)
     folds = make_task(
         [
@@ -55,6 +46,6 @@ def bench_from_anndata(
         out / task,
         genes=genes,
         genes_on="all" if genes_on_all else "train",
-        report=lambda section: console.print(f"cutting {section}"),
+        report=lambda section: say(f"cutting {section}"),
     )
-    console.print(f"{out / task}: {len(sections)} sections, {len(folds)} folds: without {', then '.join(folds)}")
+    say(f"{out / task}: {len(sections)} sections, {len(folds)} folds: without {', then '.join(folds)}")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from past.base.errors import DataError
+from past.cli.screen import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,10 @@ def import_past(
 def import_nicheformer(
     checkpoint: Checkpoint, out: ModelOut, genes: Vocabulary = None, xenium_mean: XeniumMean = None
 ) -> None:
-    """Nicheformer, as initial weights of PAST's cell encoder."""
+    """Nicheformer, as initial weights of PAST's cell encoder: give its directory to train.py as init.cell_encoder.
+
+    Example: past import nicheformer nicheformer.ckpt --genes nicheformer_genes.h5ad --out models/nicheformer
+    """
     from past.models.past import published
 
     _import(out, lambda: published.import_nicheformer(checkpoint, *_vocabulary(genes, xenium_mean)))
@@ -54,7 +57,10 @@ def import_nicheformer(
 
 @imports.command("uni")
 def import_uni(checkpoint: Checkpoint, out: ModelOut) -> None:
-    """UNI, as initial weights of PAST's image encoder."""
+    """UNI, as initial weights of PAST's image encoder: give its directory to train.py as init.image_encoder.
+
+    Example: past import uni pytorch_model.bin --out models/uni
+    """
     from past.models.past import published
 
     _import(out, lambda: published.import_uni(checkpoint))
@@ -110,5 +116,4 @@ def _import(out: Path, read: "Callable[[], Saved]") -> None:
     save_model(out, saved)
     parameters = sum(parameter.numel() for parameter in saved.model.parameters())
     vocabulary = saved.tokenizer.get("vocabulary_hash", "not known")
-    words = f"{out}: {parameters:,} parameters of {saved.source}, vocabulary {vocabulary}"
-    Console(stderr=True).print(words, soft_wrap=True)
+    say(f"{out}: {parameters:,} parameters of {saved.source}, vocabulary {vocabulary}")

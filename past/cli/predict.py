@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from past.cli.screen import say
 
 
 def predict(
@@ -46,4 +47,4 @@ def predict(
         out=out,
         seed=seed,
     )
-    Console(stderr=True).print(f"{out}: {adata.n_obs:,} spots × {adata.n_vars:,} genes, {adata.uns['past']['method']}")
+    say(f"{out}: {adata.n_obs:,} spots × {adata.n_vars:,} genes, {adata.uns['past']['method']}")

@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from past.base.errors import ConfigError
-from past.cli.shards import Said, Words, chosen_sections, spread, tiles_mpp, write_shards
+from past.cli.options import AllowBenchmark, PlatformOptions, ShardsOut, chosen_sections, mpp_of, takes_groups
+from past.cli.writing import write_shards
 
 if TYPE_CHECKING:
     from past.data.shards.records import SampleSource
     from past.data.shards.settings import ShardSettings
-
 
 # options that act on cell shards too; the others say how cells are cut
 OF_SLIDES = {"organ", "out", "encoder", "weights", "device", "normalise_stain", "only"}
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileOptions:
     """Options of `past shards slides`: where the shards go, and how tiles become features."""
 
-    out: Annotated[Path, typer.Option(help="Directory of the shards; a command that was stopped goes on in it.")]
+    out: ShardsOut
     encoder: Annotated[
         str,
         typer.Option(help="A preset of conf/encoder, a timm model's name, or a PAST's run, .ckpt or imported folder."),
     ] = "grid"
-    weights: Annotated[Words, typer.Option(help="The encoder's weights: a file, or 'hub' to download timm's.")] = None
-    device: Annotated[Words, typer.Option(help="cpu, cuda, …; else a GPU where there is one.")] = None
+    weights: Annotated[str | None, typer.Option(help="The encoder's weights: a file, or 'hub' to download timm's.")] = (
+        None
+    )
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; else a GPU where there is one.")] = None
     normalise_stain: Annotated[
         bool, typer.Option("--normalise-stain", help="Bring every section to one mean and spread of stain first.")
     ] = False
@@ -39,18 +41,16 @@ class Tiles:
         list[str] | None,
         typer.Option(help="Write only this section: its name, or its number counted from 0; repeatable."),
     ] = None
-    allow_benchmark: Annotated[
-        bool, typer.Option("--allow-benchmark", help="Let in sections of HEST-Bench's patients; the index records it.")
-    ] = False
+    allow_benchmark: AllowBenchmark = False
 
 
-@spread
+@takes_groups
 def slides(
     sections: Annotated[
         list[Path], typer.Argument(help="The sections' .h5ad files; or a directory of cell shards, of any source.")
     ],
-    said: Said,
-    tiles: Tiles,
+    files: PlatformOptions,
+    tiles: TileOptions,
 ) -> None:
     """Slide shards for STPath: each section's features, places and counts, of .h5ad files or of cell shards.
 
@@ -60,7 +60,7 @@ def slides(
     from past.data.shards.settings import SlideSettings
     from past.models.stpath.samples.sections import SlideSource
 
-    sources, genes, cells = _sources(sections, said, tiles)
+    sources, genes, cells = _sources(sections, files, tiles)
     encoder = frozen_encoder(tiles.encoder, tiles.weights, tiles.device)
     normalise = tiles.normalise_stain or encoder.normal_stain
     settings = SlideSettings(
@@ -73,13 +73,13 @@ def slides(
         width=encoder.width(cells.px),
         normalise_stain=normalise,
     )
-    made = [SlideSource(source, encoder, tiles.encoder, normalise, said.organ) for source in sources]
+    made = [SlideSource(source, encoder, tiles.encoder, normalise, files.organ) for source in sources]
     only = chosen_sections(tiles.only, [source.name for source in made])
     write_shards(tiles.out, made, settings, genes, only)
 
 
 def _sources(
-    sections: Sequence[Path], said: Said, tiles: Tiles
+    sections: Sequence[Path], files: PlatformOptions, tiles: TileOptions
 ) -> "tuple[Sequence[SampleSource], Sequence[str], ShardSettings]":
     """Return the sections, their gene list, and how their cells are or will be cut."""
     from past.data.shards.index import ShardIndex
@@ -90,15 +90,15 @@ def _sources(
     from past.models.stpath.samples.sections import ShardedSource
 
     if not sections[0].is_dir():
-        files = [AnnDataSource(path, given) for path, given in said.of_each(sections)]
+        sources = [AnnDataSource(path, given) for path, given in files.of_each(sections)]
         benchmark = "allowed" if tiles.allow_benchmark else "refused"
-        cut = ShardSettings("anndata", tiles.px, tiles_mpp(tiles.mpp), benchmark=benchmark)
-        return files, genes_of(files, said.genes), cut
+        cut = ShardSettings("anndata", tiles.px, mpp_of(tiles.mpp), benchmark=benchmark)
+        return sources, genes_of(sources, files.genes), cut
     if len(sections) > 1:
         raise ConfigError(f"{len(sections)} folders: give one directory of cell shards, or the sections' .h5ad files")
     lost = [
         f"--{option.name.replace('_', '-')}"
-        for group in (said, tiles)
+        for group in (files, tiles)
         for option in fields(group)
         if option.name not in OF_SLIDES and getattr(group, option.name) != option.default
     ]

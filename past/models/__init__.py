@@ -39,11 +39,22 @@ def load_model(path: str | Path) -> Saved:
 def load_part(path: str | Path, name: str | None = None) -> nn.Module:
     """Read a model, or one part of it (`cell_encoder`, `image_encoder`, …), as initial weights for training.
 
+    An encoder that was imported by itself (`past import uni`, `past import nicheformer`) is that part.
+
     Raises:
         CheckpointError: as `load_model`, or no such part.
     """
     model = load_model(path).model.train()
-    part = model if name is None else dict(model.named_children()).get(name)
-    if part is None:
-        raise CheckpointError(f"{path}: no part {name!r}; it has {', '.join(dict(model.named_children()))}")
-    return part
+    children = dict(model.named_children())
+    if name is None or (name not in children and name == _encoder_kind(model)):
+        return model
+    if name not in children:
+        raise CheckpointError(f"{path}: no part {name!r}; it is a {type(model).__name__} of {', '.join(children)}")
+    return children[name]
+
+
+def _encoder_kind(model: nn.Module) -> str | None:
+    """Return which of PAST's towers a model is by itself; None: it is no tower."""
+    if not hasattr(model, "width"):
+        return None
+    return "cell_encoder" if hasattr(model, "node_features") else "image_encoder"

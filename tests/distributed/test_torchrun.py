@@ -66,3 +66,30 @@ def test_a_killed_rank_takes_the_others_down_with_one_message(shards: Path, tmp_
     assert len(re.findall(r"exitcode +: -9", torchruns)) == 1
     (run,) = (tmp_path / "tiny").iterdir()
     assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] == 4
+
+
+def test_past_train_starts_ranks_in_every_way(shards: Path, tmp_path: Path) -> None:
+    """By torchrun as a module and as a command, and by Lightning, which starts the second rank by our own words."""
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'support'}"}
+    command = tmp_path / "past"  # as pip writes it
+    command.write_text(f"#!{sys.executable}\nimport past_pathology\npast_pathology.main()\n")
+    command.chmod(0o755)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    starts = {
+        "module": [*launcher, "-m", "past.train"],
+        "command": [*launcher, "--no-python", str(command), "train"],
+        "lightning": [str(command), "train", "trainer.devices=2"],
+    }
+    last = {}
+    for name, start in starts.items():
+        words = tiny(shards, tmp_path, name, *TWO, "trainer.max_epochs=1")
+        done = subprocess.run(
+            [*start, *words], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        last[name] = read_checkpoint(tmp_path / "tiny" / name / "checkpoints" / "last.ckpt")
+    for own in last.values():
+        assert own["global_step"] == 3
+        for key, value in last["module"]["state_dict"].items():
+            assert torch.equal(own["state_dict"][key], value), key

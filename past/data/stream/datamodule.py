@@ -1,16 +1,17 @@
 """The data of every training: shards, their split, loaders; where the data meets Lightning."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import lightning.pytorch as pl
 import torch
 
-from past.base.errors import ConfigError
-from past.base.types import Movable
+from past.base.errors import CheckpointError, ConfigError
+from past.base.genes import gene_hash
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError, OpenShard
 from past.data.shards.remote import open_set
@@ -22,7 +23,6 @@ from past.data.stream.plan import Reading
 from past.data.stream.stream import plan_of
 
 log = logging.getLogger(__name__)
-Made = TypeVar("Made", bound=Movable)
 
 
 @dataclass(frozen=True)
@@ -44,52 +44,62 @@ class OpenedShards:
     seed: int
 
 
-class ModelSamples(Protocol[Made]):
-    """What a model makes of the samples in shards: all that its data module must know of it."""
+class ModelSamples(ABC, Generic[Batch]):
+    """What a model makes of the samples in shards: all that its data module must know of it.
+
+    Most models override more than `collate`; what stands here is for one whose genes are the shards' own.
+    """
+
+    _shards: OpenedShards
 
     def attach(self, shards: OpenedShards) -> None:
         """Take the shards; called once, before anything else is asked."""
-        ...
+        self._shards = shards
+
+    @abstractmethod
+    def collate(self, training: bool, rank: int) -> Maker[Batch]:
+        """Return what makes batches, in the loader's workers."""
 
     @property
     def model_sizes(self) -> dict[str, int]:
         """Settings of the model that follow from the data, by their dotted names below `model`."""
-        ...
+        return {}
 
     @property
     def gene_names(self) -> Sequence[str]:
         """The genes in the order of their tokens."""
-        ...
+        return self._shards.index.genes
 
     @property
     def tokenizer_state(self) -> dict[str, object]:
-        """The vocabulary as plain values, for checkpoints."""
-        ...
+        """The vocabulary as plain values, for checkpoints; its hash names it."""
+        return {"vocabulary_hash": gene_hash(self.gene_names)}
 
     @property
     def crops(self) -> dict[str, object]:
         """What the model must know of the images that it is trained on, for checkpoints."""
-        ...
+        return {key: self._shards.index.settings[key] for key in ("mpp", "px")}
 
     def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
         """Raise CheckpointError where a checkpoint's vocabulary is another than this data's."""
-        ...
+        own = self.tokenizer_state["vocabulary_hash"]
+        if tokenizer["vocabulary_hash"] != own:
+            raise CheckpointError(
+                f"{source}: its vocabulary is {tokenizer['vocabulary_hash']}, the data's is {own} "
+                f"({len(self.gene_names):,} genes): give the data it was trained on"
+            )
 
     def for_fitting(self) -> Any:
         """Return what the fixed parts of a model are fitted on: of the training data, the same on all ranks."""
-        ...
+        return None
 
     def epoch(self) -> ShardIndex:
-        """Return what an epoch of training reads."""
-        ...
+        """Return what an epoch of training reads: every training sample once."""
+        return self._shards.split.train
 
-    def collate(self, training: bool, rank: int) -> Maker[Made]:
-        """Return what makes batches, in the loader's workers."""
-        ...
-
-    def transfer(self, batch: Made, device: torch.device, training: bool) -> Made:
+    def transfer(self, batch: Batch, device: torch.device, training: bool) -> Batch:
         """Return a batch on `device`; or on the host still, where the training step takes it to the device."""
-        ...
+        return batch.to(device)
 
 
 class DataModule(pl.LightningDataModule, Generic[Batch]):

@@ -53,6 +53,8 @@ def write_library_files(results: Results, scores: Mapping[str, Sequence[TaskResu
         results: where to.
         scores: task → its encoders' scores.
     """
+    # the library knows no r of a constant prediction, and no mean that has such a gene
+    scores = {task: [result.as_in_library for result in of_task] for task, of_task in scores.items()}
     encoders = list(dict.fromkeys(result.encoder for of_task in scores.values() for result in of_task))
     columns: dict[str, list[Any]] = {"dataset": list(scores)}
     for encoder in encoders:

@@ -16,13 +16,13 @@ from past.base.crops import cut_crop
 from past.base.errors import ConfigError, DataError
 from past.base.files import write_atomically
 from past.base.keys import Keys
+from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.data.sources.platform import FileSource
 from past.data.sources.tissue import TissueSection
 from past.evaluation.hest.layout import MADE, fold_genes_file
 from past.slides.tiles import write_patches
 
 PX, MPP = 224, 0.5  # the benchmark's: 112 µm
-DETECTED = 0.1  # of the spots, in which a gene must be found to be chosen
 GenesOn = Literal["train", "all"]
 
 
@@ -139,12 +139,12 @@ def _most_variable(sections: Sequence[csr_matrix], names: Sequence[str], genes: 
     columns = np.concatenate([section.indices for section in sections])
     logged = np.log1p(np.concatenate([section.data for section in sections]).astype(np.float64))
     spots = sum(len(section.indptr) - 1 for section in sections)
-    detected = np.bincount(columns, minlength=len(names)) >= DETECTED * spots
-    if detected.sum() < genes:
-        raise DataError(f"{task}: only {detected.sum()} genes lie in {DETECTED:.0%} of the spots: give --genes less")
+    detected = np.bincount(columns, minlength=len(names)) / spots
+    enough = int((detected >= DETECTED).sum())
+    if enough < genes:
+        raise DataError(f"{task}: only {enough} genes lie in {DETECTED:.0%} of the spots: give --genes less")
     mean, square = (np.bincount(columns, power, minlength=len(names)) / spots for power in (logged, logged**2))
-    order = np.argsort(-np.where(detected, square - mean**2, -np.inf), kind="stable")[:genes]
-    return sorted(str(names[i]) for i in order)
+    return sorted(str(names[i]) for i in by_variance(variance_of(mean, square), detected)[:genes])
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -41,7 +41,8 @@ def blocks(results: Path) -> list[Block]:
 def _scores(rows: pd.DataFrame, images: str) -> Block:
     text = (
         "Pearson r of log1p counts over the pooled test spots of a fold: mean over genes, then folds, "
-        "with a 95 % interval over resampled test spots. Genes that are constant in a fold are left out of it."
+        "with a 95 % interval over resampled test spots. Genes that are measured constant in a fold are left "
+        "out of it; a constant prediction counts 0."
     )
     shown = rows.assign(r=[_with_interval(row) for row in rows.to_dict("records")], std=rows["pearson_std"].map(digits))
     columns = ["task", "encoder", "folds", "r", "std", "share_above_0.2", "share_above_0.4"]
@@ -117,7 +118,8 @@ def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:
     constant = rows.query("nan_genes != '' and task != @AVERAGE")
     if len(constant):
         shown = constant.filter(["task", "encoder", "nan_genes", "pearson_mean", "pearson_mean_without_nan"])
-        found.append(Block("Constant genes", "Their r is not defined.", table=as_table(shown)))
+        text = "The library has no mean over a gene that is measured or predicted the same everywhere in a fold."
+        found.append(Block("Constant genes", text, table=as_table(shown)))
     if content["failures"]:
         found.append(Block("What did not run", table=as_table(pd.DataFrame(content["failures"]))))
     leaks = [

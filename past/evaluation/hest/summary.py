@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from past.evaluation.statistics.genes import interval, shares_above
+from past.evaluation.statistics.genes import bounds, interval, shares_above
+from past.evaluation.statistics.pearson import mean_where_defined
 from past.evaluation.statistics.scores import TaskResult
 from past.evaluation.task import Row
 
@@ -23,8 +24,7 @@ def tidy(protocol: str, results: Sequence[tuple[str, TaskResult]]) -> pd.DataFra
     rows = []
     for images, result in results:
         for fold in result.folds:
-            # A constant gene has no draws.
-            bounds = np.percentile(fold.draws, [2.5, 97.5], axis=0)
+            low, high = bounds(fold.draws)
             for i, gene in enumerate(fold.genes):
                 rows.append(
                     {
@@ -35,8 +35,8 @@ def tidy(protocol: str, results: Sequence[tuple[str, TaskResult]]) -> pd.DataFra
                         "fold": fold.number,
                         "gene": gene,
                         "pearson": fold.scores.pearson[i],
-                        "pearson_low": bounds[0, i],
-                        "pearson_high": bounds[1, i],
+                        "pearson_low": low[i],
+                        "pearson_high": high[i],
                         "l2_error": fold.scores.l2[i],
                         "r2_score": fold.scores.r2[i],
                         "n_train": fold.n_train,
@@ -49,8 +49,9 @@ def tidy(protocol: str, results: Sequence[tuple[str, TaskResult]]) -> pd.DataFra
 def score_rows(images: str, results: Sequence[TaskResult]) -> list[Row]:
     """Return a row for every task and encoder, then one for every encoder over its tasks.
 
-    `pearson_mean` is the library's and None where a gene is constant in a fold; `pearson_mean_without_nan` leaves such
-    genes out of their fold, and the interval and shares are of it. The interval is 95 %, over resampled test spots.
+    `pearson_mean` is the library's: None where a gene, measured or predicted, is constant in a fold; `nan_genes` names
+    them. `pearson_mean_without_nan` leaves out of a fold the genes that are measured constant there, counts 0 for those
+    that are only predicted so, and the interval and shares are of it. The interval is 95 %, over resampled test spots.
     """
     rows, draws = [], {}
     for result in results:
@@ -63,31 +64,25 @@ def score_rows(images: str, results: Sequence[TaskResult]) -> list[Row]:
 
 
 def _scores(result: TaskResult) -> Row:
-    kept = [fold.scores.pearson[~np.isnan(fold.scores.pearson)] for fold in result.folds]
-    without = np.array([r.mean() if len(r) else np.nan for r in kept])
+    library = result.as_in_library
+    without = np.array([mean_where_defined(fold.scores.pearson) for fold in result.folds])
     low, high = interval(_mean_draws(result))
     constant = [
         f"{gene} (fold {fold.number})"
-        for fold in result.folds
+        for fold in library.folds
         for gene, r in zip(fold.genes, fold.scores.pearson, strict=True)
         if np.isnan(r)
     ]
     return {
         "folds": len(result.folds),
-        "pearson_mean": _plain(result.summary["pearson_mean"]),
-        "pearson_std": _plain(result.summary["pearson_std"]),
+        "pearson_mean": _plain(library.summary["pearson_mean"]),
+        "pearson_std": _plain(library.summary["pearson_std"]),
         "pearson_mean_without_nan": _plain(without.mean()),
         "low": _plain(low),
         "high": _plain(high),
-        **shares_above(np.array([_mean_where_defined(r) for r in result.by_gene.values()])),
+        **shares_above(np.array([mean_where_defined(r) for r in result.by_gene.values()])),
         "nan_genes": ", ".join(constant),
     }
-
-
-def _mean_where_defined(r: np.ndarray) -> float:
-    """Return a gene's mean r over the folds in which it is not constant, NaN where it is in all."""
-    defined = r[~np.isnan(r)]
-    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _mean_draws(result: TaskResult) -> np.ndarray:

@@ -20,7 +20,7 @@ from past.checkpoints.saved import WEIGHTS
 from past.data.stream.datamodule import DataModule
 from past.evaluation.results import Results
 from past.evaluation.retrieval.linear_map import linear_matcher
-from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
+from past.evaluation.statistics.recall import PairRecall
 from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, origin_of, trained
 from past.models import load_model
@@ -52,23 +52,10 @@ def score_pools(matcher: Matcher, pools: np.ndarray, rows: np.ndarray, ks: Seque
         ks: the k of recall@k.
     """
     _, numbers = np.unique(pools[rows], return_inverse=True)
-    pool = torch.from_numpy(numbers)
     keep = torch.from_numpy(rows)
-    images, cells = matcher.images[keep], matcher.cells[keep]
-    to_cell, to_image = ranks_within_pools(images, cells, pool), ranks_within_pools(cells, images, pool)
-    scores: dict[str, float] = {"cells": float(rows.sum())}
-    for k in ks:
-        forward, backward = recall_at(to_cell, k), recall_at(to_image, k)
-        scores |= {
-            f"recall@{k}/image_to_cell": forward,
-            f"recall@{k}/cell_to_image": backward,
-            f"recall@{k}/mean": (forward + backward) / 2,
-            f"recall@{k}/chance": chance_at(pool_sizes(pool), k),
-        }
-    # ranks count from 0; people count from 1
-    scores["median_rank/image_to_cell"] = float(to_cell.median()) + 1
-    scores["median_rank/cell_to_image"] = float(to_image.median()) + 1
-    return scores
+    recall = PairRecall(ks)
+    recall.update(matcher.images[keep], matcher.cells[keep], torch.from_numpy(numbers))
+    return {"cells": float(rows.sum()), **recall.compute()}
 
 
 def type_ceiling(pools: np.ndarray, types: np.ndarray, rows: np.ndarray, k: int) -> float | None:

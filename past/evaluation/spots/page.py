@@ -41,7 +41,7 @@ def _task(results: Path, task: str, title: str) -> list[Block]:
         f"Pearson r of log1p counts over the masked spots, mean over the {tops[0]} most variable of "
         f"{len(content['genes'])} genes, with a 95 % interval over {content['resamples']} resamples of spots; "
         "mean squared error; agreement of clusters (PCA, 30 neighbours, Leiden) of measured and predicted expression. "
-        "The r of a constant is not defined."
+        "Genes that are measured constant are left out for all; a constant prediction counts 0."
     )
     found = [Block(title, text, table=_scores(rows, tops))]
     for ratio, of_ratio in rows.groupby("mask_ratio", sort=False):

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from past.evaluation.statistics.clusters import agreement, cluster
-from past.evaluation.statistics.genes import bootstrap_pearson, interval, score_genes
+from past.evaluation.statistics.genes import bootstrap_pearson, bounds, interval, score_genes
+from past.evaluation.statistics.pearson import mean_where_defined
 from past.evaluation.statistics.scores import FoldResult, TaskResult
 from past.evaluation.task import Row
 
@@ -83,7 +84,7 @@ def score_spots(
             known = np.flatnonzero(~constant[:top])
             low, high = interval(draws[:, known].mean(axis=1)) if len(known) else (None, None)
             row |= {
-                f"pearson@{top}": float(scores.pearson[known].mean()) if len(known) else None,
+                f"pearson@{top}": mean_where_defined(scores.pearson[:top]) if len(known) else None,
                 f"pearson@{top}/low": low,
                 f"pearson@{top}/high": high,
                 f"l2@{top}": float(scores.l2[:top].mean()),
@@ -98,7 +99,7 @@ def score_spots(
 def by_gene(scores: SlideScores) -> pd.DataFrame:
     """Return a row a gene: its Pearson r with a 95 % interval, its mean squared error and R²."""
     (fold,) = scores.genes.folds
-    low, high = np.percentile(fold.draws, [2.5, 97.5], axis=0)
+    low, high = bounds(fold.draws)
     return pd.DataFrame(
         {key: scores.row[key] for key in ("scope", "name", "by")}
         | {"gene": fold.genes, "pearson": fold.scores.pearson, "low": low, "high": high}

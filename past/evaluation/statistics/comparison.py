@@ -12,8 +12,8 @@ from past.evaluation.statistics.scores import TaskResult
 def compare(one: TaskResult, other: TaskResult) -> list[dict[str, object]]:
     """Return one row a gene: the difference in Pearson r, `one` - `other`, mean over the folds that both ran.
 
-    The interval is of the same mean over bootstrap resamples; genes that are constant in one of these folds are left
-    out.
+    The interval is of the same mean over bootstrap resamples; genes that are measured constant in one of these folds
+    are left out.
     """
     differences: dict[str, list[float]] = {}
     draws: dict[str, list[np.ndarray]] = {}

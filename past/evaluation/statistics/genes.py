@@ -4,37 +4,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from past.evaluation.statistics.pearson import decide_constants, gene_pearson, is_constant
+
 STEPS = (0.2, 0.4)  # of Pearson r: the share of genes above each is reported
+BOUNDS = (2.5, 97.5)  # percentiles of draws between which 95 % of them lie
 BLOCK = 64  # resamples at once: bounds memory to BLOCK x spots
 
 
 @dataclass(frozen=True)
 class GeneScores:
-    """Scores of g genes over the pooled test spots of a fold; NaN where a gene is constant.
+    """Scores of g genes over the pooled test spots of a fold.
 
     Attributes:
-        pearson: (g,) Pearson r of log1p expression.
+        pearson: (g,) Pearson r of log1p expression; for constants see `past.evaluation.statistics.pearson`.
         l2: (g,) mean squared error.
-        r2: (g,) coefficient of determination, 1 - Σ(y - p)² / Σ(y - ȳ)².
+        r2: (g,) coefficient of determination, 1 - Σ(y - p)² / Σ(y - ȳ)²; NaN where the measured gene is constant.
+        flat: (g,) bool, whether the prediction is constant.
     """
 
     pearson: np.ndarray
     l2: np.ndarray
     r2: np.ndarray
+    flat: np.ndarray
 
 
 def score_genes(truth: np.ndarray, predicted: np.ndarray) -> GeneScores:
     """Score (spots, g) predictions against (spots, g) measured log1p expression."""
     truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
-    t, p = truth - truth.mean(axis=0), predicted - predicted.mean(axis=0)
     squares = ((truth - predicted) ** 2).sum(axis=0)
-    # A centred constant is not exactly 0, so constants are told by their values.
-    constant = (np.ptp(truth, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        pearson = (t * p).sum(axis=0) / np.sqrt((t**2).sum(axis=0) * (p**2).sum(axis=0))
-        r2 = 1 - squares / (t**2).sum(axis=0)
-    r2[np.ptp(truth, axis=0) == 0] = np.nan
-    return GeneScores(np.where(constant, np.nan, pearson), squares / len(truth), r2)
+        r2 = 1 - squares / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    r2[is_constant(truth)] = np.nan
+    return GeneScores(gene_pearson(truth, predicted), squares / len(truth), r2, is_constant(predicted))
 
 
 def bootstrap_pearson(truth: np.ndarray, predicted: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -62,9 +63,7 @@ def bootstrap_pearson(truth: np.ndarray, predicted: np.ndarray, resamples: int, 
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (mean_tp - mean_t * mean_p) / spread
     # In a resample that happens to draw a gene's spots all alike, r is not defined: 0, no linear relation seen.
-    r = np.where(np.isfinite(r), np.clip(r, -1, 1), 0.0)
-    r[:, (np.ptp(truth, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)] = np.nan
-    return r
+    return decide_constants(np.where(np.isfinite(r), np.clip(r, -1, 1), 0.0), truth, predicted)
 
 
 def _resampled(values: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -74,12 +73,17 @@ def _resampled(values: np.ndarray, resamples: int, rng: np.random.Generator) -> 
     return np.stack(drawn) @ values / spots
 
 
+def bounds(draws: np.ndarray) -> np.ndarray:
+    """Return (2, …), the ends of the 95 % percentile interval of (resamples, …) draws; NaN where they are."""
+    return np.percentile(draws, BOUNDS, axis=0)
+
+
 def interval(draws: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % percentile interval of (resamples,) draws."""
-    low, high = np.percentile(draws, [2.5, 97.5])
+    """Return the 95 % percentile interval of (resamples,) draws; see `bounds`."""
+    low, high = bounds(draws)
     return float(low), float(high)
 
 
 def shares_above(pearson: np.ndarray) -> dict[str, float]:
-    """Return the share of genes whose r is above each of STEPS, constant genes counted as below."""
+    """Return the share of genes whose r is above each of STEPS; one that is not defined counts as below."""
     return {f"share_above_{step}": float((pearson > step).mean()) for step in STEPS}

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import torch
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 CHUNK = 4096  # queries scored at once: bounds memory to CHUNK x pool
 
@@ -54,15 +56,44 @@ def chance_at(sizes: torch.Tensor, k: int) -> float:
     return float((sizes.clamp(max=k) / sizes).double().mean())
 
 
-def recalls(images: torch.Tensor, cells: torch.Tensor, pools: torch.Tensor, ks: Sequence[int]) -> dict[str, float]:
-    """Return recall@k both ways, their mean, and chance, keyed `recall@5/image_to_cell`, …, `recall@5/chance`."""
-    forward, backward = ranks_within_pools(images, cells, pools), ranks_within_pools(cells, images, pools)
-    sizes = pool_sizes(pools)
-    scores: dict[str, float] = {}
-    for k in ks:
-        to_cell, to_image = recall_at(forward, k), recall_at(backward, k)
-        scores[f"recall@{k}/image_to_cell"] = to_cell
-        scores[f"recall@{k}/cell_to_image"] = to_image
-        scores[f"recall@{k}/mean"] = (to_cell + to_image) / 2
-        scores[f"recall@{k}/chance"] = chance_at(sizes, k)
-    return scores
+class PairRecall(Metric):
+    """Recall@k within pools over the pairs of all ranks, both ways, beside chance, and the median ranks.
+
+    Every rank updates at least once; a rank without a pair gives rows of none, (0, d).
+
+    Args:
+        ks: the k of recall@k.
+    """
+
+    higher_is_better = True
+    full_state_update = False
+    images: list[torch.Tensor]
+    cells: list[torch.Tensor]
+    pools: list[torch.Tensor]
+
+    def __init__(self, ks: Sequence[int]) -> None:
+        super().__init__()
+        self.ks = tuple(ks)
+        for name in ("images", "cells", "pools"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, images: torch.Tensor, cells: torch.Tensor, pools: torch.Tensor) -> None:
+        """Take (n, d) images and cells, partners in the same row, and the (n,) integer pools they lie in."""
+        for kept, rows in ((self.images, images), (self.cells, cells), (self.pools, pools)):
+            kept.append(rows.detach())
+
+    def compute(self) -> dict[str, float]:
+        """Return `recall@5/image_to_cell`, `…/cell_to_image`, `…/mean`, `…/chance`, … and `median_rank/…`, from 1."""
+        images, cells, pools = (dim_zero_cat(rows).cpu() for rows in (self.images, self.cells, self.pools))
+        to_cell, to_image = ranks_within_pools(images, cells, pools), ranks_within_pools(cells, images, pools)
+        sizes, scores = pool_sizes(pools), {}
+        for k in self.ks:
+            forward, backward = recall_at(to_cell, k), recall_at(to_image, k)
+            scores[f"recall@{k}/image_to_cell"] = forward
+            scores[f"recall@{k}/cell_to_image"] = backward
+            scores[f"recall@{k}/mean"] = (forward + backward) / 2
+            scores[f"recall@{k}/chance"] = chance_at(sizes, k)
+        # ranks count from 0; people count from 1
+        scores["median_rank/image_to_cell"] = float(to_cell.median()) + 1
+        scores["median_rank/cell_to_image"] = float(to_image.median()) + 1
+        return scores

@@ -1,6 +1,6 @@
 """What one way of predicting scored: a fold, and a task of folds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,15 @@ class TaskResult:
     folds: tuple[FoldResult, ...]
 
     @property
+    def as_in_library(self) -> "TaskResult":
+        """The same with NaN for a gene whose prediction is constant, where ours is 0: the HEST library writes that."""
+        folds = [
+            replace(fold, scores=replace(fold.scores, pearson=np.where(fold.scores.flat, np.nan, fold.scores.pearson)))
+            for fold in self.folds
+        ]
+        return replace(self, folds=tuple(folds))
+
+    @property
     def by_gene(self) -> dict[str, np.ndarray]:
         """Gene → Pearson r in each fold that scores it; usually all folds score the same genes."""
         found: dict[str, list[float]] = {}
@@ -53,6 +62,6 @@ class TaskResult:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the library says of an encoder on a task: mean and population deviation of the folds' mean r."""
+        """What the HEST library says of an encoder on a task: mean and population deviation of the folds' mean r."""
         means = self.fold_means
         return {"encoder_name": self.encoder, "pearson_mean": float(means.mean()), "pearson_std": float(means.std())}

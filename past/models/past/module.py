@@ -11,7 +11,7 @@ from torch import nn
 
 from past.base.distributed import gather_rows, pass_around
 from past.base.errors import ConfigError
-from past.evaluation.statistics.recall import recalls
+from past.evaluation.statistics.recall import PairRecall
 from past.models.past import loss as contrastive
 from past.models.past.batch import CellBatch
 from past.models.past.expression_encoder import ExpressionEncoder
@@ -90,7 +90,7 @@ class PASTModule(TrainedModule):
         # learned only where it is used: DDP refuses a parameter without a gradient
         self.bias = nn.Parameter(torch.tensor([SIGLIP_BIAS])) if self.loss.kind == "siglip" else None
         self._execution, self._arranged = execution or Execution(), False
-        self._seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.recall = PairRecall(ks=(1, 5, 10))
         towers = (model.image_encoder, model.cell_encoder)
         self.has_parts_to_fit = any(isinstance(tower, ColourEncoder | ExpressionEncoder) for tower in towers)
 
@@ -130,14 +130,13 @@ class PASTModule(TrainedModule):
         """Keep both embeddings and the section of every cell."""
         out = self.model(batch)
         sections = [zlib.crc32(str(entry["section"]).encode()) for entry in batch.meta]
-        self._seen.append((out.images.float(), out.cells.float(), torch.tensor(sections, device=self.device)))
+        self.recall.update(out.images.float(), out.cells.float(), torch.tensor(sections, device=self.device))
 
     def on_validation_epoch_end(self) -> None:
         """Score retrieval within each section over the cells of all ranks."""
-        images, cells, sections = (gather_rows(torch.cat(parts)).cpu() for parts in zip(*self._seen, strict=True))
-        self._seen.clear()
-        scores = recalls(images, cells, sections, ks=(1, 5, 10))
-        self.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=False)
+        recalls = {name: value for name, value in self.recall.compute().items() if name.startswith("recall")}
+        self.recall.reset()
+        self.log_dict({f"val/{name}": value for name, value in recalls.items()}, rank_zero_only=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over parameter groups, stepped per update."""

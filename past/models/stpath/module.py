@@ -1,9 +1,11 @@
 """STPath in training: masked expression as its objective, the variable genes of held-out slides as its validation."""
 
+from itertools import cycle
+
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-from past.base.distributed import gather_rows
+from past.evaluation.statistics.pearson import GenePearson
 from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.loss import masked_expression
 from past.models.stpath.model import STPath
@@ -14,7 +16,6 @@ from past.training.private import clippable
 from past.training.steps import training_length
 
 TOPS = (50, 100, 200)  # most variable genes over which validation averages
-WAYS = ("", "/context")  # of predicting a validation slide: nothing told, or some of its spots
 
 
 class STPathModule(TrainedModule):
@@ -39,7 +40,8 @@ class STPathModule(TrainedModule):
     def __init__(self, model: STPath, optim: Rate | None = None, by_rows: bool = True) -> None:
         super().__init__(model)
         self.optim, self.by_rows = optim or Rate(), by_rows
-        self._seen: list[torch.Tensor] = []
+        # of predicting a validation slide with nothing told, and with some of its spots
+        self.untold, self.in_context = GenePearson(TOPS), GenePearson(TOPS)
 
     @torch.no_grad()
     def fit_parts(self, sample: SlideStart) -> None:
@@ -59,16 +61,15 @@ class STPathModule(TrainedModule):
     def validation_step(self, batch: SlideBatch, index: int) -> None:
         """Score each slide in each way; the batch holds a slide's ways one after the other."""
         hidden = self.model(batch)
-        for slide in batch.scored:
-            found = pearson(self.model.head(hidden[slide.spots], slide.genes), slide.values)
-            self._seen.append(torch.stack([found[:top].nanmean() for top in TOPS]))
+        for slide, metric in zip(batch.scored, cycle((self.untold, self.in_context)), strict=False):
+            metric.update(self.model.head(hidden[slide.spots], slide.genes), slide.values)
 
     def on_validation_epoch_end(self) -> None:
         """Average over the slides of all ranks; one on which none of the genes varies has no say."""
-        scores = gather_rows(torch.stack(self._seen).view(-1, len(WAYS) * len(TOPS))).nanmean(dim=0)
-        self._seen.clear()
-        names = [f"val/pearson@{top}{way}" for way in WAYS for top in TOPS]
-        self.log_dict(dict(zip(names, scores, strict=True)), prog_bar=False, rank_zero_only=False)
+        for way, metric in (("", self.untold), ("/context", self.in_context)):
+            scores = {f"val/{name}{way}": value for name, value in metric.compute().items()}
+            metric.reset()
+            self.log_dict(scores, prog_bar=False, rank_zero_only=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam without weight decay, stepped per update."""
@@ -79,10 +80,3 @@ class STPathModule(TrainedModule):
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
         schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def pearson(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Return (genes,) Pearson r over (spots, genes): NaN where the truth is constant, 0 where the prediction is."""
-    p, t = (x.double() - x.double().mean(dim=0) for x in (predicted, truth))
-    found = (p * t).sum(dim=0) / (p.norm(dim=0) * t.norm(dim=0)).clamp(min=1e-12)
-    return found.masked_fill(truth.amax(dim=0) == truth.amin(dim=0), torch.nan)

@@ -21,8 +21,8 @@ def run(*arguments: object) -> str:
     return result.output
 
 
-def test_past_is_imported_once(released: Callable[[str], dict[str, torch.Tensor]], tmp_path: Path) -> None:
-    torch.save({"model": released("CrossAttention")}, tmp_path / "past.pth")
+def test_past_is_imported_once(released_past: Callable[[str], dict[str, torch.Tensor]], tmp_path: Path) -> None:
+    torch.save({"model": released_past("CrossAttention")}, tmp_path / "past.pth")
     (tmp_path / "genes.txt").write_text("\n".join(f"G{i}" for i in range(10)))
     np.save(tmp_path / "mean.npy", np.ones(10))
     known = ("--genes", tmp_path / "genes.txt", "--xenium-mean", tmp_path / "mean.npy")

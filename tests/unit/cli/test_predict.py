@@ -15,11 +15,11 @@ from past.models.stpath.published import import_stpath
 Slide = tuple[np.ndarray, np.ndarray]
 
 
-def test_predict_writes_what_load_stpath_predicts(released: Path, slide: Slide, tmp_path: Path) -> None:
+def test_predict_writes_what_load_stpath_predicts(released_stpath: Path, slide: Slide, tmp_path: Path) -> None:
     features, coords = slide
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file["features"], file["coords"] = features, coords
-    save_model(tmp_path / "model", import_stpath(released / "stfm.pth", released / "symbol2ensembl.json"))
+    save_model(tmp_path / "model", import_stpath(released_stpath / "stfm.pth", released_stpath / "symbol2ensembl.json"))
     context = AnnData(np.ones((2, 1), np.float32), obsm={"spatial": coords[:2].astype(float)})
     context.var_names = ["GENE1"]
     context.write_h5ad(tmp_path / "context.h5ad")

@@ -10,10 +10,11 @@ import torch
 
 from past.base.errors import ConfigError
 from past.base.genes import gene_map, read_genes
+from past.base.variable_genes import variable_count
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults
-from past.data.stream.datamodule import OpenedShards
+from past.data.stream.datamodule import ModelSamples
 from past.data.stream.sampling import sample_cells
 from past.data.stream.stream import RawBatch
 from past.models.past.batch import CellBatch
@@ -25,7 +26,7 @@ from past.models.past.samples.statistics import GeneStatistics, gene_statistics
 from past.models.past.samples.tokens import Tokenizer
 
 
-class CellSamples:
+class CellSamples(ModelSamples[CellBatch]):
     """Cells from shards, for a `DataModule`. Training batches are augmented where they go to the device.
 
     Args:
@@ -56,10 +57,6 @@ class CellSamples:
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
         self._normalise_stain, self._centred = normalise_stain, centre_expression
         self._augmentation = augmentation or PLAIN
-
-    def attach(self, shards: OpenedShards) -> None:
-        """Take the shards."""
-        self._shards = shards
 
     @property
     def model_sizes(self) -> dict[str, int]:
@@ -100,12 +97,8 @@ class CellSamples:
         if self._vocabulary == "shards":
             vocabulary: tuple[str, ...] = genes
         elif self._vocabulary.startswith("variable:"):
-            number = self._vocabulary.removeprefix("variable:")
-            if not number.isdigit():
-                raise ConfigError(
-                    f"data.samples.vocabulary={self._vocabulary}: give a number of genes, as in variable:2000"
-                )
-            vocabulary = tuple(genes[i] for i in self.statistics.most_variable(int(number)))
+            number = variable_count(self._vocabulary, self.statistics.varying)
+            vocabulary = tuple(genes[i] for i in self.statistics.most_variable(number))
         else:
             vocabulary = read_genes(Path(self._vocabulary))
         means = self._means(vocabulary)
@@ -139,10 +132,6 @@ class CellSamples:
         make = self.collate(training=False, rank=0)
         starts = range(0, len(found), batch)
         return [make(RawBatch(i, found[i : i + batch], Faults()), 0)[0] for i in starts]
-
-    def epoch(self) -> ShardIndex:
-        """An epoch reads every training cell once."""
-        return self._shards.split.train
 
     def collate(self, training: bool, rank: int) -> BatchMaker:
         """Return what makes batches; those of a training are augmented."""

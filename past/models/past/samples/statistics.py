@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from past.base.errors import DataError
+from past.base.variable_genes import by_variance, variance_of
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError, OpenShard
@@ -31,18 +32,17 @@ class GeneStatistics:
     variance: np.ndarray
     cells: int
 
-    def most_variable(self, genes: int) -> np.ndarray:
-        """Return the positions of the `genes` most variable genes, ascending (equal variances: the earlier first).
+    @property
+    def varying(self) -> int:
+        """How many genes vary at all."""
+        return int((self.variance > 0).sum())
 
-        Raises:
-            DataError: fewer genes vary.
+    def most_variable(self, genes: int) -> np.ndarray:
+        """Return the positions of the `genes` most variable genes, ascending; `genes` is at most `varying`.
+
+        A gene is chosen however few cells hold it.
         """
-        varying = int((self.variance > 0).sum())
-        if not 0 < genes <= varying:
-            raise DataError(
-                f"vocabulary=variable:{genes}: {varying:,} genes vary in the training data; ask for 1 to {varying}"
-            )
-        return np.sort(np.argsort(-self.variance, kind="stable")[:genes])
+        return np.sort(by_variance(self.variance, np.ones(len(self.variance)))[:genes])
 
 
 def gene_statistics(
@@ -70,7 +70,7 @@ def gene_statistics(
     if not read:
         raise DataError("there is no cell to compute the genes' means from: the training split is empty")
     means = {name: total[name] / np.maximum(expressing[name], 1) for name in sorted(total)}
-    return GeneStatistics(means, np.maximum(log_square / read - (log_sum / read) ** 2, 0), read)
+    return GeneStatistics(means, variance_of(log_sum / read, log_square / read), read)
 
 
 def _by_technology(index: ShardIndex) -> Iterator[ShardIndex]:

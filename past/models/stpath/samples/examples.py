@@ -60,11 +60,11 @@ class MaskedSlides:
         tokens_of: (G,) token of each gene of the shards' list, -1: none.
         tokens: their number.
         masking: what is hidden.
-        image_dropout: as in SlideDataModule.
+        image_dropout: as in SlideSamples.
         no_image: (F,) features that stand in the place of hidden ones: the training slides' mean.
         seed: of the run.
         rank: this rank.
-        on_error: as in ShardDataModule.
+        on_error: as in DataModule.
     """
 
     tokens_of: np.ndarray
@@ -98,7 +98,7 @@ class WholeSlides:
         told: shares of the spots whose expression is told; all copies are scored on what the largest leaves.
         scored: (g,) tokens to score.
         seed: of the choice of told spots.
-        on_error: as in ShardDataModule.
+        on_error: as in DataModule.
     """
 
     tokens_of: np.ndarray

@@ -16,6 +16,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from past.base.errors import ConfigError
+from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.models.stpath.batch import ScoredSlide, SlideBatch, SparseExpression
 from past.models.stpath.vocabulary import MASK, PADDING
 
@@ -88,16 +89,15 @@ def scale_coords(coords: np.ndarray) -> np.ndarray:
     return (shifted / np.where(extent > 0, extent, 1) * 100).astype(np.float32)
 
 
-def variable_genes(expression: csr_matrix, count: int, min_spots: float = 0.1) -> np.ndarray:
+def variable_genes(expression: csr_matrix, count: int, min_spots: float = DETECTED) -> np.ndarray:
     """Return the tokens of the `count` genes of largest variance of log1p expression, most variable first.
 
     Genes found in fewer than `min_spots` of the spots come last (published: they are left out).
     """
     mean = np.asarray(expression.mean(axis=0)).ravel()
-    variance = np.asarray(expression.multiply(expression).mean(axis=0)).ravel() - mean**2
-    found = np.bincount(expression.indices, minlength=len(mean))
-    order = np.lexsort((-variance, found < min_spots * (len(expression.indptr) - 1)))
-    return order[found[order] > 0][:count]
+    square = np.asarray(expression.multiply(expression).mean(axis=0)).ravel()
+    found = np.bincount(expression.indices, minlength=len(mean)) / (len(expression.indptr) - 1)
+    return by_variance(variance_of(mean, square), found, min_spots)[:count]
 
 
 def nearest_patch(coords: np.ndarray, masking: Masking, rng: np.random.Generator) -> np.ndarray:

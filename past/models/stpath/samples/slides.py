@@ -1,6 +1,5 @@
 """What STPath makes of slides in shards: masked examples."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from past.base.errors import CheckpointError, ConfigError, DataError
+from past.base.errors import ConfigError, DataError
+from past.base.variable_genes import variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
-from past.data.stream.datamodule import OpenedShards
+from past.data.stream.datamodule import ModelSamples
 from past.models.stpath.batch import SlideBatch, SlideStart
 from past.models.stpath.samples.examples import MaskedSlides, WholeSlides
 from past.models.stpath.samples.masking import Masking
@@ -21,7 +21,7 @@ from past.models.stpath.vocabulary import RESERVED, GeneVocabulary
 SCORED = 200  # most variable genes of the training slides that validation scores
 
 
-class SlideSamples:
+class SlideSamples(ModelSamples[SlideBatch]):
     """Slides from shards, for a `DataModule`.
 
     Args:
@@ -51,10 +51,6 @@ class SlideSamples:
         self._rounds, self._image_dropout = rounds, image_dropout
         self._vocabulary, self._masking, self._context = vocabulary, masking or Masking(), context
 
-    def attach(self, shards: OpenedShards) -> None:
-        """Take the shards."""
-        self._shards = shards
-
     @cached_property
     def statistics(self) -> SlideStatistics:
         """The training slides' genes and features."""
@@ -71,13 +67,9 @@ class SlideSamples:
         )
         known = np.flatnonzero(is_known)
         if self._vocabulary.startswith("variable:"):
-            number = self._vocabulary.removeprefix("variable:")
-            if not number.isdigit() or not 0 < int(number) <= len(known):
-                raise ConfigError(
-                    f"data.samples.vocabulary={self._vocabulary}: give a number of genes, from 1 to {len(known)}"
-                )
+            number = variable_count(self._vocabulary, len(known))
             ranked = self.statistics.by_variance()
-            known = ranked[is_known[ranked]][: int(number)]
+            known = ranked[is_known[ranked]][:number]
         elif self._vocabulary != "shards":
             raise ConfigError(
                 f"data.samples.vocabulary={self._vocabulary}: use shards, variable:N, or a symbol2ensembl.json"
@@ -121,15 +113,6 @@ class SlideSamples:
         """What made the features."""
         return {key: self._shards.index.settings[key] for key in ("encoder", "mpp", "px", "normalise_stain")}
 
-    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
-        """Raise CheckpointError where the checkpoint's genes are numbered otherwise."""
-        own = self.tokenizer_state["vocabulary_hash"]
-        if tokenizer["vocabulary_hash"] != own:
-            raise CheckpointError(
-                f"{source}: its vocabulary is {tokenizer['vocabulary_hash']}, the data's is {own} "
-                f"({len(self.vocabulary.ids):,} genes): give the data it was trained on"
-            )
-
     def for_fitting(self) -> SlideStart:
         """Return what the training slides are like."""
         known = self.tokens_of >= 0
@@ -160,7 +143,3 @@ class SlideSamples:
         return WholeSlides(
             self.tokens_of, tokens, (0.0, self._context), scored, self._shards.seed, self._shards.on_error
         )
-
-    def transfer(self, batch: SlideBatch, device: torch.device, training: bool) -> SlideBatch:
-        """Bring the batch to the device."""
-        return batch.to(device)

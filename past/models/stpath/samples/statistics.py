@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from past.base.errors import DataError
+from past.base.variable_genes import by_variance, variance_of
 from past.data.shards.records import SlideRecord
 from past.data.shards.slides import SlideSet
 
 SLIDES = 64  # read for means and spreads; more do not move them
 LEAST = 3  # counts in a slide below which it does not know a gene (published)
-DETECTED = 0.1  # of the spots, below which a gene counts as less variable than those above
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class SlideStatistics:
 
     def by_variance(self) -> np.ndarray:
         """Return the positions of the genes that occur, most variable first; those found in few spots come last."""
-        order = np.lexsort((-self.variance, self.detected < DETECTED))
-        return order[self.detected[order] > 0]
+        return by_variance(self.variance, self.detected)
 
 
 def known_genes(slides: SlideSet) -> np.ndarray:
@@ -71,4 +70,4 @@ def _statistics(slides: Iterable[SlideRecord], of: SlideSet) -> SlideStatistics:
     detected, mean, square = genes / spots
     feature_mean, feature_square = features / spots
     spread = np.sqrt(np.maximum(feature_square - feature_mean**2, 0))
-    return SlideStatistics(mean, np.maximum(square - mean**2, 0), detected, feature_mean, spread)
+    return SlideStatistics(mean, variance_of(mean, square), detected, feature_mean, spread)

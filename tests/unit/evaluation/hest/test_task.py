@@ -110,7 +110,7 @@ def test_a_constant_gene_is_named_and_left_out_of_one_of_two_means(tmp_path: Pat
 def test_a_gene_constant_in_one_fold_is_judged_by_the_others() -> None:
     r = np.array([[0.6, np.nan], [0.6, np.nan], [0.6, np.nan], [np.nan, np.nan]])  # (folds, genes)
     folds = [
-        FoldResult(k, ("G0", "G1"), GeneScores(of_fold, of_fold, of_fold), np.tile(of_fold, (3, 1)), 9, 9)
+        FoldResult(k, ("G0", "G1"), GeneScores(*[of_fold] * 3, np.zeros(2, dtype=bool)), np.tile(of_fold, (3, 1)), 9, 9)
         for k, of_fold in enumerate(r)
     ]
     row, _ = score_rows("as they are", [TaskResult("IDC", "two", tuple(folds))])

@@ -83,6 +83,28 @@ def test_a_training_learns_a_planted_link_and_logs_it_beside_chance(data: DataMo
     assert last["val/recall@5/mean"] == pytest.approx(both)
 
 
+def test_validation_is_retrieval_within_sections_and_begins_anew_each_time(data: DataModule, tmp_path: Path) -> None:
+    module = fitted(data)
+    keys = {f"model.{name}" for name in module.model.state_dict()}
+    assert set(module.state_dict()) == keys
+    trainer = tiny_trainer(tmp_path)
+    first, second = (trainer.validate(module, datamodule=data, verbose=False) for _ in range(2))
+    assert first == second
+    assert set(module.state_dict()) == keys  # what the metrics gather is in no checkpoint
+    with torch.no_grad():
+        out = module.eval().model(next(iter(data.val_dataloader())))
+    similarity = out.images @ out.cells.T  # all twenty cells are of one section
+    expected = {
+        f"val/recall@{k}/{way}": float(((table > table.diagonal()[:, None]).sum(1) < k).float().mean())
+        for k in (1, 5, 10)
+        for way, table in (("image_to_cell", similarity), ("cell_to_image", similarity.T))
+    }
+    for k in (1, 5, 10):
+        ways = [expected[f"val/recall@{k}/{way}"] for way in ("image_to_cell", "cell_to_image")]
+        expected |= {f"val/recall@{k}/mean": sum(ways) / 2, f"val/recall@{k}/chance": k / 20}
+    assert first[0] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_logged_loss_is_the_models(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
     data.setup("validate")

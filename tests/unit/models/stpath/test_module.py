@@ -11,7 +11,7 @@ from tiny_past import tiny_trainer
 
 from past.data.stream.datamodule import DataModule
 from past.models.stpath.model import STPath
-from past.models.stpath.module import TOPS, WAYS, STPathModule, pearson
+from past.models.stpath.module import STPathModule
 from past.models.stpath.samples.masking import Masking
 from past.nn.kernels.row_adam import RowAdam
 from past.training.best import KeepBest, StopEarly
@@ -73,14 +73,34 @@ def test_it_learns_what_the_features_tell(root: Path, tmp_path: Path) -> None:
     assert isinstance(trainer.optimizers[0], RowAdam)
 
 
-def test_a_slide_on_which_no_gene_varies_has_no_say(root: Path, tmp_path: Path) -> None:
-    module = tiny_module()
-    ways = len(WAYS) * len(TOPS)
-    module._seen = [torch.full((ways,), torch.nan), torch.full((ways,), 0.25), torch.full((ways,), 0.75)]
-    said: dict[str, float] = {}
-    module.log_dict = lambda scores, **_: said.update(scores)  # type: ignore[method-assign, assignment]
-    module.on_validation_epoch_end()
-    assert {float(value) for value in said.values()} == {0.5}
+def test_validation_is_the_mean_over_slides_in_each_way(root: Path, tmp_path: Path) -> None:
+    data, module = tiny_data(root), tiny_module()
+    module.fit_parts(data.sample())
+    trainer = tiny_trainer(tmp_path)
+    trainer.validate(module, datamodule=data, verbose=False)
+    found: dict[str, list[float]] = {}
+    module.eval()
+    for batch in data.val_dataloader():
+        with torch.no_grad():
+            hidden = module.model(batch)
+            for i, slide in enumerate(batch.scored):
+                predicted = module.model.head(hidden[slide.spots], slide.genes).double().numpy()
+                truth = slide.values.double().numpy()
+                r = [np.corrcoef(predicted[:, gene], truth[:, gene])[0, 1] for gene in range(truth.shape[1])]
+                found.setdefault(("val/pearson@50", "val/pearson@50/context")[i % 2], []).append(float(np.mean(r)))
+    assert len(found) == 2
+    for name, values in found.items():
+        assert float(trainer.logged_metrics[name]) == pytest.approx(np.mean(values), abs=1e-6)
+
+
+def test_metrics_begin_anew_each_epoch_and_are_not_in_checkpoints(root: Path, tmp_path: Path) -> None:
+    data, module = tiny_data(root), tiny_module()
+    keys = {f"model.{name}" for name in module.model.state_dict()}
+    assert set(module.state_dict()) == keys
+    trainer = tiny_trainer(tmp_path)
+    first, second = (trainer.validate(module, datamodule=data, verbose=False) for _ in range(2))
+    assert first == second
+    assert set(module.state_dict()) == keys
 
 
 def test_steps_by_rows_are_adams(root: Path, tmp_path: Path) -> None:
@@ -92,17 +112,6 @@ def test_steps_by_rows_are_adams(root: Path, tmp_path: Path) -> None:
         found.append(module.state_dict())
     for name in ("model.expression.table.weight", "model.head.table.weight", "model.image.weight"):
         torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-4, atol=1e-5)
-
-
-def test_pearson_is_scipys_and_constants_count_as_said() -> None:
-    rng = np.random.default_rng(0)
-    predicted, truth = rng.normal(size=(2, 30, 4)).astype(np.float32)
-    predicted[:, 2], truth[:, 3] = 1.0, 2.0
-    found = pearson(torch.from_numpy(predicted), torch.from_numpy(truth)).numpy()
-    expected = [np.corrcoef(predicted[:, i], truth[:, i])[0, 1] for i in (0, 1)]
-    np.testing.assert_allclose(found[:2], expected, atol=1e-6)
-    assert found[2] == pytest.approx(0, abs=1e-6)
-    assert np.isnan(found[3])
 
 
 def test_the_best_is_by_the_models_own_metric_and_ends_early(root: Path, tmp_path: Path) -> None:

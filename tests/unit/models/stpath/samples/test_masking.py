@@ -32,6 +32,17 @@ def slide() -> Slide:
     return Slide(features, coords, counts, variable_genes(counts, 10), technology=2, organ=5)
 
 
+def test_the_most_variable_genes_come_first_and_not_the_least() -> None:
+    rows = np.zeros((40, 6))  # a slide of 40 spots; token 0 occurs nowhere
+    rows[:, 1] = 3.0  # everywhere the same
+    rows[:20, 2] = 1.0  # variance 1/4
+    rows[:20, 3] = 2.0  # variance 1
+    rows[:4, 4] = 1.0  # in a tenth of the spots: variance 0.09
+    rows[0, 5] = 9.0  # in one spot of forty: variance 1.97, but too few spots
+    assert variable_genes(csr_matrix(rows), 6).tolist() == [3, 2, 4, 1, 5]
+    assert variable_genes(csr_matrix(rows), 2).tolist() == [3, 2]
+
+
 def test_ratios_are_shares_and_the_published_one_is_beta_10_1() -> None:
     rng = np.random.default_rng(0)
     means = {name: np.mean([draw(rng) for _ in range(4000)]) for name, draw in MASK_RATIOS.items()}

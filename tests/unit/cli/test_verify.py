@@ -1,0 +1,56 @@
+"""`past verify`: numbers as JSON, a table, and faults by their shard's name."""
+
+import json
+from pathlib import Path
+
+import pytest
+from toy_sections import GENES, SETTINGS, ToySource
+from typer.testing import CliRunner, Result
+
+from past.base.errors import DataError
+from past.cli.app import app
+from past.data.shards.writers import write_set
+
+
+def verify(*words: object) -> Result:
+    return CliRunner().invoke(app, ["verify", *map(str, words)])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_set(tmp_path / "set", [ToySource("A", 10, "P1"), ToySource("B", 7, "P2")], SETTINGS, GENES)
+    return tmp_path / "set"
+
+
+def test_numbers_are_json_on_stdout(root: Path) -> None:
+    result = verify(root, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "cells": 17, "sections": 2, "patients": 2, "shards": 5, "genes": 12,
+        "bytes": sum(path.stat().st_size for path in root.glob("*.tar")),
+    }  # fmt: skip
+
+
+def test_a_table_has_a_line_a_section(root: Path) -> None:
+    result = verify(root)
+    assert result.exit_code == 0
+    lines = [line.replace("│", " ").split() for line in result.stdout.splitlines()]
+    assert [line[:2] for line in lines if line[:1] in (["A"], ["B"])] == [["A", "P1"], ["B", "P2"]]
+    assert "17 cells of 2 sections of 2 patients in 5 shards, 12 genes" in result.output
+
+
+def test_a_fault_ends_it_with_the_shards_name(root: Path) -> None:
+    (root / "A-000001.tar").write_bytes(b"cut")
+    result = verify(root, "--workers", "1")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, DataError)
+    assert str(result.exception).startswith("A-000001.tar: 3 bytes, the index says")
+
+
+def test_a_part_is_read_without_hashes(root: Path) -> None:
+    shard = root / "B-000000.tar"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1  # in the padding, which holds no sample
+    shard.write_bytes(content)
+    assert verify(root, "--workers", "1").exit_code == 1
+    assert verify(root, "--workers", "1", "--sample", "0.5").exit_code == 0
