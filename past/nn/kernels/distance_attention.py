@@ -2,7 +2,7 @@
 
 Without dropout each head of a chunk goes through torch's fused attention; on a CPU with AVX-512 a slide of MANY spots
 goes through two matrix products of oneDNN and a softmax in place, which is faster (see `linear.py`): in STPath's
-prediction of 3,798 spots the fused attention takes FIGURE_PRODUCTS times as long in all (two cores of an AVX-512 server
+prediction of 3,798 spots the fused attention takes 1.09 times as long in all (two cores of an AVX-512 server
 CPU, best of 6 in turn). `linear.ONEDNN` is the switch. Under dropout, and for gradients, a chunk's weights are made in
 full, and in backward once more from the seed of what was dropped (as in Dao et al. 2022).
 """

@@ -9,6 +9,9 @@ its last update `t` add up to
 a sum whose terms differ between elements in √v only: a Gauss quadrature over the points c_τ with weights a_τ (Golub and
 Welsch 1969; found by Lanczos steps) gives it for all elements of the row with a few terms, to the precision of the
 arithmetic. LazyAdam and SparseAdam leave these steps out, which is another algorithm.
+
+What it pays (two cores of an AVX-512 server CPU, best of 8 in turn): with torch's fused Adam a training step of STPath
+at its released size (two tables of 38,984 × 512) on two slides of 512 spots takes 1.11 times as long.
 """
 
 from collections.abc import Callable, Iterable

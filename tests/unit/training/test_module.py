@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from past.nn.colour import ColourGrid
+from past.training.module import TrainedModule
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_a_checkpoint_carries_the_models_config_and_what_is_given_besides(tmp_path: Path) -> None:
+    module = TrainedModule(ColourGrid(2))
+    module.carry(tokenizer={"context": 3})
+    module.carry(crops={"px": 224})
+    checkpoint: dict[str, object] = {}
+    module.on_save_checkpoint(checkpoint)
+    assert checkpoint == {
+        "past": {"model": {"part": "ColourGrid", "grid": 2}, "tokenizer": {"context": 3}, "crops": {"px": 224}}
+    }
+    torch.save(checkpoint, tmp_path / "plain.ckpt")
+    assert torch.load(tmp_path / "plain.ckpt", weights_only=True) == checkpoint  # plain values, no code
+
+
+def test_a_model_has_nothing_to_fit_unless_it_says_so() -> None:
+    assert TrainedModule(ColourGrid(2)).has_parts_to_fit is False
