@@ -13,16 +13,11 @@ import pytest
 from tiny_bench import GENES, SPOTS, judge, write_sample, write_split, write_task
 
 from past.base.errors import ConfigError, DataError
-from past.evaluation.hest.spots import FoldData
-from past.evaluation.hest.summary import score_rows
 from past.evaluation.hest.task import HestBench
-from past.evaluation.probes.ridge import RidgeCVHead
-from past.evaluation.statistics.genes import GeneScores
-from past.evaluation.statistics.scores import FoldResult, TaskResult
 from past.nn.colour import ColourGrid
 from past.slides.frozen_encoder import FrozenEncoder
 from past.slides.stored_features import StoredFeatures
-from past.slides.tiles import PatchFile, write_patches
+from past.slides.tiles import PatchFile
 
 SUPPORT = Path(__file__).resolve().parents[3] / "support"
 
@@ -36,41 +31,6 @@ def run(
     )  # type: ignore[arg-type]
     judge(bench, encoders or {"two": ColourGrid(2)}, out)
     return out, json.loads((out / "hest_bench.json").read_text())
-
-
-def differences(expected: object, found: object, path: str = "") -> list[tuple[str, float]]:
-    """Every number of two like JSON values, as (where, |difference|); other fields must be equal."""
-    if isinstance(expected, dict):
-        assert isinstance(found, dict)
-        assert expected.keys() == found.keys(), path
-        return [pair for key in expected for pair in differences(expected[key], found[key], f"{path}/{key}")]
-    if isinstance(expected, list):
-        assert isinstance(found, list)
-        assert len(expected) == len(found), path
-        return [
-            p for i, pair in enumerate(zip(expected, found, strict=True)) for p in differences(*pair, f"{path}/{i}")
-        ]
-    if isinstance(expected, int | float):
-        assert isinstance(found, int | float), path
-        return [(path, abs(expected - found))]
-    assert expected == found, path
-    return []
-
-
-def test_reference_every_field_of_the_librarys_files(reference: Path, tmp_path: Path) -> None:
-    mini = reference / "hest_mini"
-    bench = HestBench(mini / "bench", tmp_path / "cache", components=16, mean_colour_removed=False, batch_size=32)
-    judge(bench, {"custom_encoder": ColourGrid(4)}, tmp_path / "results")
-    files = sorted((mini / "expected").rglob("*.json"))
-    assert len(files) == 15
-    for file in files:
-        name = file.relative_to(mini / "expected")
-        pairs = differences(json.loads(file.read_text()), json.loads((tmp_path / "results" / name).read_text()))
-        assert max(difference for _, difference in pairs) < 1e-6, name
-    tables = [
-        pd.read_csv(folder / "dataset_results.csv", index_col=0) for folder in (mini / "expected", tmp_path / "results")
-    ]
-    pd.testing.assert_frame_equal(*tables, rtol=0, atol=1e-6)
 
 
 def test_a_signal_is_found_and_every_file_says_so(tmp_path: Path) -> None:
@@ -92,29 +52,6 @@ def test_a_signal_is_found_and_every_file_says_so(tmp_path: Path) -> None:
     assert list(spots["barcode"][:2]) == ["B-0", "B-1"]
     adata = anndata.read_h5ad(tmp_path / "IDC" / "adata" / "B.h5ad")["B-1"]
     assert spots["truth:G0"][1] == pytest.approx(np.log1p(adata.to_df().iloc[0, 0]))
-
-
-def test_a_constant_gene_is_named_and_left_out_of_one_of_two_means(tmp_path: Path) -> None:
-    folder = write_task(tmp_path)
-    adata = anndata.read_h5ad(folder / "adata" / "B.h5ad")
-    adata.X[:, 3] = 0
-    adata.write_h5ad(folder / "adata" / "B.h5ad")
-    out, content = run(tmp_path)
-    task, average = content["rows"]
-    assert task["nan_genes"] == "G3 (fold 1)" == average["nan_genes"]
-    assert task["pearson_mean"] is None
-    table = pd.read_parquet(out / "hest_bench.parquet")
-    assert task["pearson_mean_without_nan"] == pytest.approx(table.groupby("fold")["pearson"].mean().mean(), abs=1e-12)
-
-
-def test_a_gene_constant_in_one_fold_is_judged_by_the_others() -> None:
-    r = np.array([[0.6, np.nan], [0.6, np.nan], [0.6, np.nan], [np.nan, np.nan]])  # (folds, genes)
-    folds = [
-        FoldResult(k, ("G0", "G1"), GeneScores(*[of_fold] * 3, np.zeros(2, dtype=bool)), np.tile(of_fold, (3, 1)), 9, 9)
-        for k, of_fold in enumerate(r)
-    ]
-    row, _ = score_rows("as they are", [TaskResult("IDC", "two", tuple(folds))])
-    assert (row["share_above_0.2"], row["share_above_0.4"]) == (0.5, 0.5)
 
 
 def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,53 +78,6 @@ def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path, caplog: pyte
     assert "few: 2 of the task's 6 genes are not in few.h5ad (G4, G5)" in reasons["IDC", 5]
     assert "no splits/train_<k>.csv there" in reasons["PRAD", None]
     assert {record.message for record in caplog.records} == set(reasons.values())
-
-
-def test_barcodes_that_are_not_in_the_h5ad_are_counted(tmp_path: Path) -> None:
-    folder = write_task(tmp_path)
-    patches = PatchFile.open(folder / "patches" / "A.h5")
-    names = [f"lost-{i}" if i < 4 else name for i, name in enumerate(patches.barcodes)]
-    write_patches(patches.path, patches.images(0, SPOTS), patches.coords, names)
-    with pytest.raises(DataError, match=r"nothing could run: .*4 of 30 barcodes of A.h5 are not in A.h5ad"):
-        run(tmp_path)
-
-
-def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None:
-    write_task(tmp_path)
-    with pytest.raises(DataError, match=r"task.components=256, but only 60 training spots: use ≤ 60"):
-        run(tmp_path, components=256)
-    with pytest.raises(ConfigError, match=r"task.components=0: give 1 or more"):
-        run(tmp_path, components=0)
-
-
-def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
-    class Mean:
-        protocol = "mean of the training spots"
-        reads_tiles = False
-
-        def predictor(self, fold: int, mean_colour_removed: bool) -> "Mean":
-            return self
-
-        def fingerprint_of(self, fold: int) -> None:
-            return None
-
-        def trained_on(self, fold: int) -> None:
-            return None
-
-        def predict(self, fold: FoldData) -> np.ndarray:
-            mean = np.concatenate([spots.expression for spots in fold.train]).mean(axis=0)
-            spots = sum(map(len, fold.test))
-            return mean + np.linspace(0, 1, spots)[:, None]
-
-    write_task(tmp_path)
-    with pytest.raises(ConfigError, match=r"two \(ridge, 4 components\) and mean \(mean of the training spots\)"):
-        run(tmp_path, {"two": ColourGrid(2), "mean": Mean()})
-    with pytest.raises(ConfigError, match="encoder=none"):
-        judge(HestBench(tmp_path, tmp_path / "cache"), {}, tmp_path / "results")
-    _, content = run(tmp_path, {"mean": Mean()})
-    assert content["protocol"] == "mean of the training spots"
-    with pytest.raises(ConfigError, match="holds results of 'mean of the training spots', not of 'ridge_cv, 4"):
-        run(tmp_path, head=RidgeCVHead())
 
 
 def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> None:

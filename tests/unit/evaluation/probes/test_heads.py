@@ -4,14 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError
 from past.evaluation.probes.heads import Head, MLPHead, RandomForestHead, XGBoostHead
-from past.evaluation.probes.reduction import Reduced, number_groups, principal_components, stack
-from past.evaluation.probes.ridge import RidgeCVHead, RidgeHead
+from past.evaluation.probes.reduction import Reduced
+from past.evaluation.probes.ridge import RidgeCVHead
 from past.evaluation.statistics.genes import score_genes
 
 
@@ -20,52 +17,6 @@ def fold(noise: float = 1.0, spots: int = 300, components: int = 12, genes: int 
     x = (rng.normal(size=(2 * spots, components)) * np.linspace(3, 0.5, components)).astype(np.float32)
     y = 2 + x @ rng.normal(size=(components, genes)) * 0.2 + rng.normal(0, noise, (2 * spots, genes))
     return Reduced(x[:spots], y[:spots], np.arange(spots) % 3, x[spots:]), y[spots:]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
-def test_components_are_scikit_learns_own(dtype: type) -> None:
-    rng = np.random.default_rng(1)
-    train, test = (rng.normal(size=(n, 20)).astype(dtype) for n in (60, 30))
-    scaler, pca = StandardScaler(), PCA(5, random_state=1)
-    expected = pca.fit_transform(scaler.fit_transform(train))
-    expected_test = pca.transform(scaler.transform(test))
-    found, to_components = principal_components(train.copy(), 5, "here")
-    assert np.array_equal(found, expected.astype(np.float32))
-    assert np.array_equal(to_components(test.copy()), expected_test.astype(np.float32))
-
-
-def test_too_few_spots_or_features_are_named() -> None:
-    few, many = np.zeros((4, 20), np.float32), np.zeros((40, 3), np.float32)
-    with pytest.raises(DataError, match=r"IDC fold 0: task.components=5, but only 4 training spots: use ≤ 4"):
-        principal_components(few, 5, "IDC fold 0")
-    with pytest.raises(DataError, match="only 3 features of the encoder: use ≤ 3, or compare"):
-        principal_components(many, 5, "IDC fold 0")
-
-
-def test_ridge_is_scikit_learns_lsqr() -> None:
-    data, _ = fold()
-    alpha = 100 / (12 * 4)
-    model = Ridge(solver="lsqr", alpha=alpha, fit_intercept=False, max_iter=1000, random_state=1)
-    expected = model.fit(data.train.astype(np.float64), data.expression).predict(data.test.astype(np.float64))
-    assert RidgeHead().predict(data) == pytest.approx(expected, abs=1e-10)
-
-
-def test_ridge_bears_a_component_without_variance_and_a_gene_without_counts() -> None:
-    data, _ = fold()
-    data.train[:, 11] = 0
-    data.expression[:, 3] = 0
-    found = RidgeHead().predict(data)
-    assert np.isfinite(found).all()
-    assert not found[:, 3].any()
-
-
-def test_the_chosen_alpha_helps_where_noise_is_high() -> None:
-    data, truth = fold(noise=6.0, spots=60, components=40)
-    chosen, fixed = RidgeCVHead().predict(data), RidgeHead().predict(data)
-    assert score_genes(truth, chosen).pearson.mean() > score_genes(truth, fixed).pearson.mean()
-    assert abs(chosen.mean() - data.expression.mean()) < 0.5  # it has an intercept
-    one_patient = Reduced(data.train, data.expression, np.zeros(60, int), data.test)
-    assert np.isfinite(RidgeCVHead().predict(one_patient)).all()
 
 
 @pytest.mark.parametrize("head", [RandomForestHead(), MLPHead(), RidgeCVHead()], ids=lambda head: head.name)
@@ -80,11 +31,3 @@ def test_xgboost_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ConfigError, match=r"pip install 'past-pathology\[xgboost\]'"):
         XGBoostHead().predict(fold()[0])
-
-
-def test_parts_are_stacked_and_names_numbered() -> None:
-    parts = (np.full((n, 2), n, np.float16) for n in (1, 3))
-    whole = stack(parts, 4)
-    assert whole.dtype == np.float16
-    assert whole[:, 0].tolist() == [1, 3, 3, 3]
-    assert number_groups(["b", "a", "b"]).tolist() == [1, 0, 1]

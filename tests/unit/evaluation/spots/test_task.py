@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,7 +13,6 @@ from past.base.runs import Run
 from past.checkpoints.saved import Saved
 from past.data.shards.slides import SlideSet
 from past.evaluation.results import Results
-from past.evaluation.spots.baselines import Baselines, nearest_measured
 from past.evaluation.spots.prediction import SlidePredictor
 from past.evaluation.spots.task import JudgedSlides, SlideTask
 from past.evaluation.task import Row
@@ -45,42 +43,6 @@ def model(tmp_path: Path) -> Predictor:
 def judge(task: SlideTask, model: Predictor, train: SlideSet | None, slides: SlideSet, out: Path) -> list[Row]:
     given = JudgedSlides(Run(out, task.name, "one"), Path("c"), model, train, slides)
     return task(given, Results(out, task.name, task.origin(given)))
-
-
-def test_ridge_is_the_benchmarks_with_the_mean_put_back(slides: SlideSet) -> None:
-    train, test = part(slides, "A1", "A2", "B1"), slides.get("C1")
-    found = Baselines.fit(train, GENES, 256)
-    assert found.components == WIDTH  # there are no more features
-    ways = found.predict(test.features)
-    assert list(ways) == [f"ridge, {WIDTH} PCs", "training mean"]
-    ridge, mean = ways.values()
-    counts = np.concatenate([train.counts(slide).toarray() for slide in train])
-    np.testing.assert_allclose(mean, np.tile(np.log1p(counts).mean(axis=0), (64, 1)), rtol=1e-6)
-    truth = np.log1p(slides.counts(test).toarray())
-    r = [np.corrcoef(truth[:, i], ridge[:, i])[0, 1] for i in range(TOLD)]
-    assert np.mean(r) > 0.6
-    assert ((truth - ridge)[:, :TOLD] ** 2).mean() < ((truth - mean)[:, :TOLD] ** 2).mean()
-
-
-def test_the_nearest_measured_spots_are_averaged() -> None:
-    coords = np.array([[0.0, 0], [1, 0], [5, 0], [6, 0], [20, 0]])
-    expression = np.array([[1.0], [3.0], [9.0]])
-    two = nearest_measured(coords, np.array([0, 2, 4]), expression, 2)
-    np.testing.assert_array_equal(two, [[2], [2], [2], [2], [6]])
-    np.testing.assert_array_equal(nearest_measured(coords, np.array([2]), np.array([[9.0]]), 4), np.full((5, 1), 9.0))
-
-
-def test_lower_mask_ratios_measure_more_of_the_same_spots(slides: SlideSet, model: Predictor) -> None:
-    predict = SlidePredictor(model, None, GENES, GENES[:3], 4, seed=0)
-    slide = slides.get("A1")
-    scored = [predict(slide, ratio).scored for ratio in (1.0, 0.95, 0.8)]
-    assert [len(rows) for rows in scored] == [64, 61, 51]
-    assert set(scored[2]) < set(scored[1]) < set(scored[0])
-    found = predict(slide, 0.8)
-    assert list(found.predicted) == ["STPath", "STPath zero-shot", "nearest 4 measured"]
-    assert np.abs(found.predicted["STPath"] - found.predicted["STPath zero-shot"]).max() > 1e-6
-    np.testing.assert_array_equal(found.predicted["STPath zero-shot"], predict(slide, 1).predicted["STPath"])
-    assert found.spots().truth.shape == (51, 3)
 
 
 @pytest.mark.slow  # scanpy's neighbours are compiled

@@ -1,27 +1,20 @@
 """STPath's data: genes from the training slides alone, examples that follow from the seed, resumed where they were."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from data_modules import slide_data
-from slide_shards import GENES, TOLD, WIDTH, slide, write_slides
+from slide_shards import GENES, TOLD, write_slides
 
 from past.base.errors import CheckpointError, ConfigError, DataError
-from past.data.shards.slides import SlideSet, raw_counts
 from past.data.stream.datamodule import DataModule
 from past.data.stream.loader import TrainingLoader
 from past.models.stpath.batch import SlideBatch
-from past.models.stpath.samples import slides as slide_datamodule
-from past.models.stpath.samples import statistics as slide_statistics
-from past.models.stpath.samples.examples import read_slide
 from past.models.stpath.samples.masking import Masking
-from past.models.stpath.samples.statistics import known_genes
-from past.models.stpath.vocabulary import MASK, PADDING, RESERVED
+from past.models.stpath.vocabulary import MASK
 
 SMALL = Masking(patch=(20, 64), variable_genes=5)
 
@@ -50,67 +43,6 @@ def alike(one: SlideBatch, other: SlideBatch) -> bool:
     )
 
 
-def test_statistics_are_those_of_the_training_slides(root: Path) -> None:
-    data = module(root, val=["B", "C"])
-    slides = SlideSet.open(root)
-    trained = [slides.get(name) for name in ("A1", "A2")]
-    logged = np.log1p(np.concatenate([slides.counts(one).toarray() for one in trained]))
-    features = np.concatenate([one.features for one in trained]).astype(np.float64)
-    np.testing.assert_allclose(data.samples.statistics.mean, logged.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(data.samples.statistics.variance, logged.var(axis=0), rtol=1e-6)
-    start = data.samples.for_fitting()
-    np.testing.assert_allclose(start.feature_mean, features.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(start.feature_std, features.std(axis=0), rtol=1e-5)
-    order = data.samples.statistics.by_variance()
-    assert set(order[:TOLD].tolist()) == set(range(TOLD))
-    assert list(logged.var(axis=0)[order]) == sorted(logged.var(axis=0), reverse=True)
-    np.testing.assert_allclose(start.expression[data.samples.tokens_of], data.samples.statistics.mean, rtol=1e-6)
-    assert start.expression[:RESERVED].tolist() == [0, 0]
-
-
-def test_every_slide_has_a_say_in_the_genes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slides = SlideSet.open(write_slides(tmp_path / "set"))
-    counts = [np.bincount(slide.genes, slide.counts, len(GENES)) for slide in slides]
-    monkeypatch.setattr(slide_statistics, "SLIDES", 1)  # means are of fewer
-    least = float(np.sort(np.max(counts, axis=0))[3])
-    monkeypatch.setattr(slide_statistics, "LEAST", least)
-    np.testing.assert_array_equal(known_genes(slides), np.max(counts, axis=0) >= least)
-    assert 0 < known_genes(slides).sum() < len(GENES)
-
-
-def test_a_held_out_slide_has_no_say_in_the_genes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = write_slides(tmp_path / "set")
-    asked: list[str] = []
-
-    def all_but_the_first(slides: SlideSet) -> np.ndarray:  # as if gene 0 were found in C1 alone
-        asked.extend(slides.sections)
-        return np.arange(len(GENES)) != 0
-
-    monkeypatch.setattr(slide_datamodule, "known_genes", all_but_the_first)
-    whole = slide_data(str(root), val=["C"])
-    assert set(GENES) - set(whole.samples.vocabulary.ids) == {"G0"}
-    assert whole.samples.tokens_of[0] == -1
-    assert whole.samples.model_sizes == {"tokens": len(GENES) + 1, "features": WIDTH}
-    assert set(asked) == set(SlideSet.open(root).sections) - {"C1"}
-    apart, other = module(root, val=["C"]), module(root, val=["A", "C"], train=["B"])
-    assert apart.samples.statistics.mean.tolist() != other.samples.statistics.mean.tolist()
-
-
-def test_a_slide_is_read_over_the_vocabulary() -> None:
-    record = slide("A1", 64, seed=0)
-    tokens_of = np.full(len(GENES), -1)
-    tokens_of[[0, 1, 2, 5]] = [2, 3, 3, 4]  # two names of one token are summed
-    counts = raw_counts(record, len(GENES)).toarray()
-    found = read_slide(record, tokens_of, 5, variable=2)
-    expected = np.stack([counts[:, 0], counts[:, 1] + counts[:, 2], counts[:, 5]], axis=1)
-    np.testing.assert_allclose(found.expression[:, 2:].toarray(), np.log1p(expected), rtol=1e-6)
-    assert (found.technology, found.organ) == (PADDING, 5)
-    assert found.coords.max() == pytest.approx(100)
-    rare = replace(record, counts=np.where(record.genes == 5, 0, record.counts))
-    rare.counts[np.flatnonzero(record.genes == 5)[:2]] = 1  # two counts in all
-    assert read_slide(rare, tokens_of, 5, variable=2).expression[:, 4].nnz == 0
-
-
 def test_an_epoch_has_every_slide_as_often_as_asked_and_each_example_anew(root: Path) -> None:
     data = module(root, rounds=2)
     assert data.batches_per_epoch == 3
@@ -122,16 +54,6 @@ def test_an_epoch_has_every_slide_as_often_as_asked_and_each_example_anew(root: 
     assert not alike(first[0], next(iter(module(root, rounds=2, seed=1).train_dataloader())))
     masked = torch.cat([batch.expression.genes for batch in first]) == MASK
     assert masked.any()
-
-
-def test_images_are_hidden_behind_the_training_mean(root: Path) -> None:
-    data = module(root, rounds=8, image_dropout=1.0)
-    mean = torch.from_numpy(data.samples.statistics.feature_mean.astype(np.float16))
-    shares = [float((batch.features == mean).all(dim=1).float().mean()) for batch in data.train_dataloader()]
-    assert 0.3 < np.mean(shares) < 0.7
-    assert np.ptp(shares) > 0.2  # another share in every example
-    plain = next(iter(module(root).train_dataloader()))
-    assert not (plain.features == mean).all(dim=1).any()
 
 
 def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
