@@ -1,0 +1,24 @@
+"""Metrics over two ranks of 7 and 5 samples are those of one process with all twelve."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from tiny_metrics import SIZES, scores_of, work
+
+
+def test_two_ranks_of_seven_and_five_are_one_process(tmp_path: Path) -> None:
+    multiprocessing.set_forkserver_preload(["tiny_metrics"])
+    mp.start_processes(work, args=(str(tmp_path),), nprocs=len(SIZES), start_method="forkserver")
+    whole = scores_of(range(12))
+    assert 0 < whole["recall@1/mean"] < 1
+    assert 0 < whole["pearson@4"] < 1
+    for rank in range(2):
+        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert found.keys() == whole.keys()
+        for name, value in whole.items():
+            assert found[name] == pytest.approx(value, abs=1e-12), name
+    alone = scores_of(range(7))
+    assert any(alone[name] != pytest.approx(value) for name, value in whole.items()), "a rank alone says something else"
