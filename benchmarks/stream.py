@@ -36,7 +36,7 @@ from past.data.shards.index import ShardIndex
 from past.data.shards.records import RawCell
 from past.data.shards.tar import TarReader
 from past.data.stream.agreement import Agreement
-from past.data.stream.loader import Feed
+from past.data.stream.loader import RankReader
 from past.data.stream.plan import Reading, plan_epoch
 from past.data.stream.stream import shard_stream
 from past.models.past.samples.batches import BatchMaker
@@ -211,9 +211,9 @@ def decode_all(encoded: list[torch.Tensor]) -> None:
         decode_jpeg(image, mode=ImageReadMode.RGB)
 
 
-def rates(index: ShardIndex, feed: Feed, folder: Path, rounds: int) -> dict[str, float]:
+def rates(index: ShardIndex, reader: RankReader, folder: Path, rounds: int) -> dict[str, float]:
     """Return cells/s of every way, in one process."""
-    make, reading = feed.make, feed.reading
+    make, reading = reader.collate, reader.reading
     mean = next(iter(gene_statistics(index).technology_mean.values()))
     raw = list(shard_stream(index, rank=0, seed=0, reading=reading))
     cells = [cell for batch in raw for cell in batch.cells]
@@ -226,7 +226,7 @@ def rates(index: ShardIndex, feed: Feed, folder: Path, rounds: int) -> dict[str,
         PUBLISHED: rate(100, lambda: published(100), rounds),
         "a pipeline of one's own over Shards.webdataset": rate(n, lambda: exhaust(own_pipeline(index, mean)), rounds),
         BARE: rate(n, lambda: decode_all(encoded), rounds),
-        OURS: rate(n, lambda: exhaust(feed.read(0)), rounds),
+        OURS: rate(n, lambda: exhaust(reader.read(0)), rounds),
         "  of it reading and checking": rate(
             n, lambda: exhaust(shard_stream(index, rank=0, seed=0, reading=reading)), rounds
         ),
@@ -235,9 +235,9 @@ def rates(index: ShardIndex, feed: Feed, folder: Path, rounds: int) -> dict[str,
     }
 
 
-def steady(feed: Feed) -> tuple[float, list[float]]:
+def steady(reader: RankReader) -> tuple[float, list[float]]:
     """Return cells/s of worker processes once they run, and a worker's memory (MB) along the epoch."""
-    batches, memory, cells = feed.read(0), [], 0
+    batches, memory, cells = reader.read(0), [], 0
     next(batches)
     began = time.perf_counter()
     for number, batch in enumerate(batches):
@@ -288,10 +288,10 @@ def main() -> None:
     index = simulated(options.folder, options.cells)
     means = gene_statistics(index).technology_mean
     make = BatchMaker(Tokenizer(index.genes, index.genes, means, CONTEXT, NEIGHBOURS), SIDE)
-    feed = Feed(index, make, Reading(), rank=0, seed=0, workers=0, agreement=Agreement())
-    found = rates(index, feed, options.folder, options.rounds)
+    reader = RankReader(index, make, Reading(), rank=0, seed=0, workers=0, agreement=Agreement())
+    found = rates(index, reader, options.folder, options.rounds)
     readers = read_times(index, 4 * options.rounds)
-    long = replace(feed, index=many_times(index, 10))
+    long = replace(reader, index=many_times(index, 10))
     pairs = [(steady(replace(long, workers=1)), steady(replace(long, workers=2))) for _ in range(options.rounds)]
     memory = pairs[0][0][1]
     # in turns, and the middle pair: neither side alone may meet a busy moment of the machine

@@ -45,7 +45,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
     module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
-    module.carry(config=config, **data.description())
+    module.keep_in_checkpoints(config=config, **data.description())
     trainer = door.build(
         config["trainer"],
         "trainer",

@@ -21,15 +21,15 @@ class TrainedModule(pl.LightningModule):
     def __init__(self, model: Part) -> None:
         super().__init__()
         self.model: Any = model
-        self._carried: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}
 
-    def carry(self, **values: Mapping[str, Any]) -> None:
+    def keep_in_checkpoints(self, **values: Mapping[str, Any]) -> None:
         """Put plain values into every checkpoint beside the weights (configuration, vocabulary)."""
-        self._carried |= values
+        self._kept |= values
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the model without this program's configuration."""
-        checkpoint["past"] = {"model": self.model.config, **self._carried}
+        checkpoint["past"] = {"model": self.model.config, **self._kept}
 
     def fit_parts(self, sample: Any) -> None:
         """Fit what is computed from training data and not learned, before the first update.

@@ -17,7 +17,7 @@ from past.base.errors import DataError
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError
 from past.data.stream.agreement import Agreement
-from past.data.stream.loader import Feed, TrainingLoader
+from past.data.stream.loader import RankReader, TrainingLoader
 from past.data.stream.plan import Reading
 from past.models.past.samples.batches import BatchMaker
 from past.models.past.samples.tokens import Tokenizer
@@ -28,7 +28,7 @@ def loader(root: str, rank: int, world: int, workers: int = 2, on_error: OnError
     tokenizer = Tokenizer(GENES, GENES, {"Xenium": np.ones(len(GENES))}, context=8, neighbours=2)
     make = BatchMaker(tokenizer, SIDE, on_error=on_error)
     reading = Reading(world, batch_size=4, open_shards=5, buffer=20)
-    return TrainingLoader(Feed(index, make, reading, rank, 7, workers, Agreement(), max_skipped=0.05))
+    return TrainingLoader(RankReader(index, make, reading, rank, 7, workers, Agreement(), max_skipped=0.05))
 
 
 def rank_main(rank: int, world: int, root: str, out: str, read: Callable[[str, int, int], list[str]]) -> None:

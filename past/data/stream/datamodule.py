@@ -18,7 +18,7 @@ from past.data.shards.remote import open_set
 from past.data.shards.slide_format import unit
 from past.data.shards.splits import Split, split_patients
 from past.data.stream.agreement import Agreement
-from past.data.stream.loader import Batch, Feed, Loader, Maker, TrainingLoader
+from past.data.stream.loader import Batch, Collate, Loader, RankReader, TrainingLoader
 from past.data.stream.plan import Reading
 from past.data.stream.stream import plan_of
 
@@ -57,7 +57,7 @@ class ModelSamples(ABC, Generic[Batch]):
         self._shards = shards
 
     @abstractmethod
-    def collate(self, training: bool, rank: int) -> Maker[Batch]:
+    def collate(self, training: bool, rank: int) -> Collate[Batch]:
         """Return what makes batches, in the loader's workers."""
 
     @property
@@ -172,17 +172,17 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
         self._agreement = Agreement()
         if stage != "fit" or self._training is not None:
             return
-        feed = self._feed(self.samples.epoch(), training=True)
-        self._training = TrainingLoader(feed, self._in_flight)
-        if feed.rank == 0:
-            train, val, plan = *self.split, feed.plan(0)
+        reader = self._reader(self.samples.epoch(), training=True)
+        self._training = TrainingLoader(reader, self._in_flight)
+        if reader.rank == 0:
+            train, val, plan = *self.split, reader.plan(0)
             sizes = sorted({plan.size(0), -(-plan.samples // plan.batches)})
             what = unit(self.index.settings)
             log.info(
                 "train on %s %s of %d patients, validate on %s of %d; an epoch is %s batches of %s %s on each of "
                 "%d ranks, every one once: the remainder is spread over the batches",
                 f"{train.samples:,}", what, len(train.patients), f"{val.samples:,}", len(val.patients),
-                f"{plan.batches:,}", " to ".join(map(str, sizes)), what, feed.reading.world,
+                f"{plan.batches:,}", " to ".join(map(str, sizes)), what, reader.reading.world,
             )  # fmt: skip
 
     def _in_flight(self) -> int:
@@ -196,11 +196,11 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
             return 0, replace(self._reading, shuffle=shuffle)
         return self.trainer.global_rank, replace(self._reading, world=self.trainer.world_size, shuffle=shuffle)
 
-    def _feed(self, index: ShardIndex, training: bool) -> Feed[Batch]:
+    def _reader(self, index: ShardIndex, training: bool) -> RankReader[Batch]:
         rank, reading = self._place(shuffle=training)
-        return Feed(
+        return RankReader(
             index=index,
-            make=self.samples.collate(training, rank),
+            collate=self.samples.collate(training, rank),
             reading=reading,
             rank=rank,
             seed=self._seed,
@@ -221,7 +221,7 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
 
     def val_dataloader(self) -> Loader[Batch]:
         """Return a loader of all validation samples, each once over the ranks, in the index's order."""
-        return Loader(self._feed(self.split.val, training=False))
+        return Loader(self._reader(self.split.val, training=False))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Bring a batch to the device, as the model's samples want it."""

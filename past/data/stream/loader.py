@@ -25,10 +25,10 @@ from past.data.stream.stream import RawBatch, plan_of, shard_stream
 
 log = logging.getLogger(__name__)
 Batch = TypeVar("Batch", bound=Movable)
-Made_co = TypeVar("Made_co", bound=Movable, covariant=True)
+Batch_co = TypeVar("Batch_co", bound=Movable, covariant=True)
 
 
-class Maker(Protocol[Made_co]):
+class Collate(Protocol[Batch_co]):
     """Makes batches, in the loader's workers, of what lies in the shards."""
 
     @property
@@ -36,7 +36,7 @@ class Maker(Protocol[Made_co]):
         """What a sample that cannot be used does: "raise", or "skip" it and count it."""
         ...
 
-    def __call__(self, raw: RawBatch, epoch: int) -> tuple[Made_co, Faults]:
+    def __call__(self, raw: RawBatch, epoch: int) -> tuple[Batch_co, Faults]:
         """Return the batch, and its samples' faults, those of `raw` included."""
         ...
 
@@ -73,24 +73,24 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Feed(Generic[Batch]):
+class RankReader(Generic[Batch]):
     """One set of shards, how one rank reads it, and what becomes of its samples.
 
     Attributes:
         index: the shards.
-        make: makes the batches.
+        collate: makes the batches.
         reading: how they are read.
         rank: of `reading.world` ranks.
         seed: of the run.
         workers: processes that read and decode; 0: the caller's own.
         agreement: keeps the ranks together.
-        max_skipped: with `make.on_error="skip"`, the share of an epoch's samples above which all ranks stop.
+        max_skipped: with `collate.on_error="skip"`, the share of an epoch's samples above which all ranks stop.
         pin_memory: whether batches are put into pinned memory.
         open_shard: opens a shard; None: from the index's directory.
     """
 
     index: ShardIndex
-    make: Maker[Batch]
+    collate: Collate[Batch]
     reading: Reading
     rank: int
     seed: int
@@ -156,27 +156,27 @@ class Feed(Generic[Batch]):
 class _WorkerDataset(IterableDataset[_Delivery[Batch]]):
     """What a worker process runs."""
 
-    def __init__(self, feed: Feed[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
-        self._feed, self._epoch, self._position, self._before = feed, epoch, position, before
-        self._buffers = SharedBuffers(feed.workers)
+    def __init__(self, reader: RankReader[Batch], epoch: int, position: int, before: tuple[Phase, ...]) -> None:
+        self._reader, self._epoch, self._position, self._before = reader, epoch, position, before
+        self._buffers = SharedBuffers(reader.workers)
 
     def __iter__(self) -> Iterator[_Delivery[Batch]]:
-        feed, info = self._feed, get_worker_info()
+        reader, info = self._reader, get_worker_info()
         try:
             for raw in shard_stream(
-                feed.index,
-                rank=feed.rank,
-                seed=feed.seed,
-                reading=feed.reading,
+                reader.index,
+                rank=reader.rank,
+                seed=reader.seed,
+                reading=reader.reading,
                 epoch=self._epoch,
                 position=self._position,
                 before=self._before,
                 worker=0 if info is None else info.id,
                 workers=1 if info is None else info.num_workers,
-                on_error=feed.make.on_error,
-                open_shard=feed.open_shard,
+                on_error=reader.collate.on_error,
+                open_shard=reader.open_shard,
             ):
-                batch, faults = feed.make(raw, self._epoch)
+                batch, faults = reader.collate(raw, self._epoch)
                 yield _Delivery(batch if info is None else self._buffers.pack(batch, info.id), faults)
         except DataError as error:
             yield _Delivery(None, failure=str(error))
@@ -202,14 +202,14 @@ def _leave_signals(worker: int) -> None:
 class Loader(Generic[Batch]):
     """Every sample once, from the start, each time it is iterated; for validation and inference."""
 
-    def __init__(self, feed: Feed[Batch]) -> None:
-        self._feed = feed
+    def __init__(self, reader: RankReader[Batch]) -> None:
+        self._reader = reader
 
     def __len__(self) -> int:
-        return self._feed.plan(0).batches
+        return self._reader.plan(0).batches
 
     def __iter__(self) -> Iterator[Batch]:
-        return self._feed.read(0)
+        return self._reader.read(0)
 
 
 class TrainingLoader(Generic[Batch]):
@@ -219,15 +219,15 @@ class TrainingLoader(Generic[Batch]):
     of ranks and workers, with any batch size.
 
     Args:
-        feed: what is read.
+        reader: what is read.
         in_flight: number of batches that were handed out and are still being used (0 or 1).
 
     Attributes:
         epoch: the epoch that is being read, from 0.
     """
 
-    def __init__(self, feed: Feed[Batch], in_flight: Callable[[], int] = lambda: 0) -> None:
-        self._feed = feed
+    def __init__(self, reader: RankReader[Batch], in_flight: Callable[[], int] = lambda: 0) -> None:
+        self._reader = reader
         self._in_flight = in_flight
         self.epoch = 0
         self._position = 0  # batches handed out, in this phase of the epoch
@@ -237,17 +237,17 @@ class TrainingLoader(Generic[Batch]):
 
     def __len__(self) -> int:
         """Batches of this rank in the current epoch, those before a change of ranks included."""
-        return sum(phase.batches for phase in self._before) + self._feed.plan(self.epoch, self._before).batches
+        return sum(phase.batches for phase in self._before) + self._reader.plan(self.epoch, self._before).batches
 
     def __iter__(self) -> Iterator[Batch]:
         # all of it happens at the first `next`: an iterator that nobody reads from changes nothing
-        over = self._position >= self._feed.plan(self.epoch, self._before).batches
+        over = self._position >= self._reader.plan(self.epoch, self._before).batches
         if self._begun or over:
             self.epoch, self._position, self._before = self.epoch + 1, 0, ()
             self._skipped = deque([0, 0], maxlen=2)
         self._begun = True
         skipped = Skipped(before=self._skipped[-1])
-        for batch in self._feed.read(self.epoch, self._position, self._before, skipped):
+        for batch in self._reader.read(self.epoch, self._position, self._before, skipped):
             self._position += 1
             self._skipped.append(skipped.everyone)
             yield batch
@@ -256,12 +256,12 @@ class TrainingLoader(Generic[Batch]):
         """Return the place in the epoch as plain values; the same on all ranks."""
         in_flight = self._in_flight()
         return {
-            "shards": _fingerprint(self._feed.index),
-            "seed": self._feed.seed,
+            "shards": _fingerprint(self._reader.index),
+            "seed": self._reader.seed,
             "epoch": self.epoch,
             "phases": [
                 {"reading": asdict(phase.reading), "batches": phase.batches}
-                for phase in (*self._before, Phase(self._feed.reading, self._position - in_flight))
+                for phase in (*self._before, Phase(self._reader.reading, self._position - in_flight))
             ],
             "skipped": self._skipped[-1 - in_flight],
         }
@@ -272,7 +272,7 @@ class TrainingLoader(Generic[Batch]):
         Raises:
             DataError: the state is of other shards or another seed.
         """
-        for name, own in (("shards", _fingerprint(self._feed.index)), ("seed", self._feed.seed)):
+        for name, own in (("shards", _fingerprint(self._reader.index)), ("seed", self._reader.seed)):
             if state[name] != own:
                 raise DataError(
                     f"the checkpoint is in the middle of an epoch of other data ({name} {state[name]}, now {own}): "
@@ -282,17 +282,17 @@ class TrainingLoader(Generic[Batch]):
         *before, last = (phase for phase in phases)
         self.epoch, self._begun = int(state["epoch"]), False  # type: ignore[call-overload]
         self._skipped = deque([int(state["skipped"])] * 2, maxlen=2)  # type: ignore[call-overload]
-        if last.reading == self._feed.reading or last.batches == 0:
+        if last.reading == self._reader.reading or last.batches == 0:
             self._before, self._position = tuple(before), last.batches
             return
         self._before, self._position = (*before, last), 0
-        plan = self._feed.plan(self.epoch, self._before)
+        plan = self._reader.plan(self.epoch, self._before)
         log.warning(
             "epoch %d goes on with %d ranks × batches of %d after %d batches with %d × %d: the %s samples left "
             "are shared out anew, none twice and none lost%s",
             self.epoch,
-            self._feed.reading.world,
-            self._feed.reading.batch_size,
+            self._reader.reading.world,
+            self._reader.reading.batch_size,
             last.batches,
             last.reading.world,
             last.reading.batch_size,

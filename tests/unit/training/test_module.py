@@ -11,8 +11,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 def test_a_checkpoint_carries_the_models_config_and_what_is_given_besides(tmp_path: Path) -> None:
     module = TrainedModule(ColourGrid(2))
-    module.carry(tokenizer={"context": 3})
-    module.carry(crops={"px": 224})
+    module.keep_in_checkpoints(tokenizer={"context": 3})
+    module.keep_in_checkpoints(crops={"px": 224})
     checkpoint: dict[str, object] = {}
     module.on_save_checkpoint(checkpoint)
     assert checkpoint == {

@@ -171,8 +171,8 @@ def test_siglips_bias_learns_and_no_other_contrast_has_one(data: DataModule, tmp
 
 def test_a_checkpoint_carries_what_rebuilds_the_model(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
-    module.carry(tokenizer=data.samples.tokenizer.state())
-    module.carry(crops={"mpp": 0.5, "px": 16}, config={"seed": 1})
+    module.keep_in_checkpoints(tokenizer=data.samples.tokenizer.state())
+    module.keep_in_checkpoints(crops={"mpp": 0.5, "px": 16}, config={"seed": 1})
     trainer = tiny_trainer(tmp_path, max_epochs=1)
     trainer.fit(module, datamodule=data)
     trainer.save_checkpoint(tmp_path / "a.ckpt", weights_only=False)

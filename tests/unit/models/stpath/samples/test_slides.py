@@ -66,7 +66,7 @@ def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
     state = loader.state_dict()
     again = module(root, rounds=4)
     again.load_state_dict(state)
-    again._training = TrainingLoader(again._feed(again.samples.epoch(), training=True))
+    again._training = TrainingLoader(again._reader(again.samples.epoch(), training=True))
     rest = list(again.train_dataloader())
     assert len(used) + len(rest) == len(whole)
     assert all(alike(one, other) for one, other in zip([*used, *rest], whole, strict=True))
