@@ -78,7 +78,7 @@ def batch_of(number: int, dtype: torch.dtype, pairs: int = PAIRS) -> CellBatch:
 
 
 def rows_of(batch: CellBatch, share: slice) -> CellBatch:
-    return CellBatch(**{name: value[share] for name, value in vars(batch).items()})
+    return CellBatch(**{name: value[share] for name, value in vars(batch).items() if value is not None})
 
 
 def gradients(case: Case, dtype: torch.dtype, share: slice = slice(None)) -> Found:
