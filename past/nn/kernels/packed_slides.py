@@ -13,7 +13,7 @@ import torch
 TILE = 256  # queries that torch's fused attention gives a core at a time, where it has 768 or more …
 QUERIES = 4 * TILE  # … so whole tiles of them, as many for two cores as for four
 LOGITS = 5 * 2**24  # at a time, at most (320 MB): fewer queries above 81,920 spots, or above 20,480 in training
-KEPT = 64 * 2**20  # bytes of distances that are kept for all layers (one slide of 4,096 spots); above, made again
+KEPT = 64 * 2**20  # bytes of all distances up to which slides count as small (one of 4,096 spots)
 
 
 class PackedSlides:
@@ -40,12 +40,15 @@ class PackedSlides:
         ends = itertools.accumulate(self.lengths)
         return tuple(slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True))
 
+    @property
+    def small(self) -> bool:
+        """Whether what is there of each pair of spots may be kept, and need not be made again."""
+        return sum(n * n for n in self.lengths) * self.coords.element_size() <= KEPT
+
     @cached_property
     def _kept(self) -> list[torch.Tensor] | None:
-        """All distances (n, n) of each slide, where they are few."""
-        if sum(n * n for n in self.lengths) * self.coords.element_size() > KEPT:
-            return None
-        return [_distances(self.coords[rows], self.coords[rows]) for rows in self.slides]
+        """All distances (n, n) of each slide, for all layers; None where slides are not small."""
+        return [_distances(self.coords[rows], self.coords[rows]) for rows in self.slides] if self.small else None
 
     def chunks(self, slide: int, heads: int, queries: int = QUERIES) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield (rows, distances (c, n)): some of the n spots of a slide, and how far they are from all n.

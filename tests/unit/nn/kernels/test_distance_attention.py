@@ -57,7 +57,9 @@ def test_without_onednn_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch
     torch.testing.assert_close(found, plain_attention(qkv, weight, coords, (400, 20)))
 
 
-def test_gradients_under_dropout_are_those_of_the_dropped_weights() -> None:
+@pytest.mark.parametrize("kept", [0, 2**20])
+def test_gradients_under_dropout_are_those_of_the_dropped_weights(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.nn.kernels.packed_slides.KEPT", kept)
     *leaves, coords = inputs()
     leaves = [leaf.requires_grad_() for leaf in leaves]
     slides = PackedSlides(coords, LENGTHS, 2)
