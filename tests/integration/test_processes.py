@@ -96,9 +96,9 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(
 
 UNFINISHED = """
 import sys
-from data_modules import cell_data
 from past.data.stream.datamodule import DataModule
-data = cell_data(sys.argv[1], val=["P0"], neighbours=2, context=8, batch_size=2, num_workers=2)
+from past.models.past.samples.cells import CellSamples
+data = DataModule(sys.argv[1], CellSamples(neighbours=2, context=8), val=["P0"], batch_size=2, num_workers=2)
 data.setup("fit")
 kept = iter(data.train_dataloader())
 print(len(next(kept)))

@@ -52,7 +52,9 @@ def train(rank: int, world: int, port: int, shards: str, run: str, workers: int,
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
     }  # fmt: skip
     pl.seed_everything(0, verbose=False)
-    data = cell_data(shards, 4, val=["P2"], num_workers=workers, context=8, neighbours=2, open_shards=3, buffer=30)
+    data = cell_data(
+        shards, batch_size=4, val=["P2"], num_workers=workers, context=8, neighbours=2, open_shards=3, buffer=30
+    )
     trainer = pl.Trainer(
         accelerator="cpu", devices=world, strategy="ddp" if world > 1 else "auto", max_epochs=EPOCHS,
         callbacks=[KeepLast(run, every=1)], plugins=[AtomicCheckpointIO()], default_root_dir=run, logger=False,
