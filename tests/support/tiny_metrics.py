@@ -8,8 +8,6 @@ import torch.distributed as dist
 from past.evaluation.statistics.pearson import GenePearson
 from past.evaluation.statistics.recall import PairRecall
 
-SIZES = (7, 5)  # of the first rank and of the second
-
 
 def pairs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Twelve pairs of unit vectors that partly find each other, in two sections that both ranks have cells of."""
@@ -37,19 +35,19 @@ def slides() -> list[tuple[torch.Tensor, torch.Tensor]]:
 def scores_of(numbers: range) -> dict[str, float]:
     """Update both metrics with these samples, a few at a time, and return what they are over all ranks."""
     recall, pearson = PairRecall(ks=(1, 5)), GenePearson(tops=(2, 4))
-    for part in torch.tensor(list(numbers)).split(3):
+    for part in torch.arange(numbers.start, numbers.stop).split(3):  # of none, an empty part
         recall.update(*(side[part] for side in pairs()))
     for number in numbers:
         pearson.update(*slides()[number])
     return {**recall.compute(), **pearson.compute()}
 
 
-def work(rank: int, folder: str) -> None:
-    """Score this rank's samples, as one of `SIZES`, and write what the metrics say."""
+def work(rank: int, folder: str, sizes: tuple[int, ...]) -> None:
+    """Score as many samples as `sizes` says for this rank, and write what the metrics say."""
     store = f"file://{folder}/store"
-    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SIZES))
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(sizes))
     try:
-        start = sum(SIZES[:rank])
-        torch.save(scores_of(range(start, start + SIZES[rank])), Path(folder) / f"{rank}.pt")
+        start = sum(sizes[:rank])
+        torch.save(scores_of(range(start, start + sizes[rank])), Path(folder) / f"{rank}.pt")
     finally:
         dist.destroy_process_group()

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
 from past.base.errors import DataError
+from past.base.variable_genes import by_variance, variance_of
 from past.data.shards.images import decode
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError, OpenShard
@@ -65,9 +66,9 @@ def linear_matcher(
     """
     fitted = _read(sample_cells(train, limit, open_shard, on_error), train, on_error)
     applied = _read(_all_cells(val, open_shard, on_error), val, on_error)
-    square = fitted.expression.multiply(fitted.expression).mean(axis=0)
-    variance = np.asarray(square - np.square(fitted.expression.mean(axis=0))).ravel()
-    genes = np.sort(np.argsort(-variance, kind="stable")[:GENES])
+    squared = fitted.expression.multiply(fitted.expression)
+    variance = variance_of(*(np.asarray(each.mean(axis=0)).ravel() for each in (fitted.expression, squared)))
+    genes = np.sort(by_variance(variance, np.ones(len(variance)))[:GENES])
     known, asked = (_centred(cells.expression[:, genes].toarray(), cells.sections) for cells in (fitted, applied))
     pca = PCA(min(COMPONENTS, *known.shape), svd_solver="full", whiten=True).fit(known)
     ridge = Ridge(alpha=ALPHA).fit(fitted.colours, pca.transform(known))

@@ -9,7 +9,7 @@ from torchmetrics.functional import pearson_corrcoef
 from past.evaluation.statistics.pearson import GenePearson, gene_pearson, mean_where_defined
 
 NAN = float("nan")
-# Four spots. Gene by gene: equal; opposite; r = 6 / √(10 · 5) by hand; predicted constant; measured constant; both.
+# Four spots. Gene by gene: equal; opposite; r = 4 / √(5 · 8) by hand; predicted constant; measured constant; both.
 TRUTH = np.array([[1, 1, 1, 1, 0.1, 2], [2, 2, 2, 2, 0.1, 2], [3, 3, 3, 3, 0.1, 2], [4, 4, 4, 4, 0.1, 2]])
 PREDICTED = np.array([[1, -1, 0, 0.3, 5, 7], [2, -2, 2, 0.3, 6, 7], [3, -3, 4, 0.3, 7, 7], [4, -4, 2, 0.3, 8, 7]])
 BY_HAND = [1, -1, 4 / np.sqrt(5 * 8), 0, NAN, NAN]

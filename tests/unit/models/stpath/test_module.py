@@ -100,6 +100,8 @@ def test_metrics_begin_anew_each_epoch_and_are_not_in_checkpoints(root: Path, tm
     trainer = tiny_trainer(tmp_path)
     first, second = (trainer.validate(module, datamodule=data, verbose=False) for _ in range(2))
     assert first == second
+    assert not module.untold.slides.any()  # the mean over the same slides twice would be the same
+    assert not module.in_context.slides.any()
     assert set(module.state_dict()) == keys
 
 
