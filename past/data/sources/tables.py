@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+
+DAMAGED = ("the table is damaged or cut off", "copy it again")
 
 
 def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure: str) -> Path:
@@ -31,10 +33,8 @@ def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.Data
     Raises:
         DataError: damaged, cut off, or without one of the columns.
     """
-    try:
+    with reading(path, *DAMAGED):
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **options)  # type: ignore[call-overload]
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
     missing = [column for column in columns if column not in table]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12]))}")
@@ -47,10 +47,8 @@ def read_rows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     Raises:
         DataError: missing, damaged or cut off.
     """
-    try:
+    with reading(path, *DAMAGED):
         yield from pd.read_csv(path, index_col=0, chunksize=rows)
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
 
 
 def rows_named(table: pd.DataFrame, names: Sequence[str], source: str, where: str) -> pd.DataFrame:

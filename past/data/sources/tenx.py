@@ -2,7 +2,7 @@
 
 import gzip
 import re
-import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +11,9 @@ import numpy as np
 from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import require_counts, require_whole
-from past.base.hdf5 import open_hdf5
 
 _CONTROL = re.compile(
     r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
@@ -69,17 +69,15 @@ def read_matrix(path: Path) -> Matrix:
         DataError: damaged, or not such a matrix.
     """
     features, are_genes = _features(path)
-    try:
+    with _reading(path):
         if path.suffix == ".h5":
             counts, barcodes = _read_h5(path)
         elif path.suffix == ".zip":
             counts, barcodes = _read_zarr(path)
         else:
             counts, barcodes = csr_matrix(mmread(path).T), _lines(path.with_name("barcodes.tsv.gz"))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    if counts.shape != (len(barcodes), len(features)):
-        raise _damaged(path, f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
+        if counts.shape != (len(barcodes), len(features)):
+            raise ValueError(f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
     kept: Any = counts[:, np.flatnonzero(are_genes)]
     named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
     return Matrix(require_counts(kept, str(path)), named, barcodes, len(features) - len(named))
@@ -87,7 +85,7 @@ def read_matrix(path: Path) -> Matrix:
 
 def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
     """Return every feature's symbol and id, and whether it is a gene."""
-    try:
+    with _reading(path):
         if path.suffix == ".h5":
             with open_hdf5(path) as file:
                 group: Any = file["matrix/features"]
@@ -99,11 +97,9 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
             rows = [line.split("\t") for line in _lines(path.with_name("features.tsv.gz"))]
             ids, names = ([row[i] for row in rows] for i in (0, 1))
             kinds = [row[2] if len(row) > 2 else _GENES[0] for row in rows]
-    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
-    are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
-    return features, are_genes
+        features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
+        are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
+        return features, are_genes
 
 
 def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
@@ -149,5 +145,5 @@ def _lines(path: Path) -> list[str]:
         return [line.rstrip("\n") for line in file]
 
 
-def _damaged(path: Path, why: object) -> DataError:
-    return DataError(f"{path}: not a 10x matrix, or damaged ({why}): copy it again")
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading(path, "not a 10x matrix, or damaged", "copy it again")
