@@ -67,7 +67,7 @@ def json_of(text: str | bytes, name: str, cure: str) -> Any:
     except RecursionError as error:
         raise DataError(f"{name}: not JSON that is read here (nested too deep): {cure}") from error
     except ValueError as error:
-        raise DataError(f"{name}: not JSON ({str(error):.{SHOWN}}): {cure}") from error
+        raise DataError(f"{name}: not JSON ({error!s:.{SHOWN}}): {cure}") from error
 
 
 def read_yaml(path: Path, cure: str, limit: int = LIMIT) -> Any:

@@ -23,7 +23,8 @@ from typing import BinaryIO, Final, cast
 
 from past.base.errors import DataError
 from past.base.files import lock
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard
 
 log = logging.getLogger(__name__)
