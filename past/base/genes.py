@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from past.base.errors import DataError
+from past.base.text.reading import read_json, read_text
 
 _VERSIONED = re.compile(r"^(ENS[A-Z]*G\d{11})\.\d+$")
 
@@ -46,10 +46,14 @@ def read_genes(path: Path) -> tuple[str, ...]:
         genes = tuple(map(str, adata.var_names))
         adata.file.close()
     elif path.suffix == ".json":
-        content = json.loads(path.read_text())
-        genes = tuple(content["genes"] if isinstance(content, dict) else content)
+        content = read_json(path, "give a list of gene names")
+        names = content.get("genes") if isinstance(content, dict) else content
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DataError(f'{path}: no list of gene names: give one, or {{"genes": [...]}}')
+        genes = tuple(names)
     else:
-        genes = tuple(line.split()[0] for line in path.read_text().splitlines() if line.strip())
+        lines = read_text(path, "give one gene name a line").splitlines()
+        genes = tuple(line.split()[0] for line in lines if line.strip())
     if not genes:
         raise DataError(f"{path}: the gene list is empty; it should hold one gene name a line")
     require_unique(genes, str(path))

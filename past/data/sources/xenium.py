@@ -1,7 +1,6 @@
 """Xenium output bundles (versions 1 to 3) with their registered H&E image."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError
+from past.base.text.reading import read_json
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
@@ -111,12 +111,12 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 
 
 def _experiment(path: Path) -> dict[str, Any]:
+    said = read_json(path, "copy it again")
     try:
-        said = json.loads(path.read_text())
         if not float(said["pixel_size"]) > 0:
             raise ValueError(f"pixel_size {said['pixel_size']}")
         return said
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no experiment.xenium with a pixel_size ({error}): copy it again") from error
 
 
