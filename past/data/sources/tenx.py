@@ -1,6 +1,5 @@
 """10x matrices as its instruments and programs write them: HDF5, Matrix Market folders, and Xenium's zipped Zarr."""
 
-import gzip
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
 from past.base.errors import DataError, reading
+from past.base.foreign.gzipped import lines_of, open_bytes
 from past.base.foreign.hdf5 import open_hdf5
+from past.base.foreign.memory import require_memory
 from past.base.h5ad import require_counts, require_whole
 
 _CONTROL = re.compile(
@@ -75,7 +76,7 @@ def read_matrix(path: Path) -> Matrix:
         elif path.suffix == ".zip":
             counts, barcodes = _read_zarr(path)
         else:
-            counts, barcodes = csr_matrix(mmread(path).T), _lines(path.with_name("barcodes.tsv.gz"))
+            counts, barcodes = csr_matrix(_mtx(path).T), list(lines_of(path.with_name("barcodes.tsv.gz")))
         if counts.shape != (len(barcodes), len(features)):
             raise ValueError(f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
     kept: Any = counts[:, np.flatnonzero(are_genes)]
@@ -94,7 +95,7 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
             said = _zarr(path).attrs
             names, ids, kinds = (list(said[key]) for key in ("feature_keys", "feature_ids", "feature_types"))
         else:
-            rows = [line.split("\t") for line in _lines(path.with_name("features.tsv.gz"))]
+            rows = [line.split("\t") for line in lines_of(path.with_name("features.tsv.gz"))]
             ids, names = ([row[i] for row in rows] for i in (0, 1))
             kinds = [row[2] if len(row) > 2 else _GENES[0] for row in rows]
         features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
@@ -140,9 +141,17 @@ def cell_names(numbers: np.ndarray) -> list[str]:
     return [f"{prefix:08x}".translate(letters) + f"-{suffix}" for prefix, suffix in numbers.tolist()]
 
 
-def _lines(path: Path) -> list[str]:
-    with gzip.open(path, "rt") as file:
-        return [line.rstrip("\n") for line in file]
+def _mtx(path: Path) -> Any:
+    """Read a Matrix Market file; what it claims to hold is allocated before it is read."""
+    with open_bytes(path) as file:
+        for line in file:
+            if not line.startswith(b"%"):
+                require_memory(
+                    24 * int(line.split()[2]), f"{path}: its {line.decode().strip()} values", "copy it again"
+                )
+                break
+    with open_bytes(path) as file:
+        return mmread(file)
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:

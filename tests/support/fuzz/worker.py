@@ -101,8 +101,8 @@ class Reader:
             return f"not one printable line: {sentence[:300]!r}"
         if len(sentence) > LONGEST:
             return f"{len(sentence)} letters: {sentence[:300]}"
-        names = {self._case.name, *(Path(path).name for path in self._written)}
-        if not any(name in sentence or Path(name).stem in sentence for name in names):
+        names = {part for path in self._written for part in (*Path(path).parts, Path(path).stem)} - {"st"}
+        if str(self._case) not in sentence and not any(name in sentence for name in names):
             return f"names no file: {sentence[:300]}"
         return None
 
