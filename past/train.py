@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -33,8 +33,9 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     import lightning.pytorch as pl
 
     from past.nn.weights import load_strictly
-    from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+    from past.training.checkpoint_io import AtomicCheckpointIO, read_checkpoint
     from past.training.cluster import cluster_plugins
+    from past.training.going_on import changed_settings, keep_former_settings, place_to_start
 
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
@@ -45,7 +46,8 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
     module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
-    module.keep_in_checkpoints(config=config, **data.description())
+    about = data.description()
+    module.keep_in_checkpoints(config=config, **about)
     trainer = door.build(
         config["trainer"],
         "trainer",
@@ -55,19 +57,22 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
         logger=door.build_all(config["logger"], "logger"),
         plugins=[AtomicCheckpointIO(), *cluster_plugins()],
     )
-    asked = config["ckpt"]
-    checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
-    if checkpoint is None and module.has_parts_to_fit:
-        module.fit_parts(data.samples.for_fitting())
-    start_from(module, config["init"], data.samples.gene_names)
-    if checkpoint is not None:
-        saved = read_checkpoint(checkpoint)
-        data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
-        load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
-    if trainer.is_global_zero:
-        door.save(config, run.config)
-        log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with run.claimed() if trainer.is_global_zero else nullcontext():
+        checkpoint = place_to_start(run, config["ckpt"])
+        if checkpoint is None and module.has_parts_to_fit:
+            module.fit_parts(data.samples.for_fitting())
+        start_from(module, config["init"], data.samples.gene_names)
+        update, changed = 0, {}
+        if checkpoint is not None:
+            saved = read_checkpoint(checkpoint)
+            update, changed = saved["global_step"], changed_settings(checkpoint, run, config, about["trained_on"])
+            data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
+            load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
+        if trainer.is_global_zero:
+            keep_former_settings(run, update, changed)
+            door.save(config, run.config)
+            log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 

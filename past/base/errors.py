@@ -15,3 +15,7 @@ class DataError(PastError):
 
 class CheckpointError(PastError):
     """A checkpoint that does not fit the model, or is not a checkpoint."""
+
+
+class TrainingError(PastError):
+    """A training whose numbers are no numbers any more."""

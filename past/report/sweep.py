@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from past.base.errors import DataError
 from past.base.files import write_atomically
-from past.base.runs import Run
+from past.base.runs import Run, flat
 from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import ACCENT, INK, QUIET
 
@@ -77,13 +77,6 @@ def without_run(value: str, directory: Path) -> str:
     """Return a setting with the run id left out of "<name>/<run_id>" (paths) and "<name>-<run_id>" (W&B)."""
     name, run_id = re.escape(directory.parent.name), re.escape(directory.name)
     return re.sub(rf"(?<![\w.+=,-])({name}[/-]){run_id}(?![\w.+=,-])", r"\1…", value)
-
-
-def flat(node: object, path: str = "") -> list[tuple[str, str]]:
-    """Return the leaves of nested settings as (dotted name, value as text); a list is a leaf."""
-    if not isinstance(node, Mapping):
-        return [(path, str(node))]
-    return [leaf for key, value in node.items() for leaf in flat(value, f"{path}.{key}" if path else str(key))]
 
 
 def differences(settings: Sequence[Mapping[str, str]]) -> list[str]:

@@ -29,10 +29,10 @@ class HoldAt(Callback):
         self._at = None
         signalled, wake = socket.socketpair()
         wake.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno())  # also for a signal that comes before we wait
+        before = signal.set_wakeup_fd(wake.fileno())  # also for a signal that comes before we wait
         self._pipe.write_text(f"{os.getpid()}\n")
         signalled.recv(1)
-        signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(before)
 
 
 class Pipe:
