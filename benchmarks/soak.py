@@ -47,7 +47,9 @@ class Soak(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Count every few updates."""
         if trainer.global_step % EVERY == 0:
-            counted = [_counted(pid) for pid in (os.getpid(), *(child.pid for child in multiprocessing.active_children()))]
+            counted = [
+                _counted(pid) for pid in (os.getpid(), *(child.pid for child in multiprocessing.active_children()))
+            ]
             taken, files = map(sum, zip(*counted, strict=True))
             with self._out.open("a") as file:
                 file.write(f"{trainer.global_step},{self._validations},{taken},{files}\n")

@@ -148,7 +148,9 @@ def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
         raise CheckpointError(f"{file}: version {version}, this program reads {VERSION}: import the model again")
     weights, hashed = path / WEIGHTS, description.get("weights_sha256")  # those of earlier versions have none
     if hashed is not None and weights.is_file() and sha256_of(weights) != hashed:
-        raise CheckpointError(f"{weights}: damaged, it is not the file that {DESCRIPTION} was written for: copy it again")
+        raise CheckpointError(
+            f"{weights}: damaged, it is not the file that {DESCRIPTION} was written for: copy it again"
+        )
     return description, read_weights(weights)
 
 

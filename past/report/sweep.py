@@ -48,7 +48,9 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     metric = max(METRICS, key=lambda name: sum(name in run.metrics for run in given))
     runs = [run for run in given if metric in run.metrics]
     if len(runs) < 2:
-        raise DataError(f"{folder}: no two of {len(given)} runs share one of {', '.join(METRICS)}: give runs that validated")
+        raise DataError(
+            f"{folder}: no two of {len(given)} runs share one of {', '.join(METRICS)}: give runs that validated"
+        )
     left_out = ", ".join(run.name for run in given if run not in runs)
     varied = differences([run.settings for run in runs])
     table = compared(runs, metric, varied)

@@ -13,7 +13,7 @@ from past.training.private import is_accumulating, set_logged_step
 
 
 class GradientNorm(Callback):
-    """Logs `grad_norm`, the 2-norm over all parameters before clipping, once an update, and wants it and the loss finite.
+    """Logs `grad_norm`, the 2-norm over all parameters before clipping, once an update; it and the loss must be finite.
 
     All ranks end at the first update in which a rank's loss, or the norm, is not. That is asked once an update, when
     its batches are done and before anything is saved: two numbers that the ranks reduce, and one wait for the device,

@@ -11,6 +11,8 @@ from multiprocessing.connection import wait
 
 from rich import print as rich_print
 
+from past.base.errors import PastError
+
 AGAIN = 1.0  # seconds; a launcher and a terminal may both pass a signal on, and that is one signal
 STOP = 0  # a byte that is no signal's number
 
@@ -92,7 +94,7 @@ class Leaving:
                     rich_print("\n[bold]SIGTERM: the update in hand is left out; what was before it is saved[/bold]")
                 elif not at_once:
                     return
-            except Exception as error:
+            except (PastError, OSError, RuntimeError) as error:
                 print(f"error: {error}", file=sys.stderr)
             sys.stdout.flush()
             for child in multiprocessing.active_children():
