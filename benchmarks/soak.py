@@ -8,6 +8,7 @@ import argparse
 import csv
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,10 +61,10 @@ class Soak(Callback):
 
 
 def _counted(pid: int | None) -> tuple[int, int]:
-    """Return a process's resident bytes and open files; none where it has just ended."""
+    """Return a process's bytes in memory, its share where pages are shared, and open files; none where it has ended."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir(f"/proc/{pid}/fd"))
+        share = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        return int(share[1]) * 1024 if share else 0, len(os.listdir(f"/proc/{pid}/fd"))
     except (FileNotFoundError, ProcessLookupError):
         return 0, 0
 
@@ -93,7 +94,7 @@ def soak(folder: Path, updates: int, validations: int, workers: int) -> list[dic
 
 
 def growth(rows: list[dict[str, int]], name: str, settled: int) -> tuple[float, float, float]:
-    """Return the medians of as many updates after the settled ones as those were, and of the last; and the growth in %."""
+    """Return two medians, after the settled updates and at the end, over as many as those were; and the growth in %."""
     after = [row[name] for row in rows if settled < row["update"] <= 2 * settled]
     last = [row[name] for row in rows if row["update"] > rows[-1]["update"] - settled]
     first, end = float(np.median(after)), float(np.median(last))

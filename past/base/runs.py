@@ -88,9 +88,10 @@ class Run:
         finally:
             _claims.discard(claim)
             os.close(claim)
-            if [*self.directory.iterdir()] == [path]:  # nothing was written
-                path.unlink()
-                self.directory.rmdir()
+            with contextlib.suppress(FileNotFoundError):  # where there are no locks, another may be as quick
+                if [*self.directory.iterdir()] == [path]:  # nothing was written
+                    path.unlink()
+                    self.directory.rmdir()
 
 
 def _lock_or_refuse(claim: int, directory: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from past.base.errors import DataError
+from past.base.errors import DataError, PastError
 
 if TYPE_CHECKING:
     from past.report.blocks import Block
@@ -28,11 +28,11 @@ def report(
     from past.report.sweep import has_training, write_sweep
 
     given = [run.resolve() for run in runs if run.name != "sweep.html"]  # an earlier page, among runs/mine/*
-    left_out: list[DataError] = []
+    left_out: list[PastError] = []
     for run in given:
         try:
             typer.echo(f"open {write_run_page(run)}")
-        except DataError as error:
+        except PastError as error:
             left_out.append(error)
             typer.echo(f"left out: {error}", err=True)
     if len(left_out) == len(given):

@@ -11,7 +11,8 @@ def zero_a_page(path: Path) -> None:
     content = bytearray(path.read_bytes())
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            largest = max(archive.infolist(), key=lambda member: member.file_size)
+            tensors = [member for member in archive.infolist() if "/data/" in member.filename]
+            largest = max(tensors, key=lambda member: member.file_size)
             held = archive.read(largest)
         start = bytes(content).index(held)
         size = min(PAGE, len(held))
