@@ -33,9 +33,9 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     import lightning.pytorch as pl
 
     from past.nn.weights import load_strictly
-    from past.training.checkpoint_io import AtomicCheckpointIO, read_checkpoint
+    from past.training.checkpoint_io import AtomicCheckpointIO
     from past.training.cluster import cluster_plugins
-    from past.training.going_on import changed_settings, keep_former_settings, place_to_start
+    from past.training.going_on import changed_settings, keep_former_settings, place_to_start, read_start
 
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
@@ -64,7 +64,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
         start_from(module, config["init"], data.samples.gene_names)
         update, changed = 0, {}
         if checkpoint is not None:
-            saved = read_checkpoint(checkpoint)
+            saved = read_start(checkpoint)
             update, changed = saved["global_step"], changed_settings(checkpoint, run, config, about["trained_on"])
             data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
             load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit

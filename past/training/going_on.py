@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from past.base.errors import ConfigError
+from past.base.errors import CheckpointError, ConfigError
 from past.base.moved import upgraded
 from past.base.runs import UNSET, Run, changes, may_change
 from past.training.checkpoint_io import newest_good_checkpoint, read_checkpoint
@@ -38,6 +38,22 @@ def place_to_start(run: Run, asked: str | None) -> Path | None:
     )
 
 
+def read_start(checkpoint: Path) -> dict[str, Any]:
+    """Read what a training goes on from; see `read_checkpoint`.
+
+    Raises:
+        CheckpointError: as there, or a checkpoint of another program.
+    """
+    saved = read_checkpoint(checkpoint)
+    about = saved.get("past")
+    if not isinstance(about, dict) or "tokenizer" not in about:
+        raise CheckpointError(
+            f"{checkpoint}: not a checkpoint of train.py: give one that is, or released weights by 'past import' and "
+            "init.model="
+        )
+    return saved
+
+
 def changed_settings(checkpoint: Path, run: Run, config: Mapping[str, Any], trained_on: object) -> dict[str, str]:
     """Return what a run that goes on is given otherwise than before, setting → "before → now"; see `MAY_CHANGE`.
 
@@ -55,7 +71,7 @@ def changed_settings(checkpoint: Path, run: Run, config: Mapping[str, Any], trai
     """
     if checkpoint.resolve().parent != run.checkpoints:
         return {}
-    saved = read_checkpoint(checkpoint)
+    saved = read_start(checkpoint)
     found = changes(_config_of(checkpoint), config)
     refused = {name for name, (before, _) in found.items() if not may_change(name) and before is not UNSET}
     if saved["past"].get("trained_on") == trained_on:
@@ -92,4 +108,4 @@ def _told_once(said: Mapping[str, str], names: Iterable[str]) -> str:
 
 def _config_of(checkpoint: Path) -> dict[str, Any]:
     """Return the configuration that a checkpoint's weights were trained with."""
-    return upgraded(read_checkpoint(checkpoint)["past"].get("config", {}))
+    return upgraded(read_start(checkpoint)["past"].get("config", {}))

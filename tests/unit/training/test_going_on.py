@@ -7,7 +7,7 @@ import torch
 from past.base.errors import CheckpointError, ConfigError
 from past.base.runs import Run
 from past.training.checkpoint_io import AtomicCheckpointIO
-from past.training.going_on import changed_settings, keep_former_settings, place_to_start
+from past.training.going_on import changed_settings, keep_former_settings, place_to_start, read_start
 
 CONFIG = {
     "run_id": "one", "ckpt": "auto", "encoder": {"name": "a"}, "model": {"image_encoder": {"name": "a"}},
@@ -18,7 +18,7 @@ TRAINED_ON = {"sections": ["S1"], "patients": ("A",)}
 
 
 def save(path: Path, step: int, **config: Any) -> Path:
-    about = {"config": CONFIG | config, "trained_on": TRAINED_ON}
+    about = {"config": CONFIG | config, "trained_on": TRAINED_ON, "tokenizer": {}}
     content = {"state_dict": {"w": torch.ones(2)}, "global_step": step, "epoch": step // 10, "past": about}
     AtomicCheckpointIO().save_checkpoint(content, path)
     return path
@@ -54,6 +54,12 @@ def test_broken_checkpoints_are_not_trained_over(run: Run) -> None:
     save(run.checkpoints / "last.ckpt", 30).write_bytes(b"broken")
     with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be read: put a copy in place, or begin anew under"):
         place_to_start(run, "auto")
+
+
+def test_a_checkpoint_of_another_program_is_named(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.ones(2)}, "global_step": 3}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=r"other\.ckpt: not a checkpoint of train\.py: give one that is, or released"):
+        read_start(tmp_path / "other.ckpt")
 
 
 def changed(run: Run, **config: Any) -> dict[str, str]:
