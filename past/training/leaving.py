@@ -75,10 +75,12 @@ class Leaving:
                     return
                 if number != signal.SIGTERM or first is None:
                     self._tell(number)
-                if number == signal.SIGTERM and first is None:
+                if number != signal.SIGTERM:
+                    continue
+                if first is None:
                     first = time.monotonic()
                     deadline = first + self._grace
-                elif number == signal.SIGTERM and time.monotonic() - first > AGAIN:
+                elif time.monotonic() - first > AGAIN:
                     self._leave(at_once=True)
 
     def _tell(self, number: int) -> None:

@@ -58,7 +58,9 @@ def test_broken_checkpoints_are_not_trained_over(run: Run) -> None:
 
 def test_a_checkpoint_of_another_program_is_named(tmp_path: Path) -> None:
     torch.save({"state_dict": {"w": torch.ones(2)}, "global_step": 3}, tmp_path / "other.ckpt")
-    with pytest.raises(CheckpointError, match=r"other\.ckpt: not a checkpoint of train\.py: give one that is, or released"):
+    with pytest.raises(
+        CheckpointError, match=r"other\.ckpt: not a checkpoint of train\.py: give one that is, or released"
+    ):
         read_start(tmp_path / "other.ckpt")
 
 
