@@ -1,6 +1,7 @@
 """Train a model: compose the configuration, build its parts, fit. `python train.py experiment=demo --help` teaches."""
 
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.errors import ConfigError, PastError
+from past.base.errors import ConfigError, PastError, TrainingError
 from past.base.runs import Run, agree_on_run_id
 from past.models import load_model, load_part
 
@@ -112,10 +113,15 @@ def main(composed: DictConfig) -> float | None:
     from past.training.best import best_score
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    hydra_config = HydraConfig.get()
+    sweeps = hydra_config.mode == RunMode.MULTIRUN
     try:
-        hydra_config = HydraConfig.get()
-        sweeps = hydra_config.mode == RunMode.MULTIRUN
         return best_score(train(composed, job=int(hydra_config.job.num) if sweeps else None))
+    except TrainingError as error:
+        if not sweeps:
+            sys.exit(f"error: {error}")
+        log.error("error: %s", error)
+        return -math.inf  # the worst; the others of the sweep go on
     except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
     except RuntimeError as error:

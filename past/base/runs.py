@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from past.base.errors import ConfigError
 from past.base.files import lock
@@ -67,8 +67,8 @@ class Run:
         """Folder of result files."""
         return self.directory / "results"
 
-    def config_until(self, update: int) -> Path:
-        """The configuration that held until `update`, where it was another."""
+    def config_until(self, update: int | Literal["*"]) -> Path:
+        """The configuration that held until `update`, where it was another; "*": a pattern of all."""
         return self.directory / f"config.until-{update}.yaml"
 
     @contextlib.contextmanager

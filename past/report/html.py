@@ -26,5 +26,7 @@ def training_blocks(run: Run) -> list[Block]:
 
 
 def configuration_blocks(run: Run) -> list[Block]:
-    """Return a training's configuration; nothing where it has none."""
-    return [Block("Configuration", code=run.config.read_text())] if run.config.is_file() else []
+    """Return a training's configuration, and those of before where it went on with another; nothing: it has none."""
+    former = sorted(run.directory.glob(run.config_until("*").name))
+    files = {"Configuration": run.config} | {f"Configuration, {path.stem.partition('.')[2]}": path for path in former}
+    return [Block(title, code=path.read_text()) for title, path in files.items() if path.is_file()]

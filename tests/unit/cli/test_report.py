@@ -38,6 +38,14 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
 
 
+def test_former_settings_have_a_part_of_their_own(run: Path) -> None:
+    (run / "config.until-30.yaml").write_text("name: before\n")
+    text = write_run_page(run).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles[-2:] == ["Configuration", "Configuration, until-30"]
+    assert "name: before" in text
+
+
 def test_names_and_settings_cannot_write_html(run: Path) -> None:
     text = write_run_page(run).read_text()
     assert "toy &lt;b&gt;" in text
