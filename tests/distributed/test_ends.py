@@ -57,7 +57,7 @@ def whole(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
 def test_a_loss_that_is_no_number_on_one_rank_ends_both(shards: Path, tmp_path: Path, whole: Run, trainer: str) -> None:
     """The gradient stays a number on both: the first rank knows of it by the second alone."""
-    words = (f"trainer={trainer}", *TWO, "module.loss.cache_chunk=5")
+    words = (f"trainer={trainer}", *TWO)
     poison = ("+callbacks.a._target_=tiny_training.PoisonAt", "+callbacks.a.update=7", "+callbacks.a.rank=1")
     with torchrun(tiny(shards, tmp_path, "nan", *words, *poison)) as process:
         said = process.communicate(timeout=300)[1]
