@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from past.base.errors import CheckpointError
+from past.base.errors import CheckpointError, reading
 from past.base.runs import what_to_give
 
 SHOWN = 4
@@ -30,28 +30,23 @@ def require_whole(path: Path) -> None:
         CheckpointError: damaged; names the first member that is.
     """
     about = path.stat()
-    damage = _damage(path, about.st_ino, about.st_size, about.st_mtime_ns)
-    if damage is not None:
-        raise CheckpointError(f"{path}: damaged ({damage}): use another checkpoint of the run, or another copy")
+    _compared(path, about.st_ino, about.st_size, about.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _damage(path: Path, inode: int, size: int, changed: int) -> str | None:
-    """Say what is damaged in a version of a file; None: nothing."""
+def _compared(path: Path, inode: int, size: int, changed: int) -> None:
+    """Compare a version of a file; see `require_whole`."""
     if not zipfile.is_zipfile(path):
-        return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if member.CRC]  # 0: saved without checksums
-            if sum(member.file_size for member in members) > size:
-                return "its members are larger than the file"
-            for member in members:
-                with archive.open(member) as file:
-                    while file.read(PIECE):
-                        pass
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError, RuntimeError) as error:
-        return str(error)
-    return None
+        return
+    cure = "use another checkpoint of the run, or another copy"
+    with reading(path, "damaged", cure, CheckpointError), zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.CRC]  # 0: saved without checksums
+        if sum(member.file_size for member in members) > size:
+            raise CheckpointError(f"{path}: damaged (its members are larger than it): {cure}")
+        for member in members:
+            with archive.open(member) as file:
+                while file.read(PIECE):
+                    pass
 
 
 def read_torch(path: Path) -> dict[str, Any]:
