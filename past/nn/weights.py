@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -17,6 +16,7 @@ from past.base.errors import CheckpointError, reading
 from past.base.runs import what_to_give
 
 SHOWN = 4
+STARTS = (b"PK", b"\x80")  # of a zip, and of the pickles of before torch 1.6
 PIECE = 1 << 20  # bytes that are checked at a time
 
 
@@ -59,15 +59,17 @@ def read_torch(path: Path) -> dict[str, Any]:
         there = what_to_give(path, "a .safetensors, .bin, .pth or .ckpt file")
         raise CheckpointError(f"{path}: no such weight file; give {there}")
     require_whole(path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: not a weight file, or one that holds more than weights and could run code; it was not loaded: "
-            "save its state dict alone"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}): cut off, or not a weight file") from error
+    with path.open("rb") as file:
+        if not file.read(2).startswith(STARTS):  # torch would try it as an archive that it unpacks to disk
+            raise CheckpointError(f"{path}: cannot be read: cut off, or not a weight file")
+    with reading(path, "cannot be read", "cut off, or not a weight file", CheckpointError):
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{path}: not a weight file, or one that holds more than weights and could run code; it was not "
+                "loaded: save its state dict alone"
+            ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, not a state dict; save model.state_dict()")
     return content
@@ -80,10 +82,8 @@ def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor
         CheckpointError: no such file, broken, or not a state dict (names → tensors).
     """
     if path.suffix == ".safetensors":
-        try:
+        with reading(path, "missing, cut off, or not a .safetensors file", "copy it again", CheckpointError):
             return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path}: missing, cut off, or not a .safetensors file ({error})") from error
     content = read_torch(path)
     state = next((content[key] for key in keys if key in content), content)
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
