@@ -36,8 +36,9 @@ def require_whole(path: Path) -> None:
 @lru_cache(maxsize=64)
 def _compared(path: Path, inode: int, size: int, changed: int) -> None:
     """Compare a version of a file; see `require_whole`."""
-    if not zipfile.is_zipfile(path):
-        return
+    with path.open("rb") as file:
+        if file.read(2) != STARTS[0]:
+            return
     cure = "use another checkpoint of the run, or another copy"
     with reading(path, "damaged", cure, CheckpointError), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if member.CRC]  # 0: saved without checksums

@@ -36,7 +36,8 @@ def find_image(h5ad: Path, named: str | None) -> Path:
             f"{h5ad.stem}: its image {named!r} is not in its own folder: put it there, or give it with --image"
         )
     wanted = [h5ad.parent / named] if named else [h5ad.with_suffix(suffix) for suffix in BESIDE]
-    found = [path for path in wanted if path.is_file()]
+    with reading(h5ad.stem, f"no file can be called {named!r:.80}", "give the image with --image"):
+        found = [path for path in wanted if path.is_file()]
     if not found:
         looked = named or f"{h5ad.stem}{{{','.join(BESIDE)}}}"
         raise DataError(f"{h5ad.stem}: no image {looked} in {h5ad.parent}: put it there, or give it with --image")
