@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from safetensors.torch import save_file
 
-from past.base.errors import CheckpointError, ConfigError
+from past.base.errors import CheckpointError, ConfigError, reading
 from past.base.files import write_atomically
 from past.base.genes import gene_hash
 from past.base.h5ad import sha256_of
@@ -130,9 +130,15 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
     """
     path = Path(path)
     description, state = _read_directory(path) if path.is_dir() else _read_training(path)
-    model = build_part(cast(Mapping[str, object], description["model"]), parts)
-    load_strictly(model, state, path)
-    tokenizer, crops, trained_on = (description.get(key) or {} for key in ("tokenizer", "crops", "trained_on"))
+    with reading(path, "what it says of its model makes none", "import it, or train it again", CheckpointError):
+        try:
+            model = build_part(cast(Mapping[str, object], description["model"]), parts)
+        except (ConfigError, CheckpointError) as error:
+            raise CheckpointError(f"{path}: {error}") from error
+        load_strictly(model, state, path)
+        tokenizer, crops, trained_on = (
+            dict(description.get(key) or {}) for key in ("tokenizer", "crops", "trained_on")
+        )
     return Saved(model.eval(), tokenizer, crops, str(path), trained_on)
 
 
@@ -141,7 +147,7 @@ def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     try:
         description = json.loads(file.read_text())
         version = description["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         other = what_to_give(path, "a folder that 'past import' made")
         raise CheckpointError(f"{path}: no model there ({DESCRIPTION}: {error}); give {other}") from error
     if version != VERSION:

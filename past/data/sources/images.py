@@ -125,8 +125,8 @@ def check_on_tissue(section: str, image: Picture, mpp: float, centres: np.ndarra
 
 
 def outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
-    """Return which centres (n, 2) lie outside an image of `size` (width, height)."""
-    return np.any((centres < 0) | (centres > np.array(size)), axis=1)
+    """Return which centres (n, 2) lie outside an image of `size` (width, height); what is no number lies nowhere."""
+    return ~np.all((centres >= 0) & (centres <= np.array(size)), axis=1)
 
 
 def _share_on(tissue: np.ndarray, places: np.ndarray) -> float:

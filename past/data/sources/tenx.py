@@ -21,6 +21,7 @@ _CONTROL = re.compile(
     re.I,
 )
 MIN_QUALITY: Final = 20  # of a transcript: the instrument's own matrix counts those of this quality value and above
+_DAMAGED = ("not a 10x matrix, or damaged", "copy it again")
 _GENES = ("Gene Expression", "gene")  # feature types of HDF5 and Matrix Market, and of Zarr
 
 
@@ -79,7 +80,7 @@ def read_matrix(path: Path) -> Matrix:
             counts, barcodes = csr_matrix(_mtx(path).T), list(lines_of(path.with_name("barcodes.tsv.gz")))
         if counts.shape != (len(barcodes), len(features)):
             raise ValueError(f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
-    kept: Any = counts[:, np.flatnonzero(are_genes)]
+        kept: Any = counts[:, np.flatnonzero(are_genes)]
     named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
     return Matrix(require_counts(kept, str(path)), named, barcodes, len(features) - len(named))
 
@@ -88,7 +89,7 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
     """Return every feature's symbol and id, and whether it is a gene."""
     with _reading(path):
         if path.suffix == ".h5":
-            with open_hdf5(path) as file:
+            with open_hdf5(path, *_DAMAGED) as file:
                 group: Any = file["matrix/features"]
                 names, ids, kinds = ([word.decode() for word in group[key]] for key in ("name", "id", "feature_type"))
         elif path.suffix == ".zip":
@@ -104,7 +105,7 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
 
 
 def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
-    with open_hdf5(path) as file:
+    with open_hdf5(path, *_DAMAGED) as file:
         group: Any = file["matrix"]
         barcodes = [word.decode() for word in group["barcodes"]]
         parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
@@ -155,4 +156,4 @@ def _mtx(path: Path) -> Any:
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:
-    return reading(path, "not a 10x matrix, or damaged", "copy it again")
+    return reading(path, *_DAMAGED)
