@@ -1,5 +1,6 @@
 """A run's one directory, the same on all ranks: `<output_root>/<name>/<run_id>/`."""
 
+import logging
 import os
 import re
 import uuid
@@ -10,6 +11,7 @@ from typing import Any
 from past.base.errors import ConfigError
 
 RUN_ID = "PAST_RUN_ID"
+log = logging.getLogger(__name__)
 
 
 class Run:
@@ -44,7 +46,7 @@ class Run:
 
 
 def newest_run(output_root: str | Path, name: str) -> Run:
-    """Return the run of `name` that was trained last.
+    """Return the run of `name` that was trained last, and log which it is: nobody named it.
 
     Raises:
         ConfigError: there is none.
@@ -53,7 +55,9 @@ def newest_run(output_root: str | Path, name: str) -> Run:
     runs = [path.parent for path in folder.glob("*/config.yaml")]
     if not runs:
         raise ConfigError(f"no run in {folder}: train one with train.py, or name it by output_root=, name= and run_id=")
-    return Run(output_root, name, max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime).name)
+    newest = max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime)
+    log.info("%s: the newest of %d named %s is taken; run_id= names another", newest, len(runs), name)
+    return Run(output_root, name, newest.name)
 
 
 def agree_on_run_id(asked: str | None, job: int | None = None) -> str:

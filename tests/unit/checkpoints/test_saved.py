@@ -7,7 +7,8 @@ import torch
 
 from past.base.errors import CheckpointError, ConfigError
 from past.base.genes import gene_hash
-from past.checkpoints.saved import Saved, build_part, save_model
+from past.checkpoints.description import build_part
+from past.checkpoints.saved import Saved, save_model
 from past.models import load_model, load_part, parts
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.fusion import Film
