@@ -17,8 +17,8 @@ from past.base.errors import CheckpointError, PastError
 from past.nn.layers import Part
 from past.nn.weights import check_fit
 
-WORD = re.compile(r"[\w.-]{0,100}", re.ASCII)  # a class, a way of pooling, a model of timm: no path, no address
-LARGEST = 1 << 20  # of a whole number: a width, a number of tokens
+WORD = re.compile(r"[^/\\:~${}\x00-\x1f]{0,100}")  # a class, a way of pooling, a model of timm: no path, no address
+LARGEST = 1 << 18  # of a whole number: a width, a number of tokens
 SPARE = 100  # parameters that a library may make and throw away
 
 

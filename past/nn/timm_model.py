@@ -66,16 +66,16 @@ def create_timm(name: str, pretrained: bool, options: Mapping[str, object]) -> t
 def _described_on_hub(name: str, options: Mapping[str, object]) -> dict[str, Any]:
     """Return the architecture and its options, the given ones before those that the hub keeps."""
     about, architecture, own = load_model_config_from_hf(name.removeprefix(HUB_NAME))
-    kept = {"global_pool": about.get("global_pool"), **(own or {}), **options}
-    return {
-        "name": architecture,
-        "options": {key: value for key, value in kept.items() if value is not None and key != "num_classes"},
-    }
+    size = {"img_size": about["input_size"][-1]} if about.get("fixed_input_size") else {}
+    kept = {**size, **(own or {}), **options}
+    return {"name": architecture, "options": {key: value for key, value in kept.items() if key != "num_classes"}}
 
 
 def _require_known(options: Mapping[str, object]) -> None:
     for key in sorted(set(map(str, options)) - OPTIONS):
-        raise ConfigError(f"image_encoder.options.{key}: none that is passed to timm: {', '.join(sorted(OPTIONS))}")
+        raise ConfigError(
+            f"image_encoder.options.{key}: no option of an architecture that is passed to timm: leave it out"
+        )
 
 
 def _with_layers(options: Mapping[str, object]) -> dict[str, Any]:
