@@ -233,8 +233,8 @@ def test_a_preset_for_the_command_line_has_what_it_builds_on_and_nothing_else_is
     monkeypatch.setenv("PAST_WEIGHTS", str(tmp_path))
     monkeypatch.setattr("past.slides.frozen_encoder.FrozenEncoder.of", lambda encoder, device: encoder)
     assert door.frozen_encoder("grid").grid == 4
-    with pytest.raises(CheckpointError, match=rf"{tmp_path}/ctranspath/CHIEF_CTransPath\.pth: no such weight file"):
-        door.frozen_encoder("ctranspath")
+    with pytest.raises(CheckpointError, match=rf"{tmp_path}/kaiko_vits16/model\.safetensors: missing"):
+        door.frozen_encoder("kaiko_vits16")
     with pytest.raises(ConfigError, match=r"--encoder stpath: no image encoder by itself"):
         door.frozen_encoder("stpath")
     (tmp_path / "evil.yaml").write_text("_target_: os.getpid\n")
