@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from past import config as door
-from past.base.errors import CheckpointError, ConfigError, DataError
+from past.base.errors import ConfigError, DataError
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.module import PASTModule
 from past.nn.colour import ColourGrid
@@ -195,7 +195,7 @@ def test_a_kept_configuration_comes_back(tmp_path: Path) -> None:
         ("data: {val: [a, '${oc.decode:1}']}", r"data\.val\.1=\$\{oc\.decode:1\}: nothing is looked up"),
         ("data: '${oc.create:{_target_:os.system}}'", r"data=\$\{oc\.create"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "not YAML .an alias"),
-        ("a: " + "[" * 100_000, "not YAML that is read here .nested too deep"),
+        ("a: " + "[" * 20_000, "not YAML that is read here .nested too deep"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML .the tag"),
         ("a: !!timestamp x", "not YAML .the tag"),
         ("x" * (1 << 19), "larger than the 262,144 bytes"),
@@ -230,16 +230,19 @@ def test_a_configuration_that_is_no_text_is_refused(content: bytes, tmp_path: Pa
 def test_a_preset_for_the_command_line_has_what_it_builds_on_and_nothing_else_is_a_preset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PAST_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr("past.slides.frozen_encoder.FrozenEncoder.of", lambda encoder, device: encoder)
-    assert door.frozen_encoder("grid").grid == 4
-    with pytest.raises(CheckpointError, match=rf"{tmp_path}/kaiko_vits16/model\.safetensors: missing"):
-        door.frozen_encoder("kaiko_vits16")
-    with pytest.raises(ConfigError, match=r"--encoder stpath: no image encoder by itself"):
-        door.frozen_encoder("stpath")
     (tmp_path / "evil.yaml").write_text("_target_: os.getpid\n")
     with pytest.raises(ConfigError, match=r"image_encoder\.name="):
         door.frozen_encoder(os.path.relpath(tmp_path / "evil", door.CONF / "encoder"))
+    with pytest.raises(ConfigError, match=r"--encoder stpath: no image encoder by itself"):
+        door.frozen_encoder("stpath")
+    monkeypatch.setenv("PAST_WEIGHTS", "w")
+    monkeypatch.setattr(door, "build", lambda node, path: node)
+    monkeypatch.setattr("past.slides.frozen_encoder.FrozenEncoder.of", lambda encoder, device: encoder)
+    uni = door.frozen_encoder("uni")
+    assert (uni["name"], uni["weights"]) == ("vit_large_patch16_224", "w/uni/pytorch_model.bin")
+    assert uni["options"]["img_size"] == 224
+    assert door.frozen_encoder("uni", weights="mine.bin")["weights"] == "mine.bin"
+    assert door.frozen_encoder("grid") == {"_target_": "past.nn.colour.ColourGrid", "grid": 4}
 
 
 @pytest.mark.parametrize(
