@@ -111,6 +111,10 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
             raise CheckpointError(
                 f"{path}: its {key} is {value!r:.80}, no names with values: take the file as it was made"
             )
+    if not all(
+        isinstance(names, list | tuple) and set(map(type, names)) <= {str} for names in about["trained_on"].values()
+    ):
+        raise CheckpointError(f"{path}: its trained_on holds no lists of names: take the file as it was made")
     try:
         model = build_described(description.get("model"), parts, state)
     except CheckpointError as error:

@@ -31,7 +31,7 @@ class KeepBest(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best value. Lightning removes what was best, and a checkpoint may be anyone's: only our own file."""
+        """Restore the best value; of the files that a checkpoint names, which Lightning may remove, only our own."""
         score = state_dict["best_model_score"] if state_dict.get("dirpath") == self.dirpath else None
         own = "" if score is None else str(Path(str(self.dirpath)) / "best.ckpt")
         scores = {own: score} if own else {}

@@ -107,6 +107,8 @@ WORDS_ONLY = "a model is described by words and numbers of its own only"
         ("model", 3, "no model can be built"),
         ("model", None, "no model can be built"),
         ("tokenizer", ["a"], "its tokenizer is .*, no names with values"),
+        ("trained_on", {"patients": [["A"]]}, "its trained_on holds no lists of names"),
+        ("trained_on", {"patients": 3}, "its trained_on holds no lists of names"),
     ],
     ids=str,
 )
