@@ -18,6 +18,7 @@ from past.base.errors import ConfigError
 from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.slurm import refuse_wrong_layout
+from past.base.text.address import held_in
 from past.base.text.reading import read_yaml
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def encoders_of_one_run(arguments: Sequence[str]) -> list[str]:
 
 
 def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
-    """Return the configuration as plain values, all interpolations done.
+    """Return the configuration as plain values, all interpolations done, and its addresses' secrets held.
 
     Raises:
         ConfigError: a root key that the schema does not know (added with '+'), or a value that is missing.
@@ -112,7 +113,7 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
     _composed.update(target for _, target in _targets(plain))
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): held_in(value) for key, value in plain.items()}
 
 
 def composed(words: Sequence[str]) -> Node:

@@ -1,7 +1,7 @@
 """Our own form of a trained model: a directory of `weights.safetensors` and `model.json`, from which it is built again.
 
-`model.json` holds the plain config of every part, the tokenizer (its gene list and that list's hash) and the crops'
-scale, so a model can be used without the program's configuration or the data it was trained on.
+`model.json` holds the plain config of every part, the tokenizer (its gene list and that list's hash), the crops' scale
+and the weights' hash, so a model can be used without the program's configuration or the data it was trained on.
 """
 
 import json
@@ -17,6 +17,8 @@ from safetensors.torch import save_file
 from past.base.errors import CheckpointError, ConfigError, DataError
 from past.base.files import write_atomically
 from past.base.genes import gene_hash
+from past.base.h5ad import sha256_of
+from past.base.runs import what_to_give
 from past.base.text.reading import read_json
 from past.checkpoints.description import build_described
 from past.nn.layers import Part
@@ -87,6 +89,7 @@ def save_model(out: Path, saved: Saved) -> None:
         }
         state = {name: tensor.contiguous().cpu() for name, tensor in saved.model.state_dict().items()}
         save_file(state, part / WEIGHTS)
+        content["weights_sha256"] = sha256_of(part / WEIGHTS)
         write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
         part.rename(out)
     finally:
@@ -124,17 +127,22 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
 
 
 def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    file, cure = path / DESCRIPTION, "'past import' makes one"
+    file, cure = path / DESCRIPTION, f"give {what_to_give(path, "a folder that 'past import' made")}"
     try:
         description = read_json(file, cure)
     except DataError as error:
         raise CheckpointError(f"{path}: no model there: {error}") from error
     if not isinstance(description, dict) or "version" not in description:
-        raise CheckpointError(f"{path}: no model there ({DESCRIPTION} says no version); {cure}")
+        raise CheckpointError(f"{path}: no model there ({DESCRIPTION} says no version): {cure}")
     if description["version"] != VERSION:
         version = description["version"]
         raise CheckpointError(f"{file}: version {version!r:.20}, this program reads {VERSION}: import the model again")
-    return description, read_weights(path / WEIGHTS)
+    weights, hashed = path / WEIGHTS, description.get("weights_sha256")  # those of earlier versions have none
+    if hashed is not None and weights.is_file() and sha256_of(weights) != hashed:
+        raise CheckpointError(
+            f"{weights}: damaged, it is not the file that {DESCRIPTION} was written for: copy it again"
+        )
+    return description, read_weights(weights)
 
 
 def _read_training(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
