@@ -27,6 +27,7 @@ from past.nn.weights import load_strictly, read_torch, read_weights
 VERSION = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
+MADE = "a folder that 'past import' made"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
 
 
 def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    file, cure = path / DESCRIPTION, f"give {what_to_give(path, "a folder that 'past import' made")}"
+    file = path / DESCRIPTION
+    cure = f"give {what_to_give(path, MADE)}"
     try:
         description = read_json(file, cure)
     except DataError as error:

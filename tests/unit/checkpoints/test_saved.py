@@ -157,5 +157,5 @@ def test_a_folder_of_before_hashes_is_read(saved: Path) -> None:
 def test_a_runs_folder_is_told_with_its_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     (tmp_path / "run/checkpoints/last.ckpt").touch()
-    with pytest.raises(CheckpointError, match=r"run: no model there .*; give .*run/checkpoints/last\.ckpt$"):
+    with pytest.raises(CheckpointError, match=r"run: no model there.*: give .*run/checkpoints/last\.ckpt$"):
         load_model(tmp_path / "run")
