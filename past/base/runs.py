@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ from past.base.errors import ConfigError
 from past.base.files import lock
 
 RUN_ID = "PAST_RUN_ID"
+log = logging.getLogger(__name__)
 # What a run may be given otherwise when it goes on, each with all below it: where and how fast it runs, how long, and
 # what it writes. All else is what its weights were trained with.
 MAY_CHANGE: Final = (
@@ -138,7 +140,7 @@ def may_change(name: str) -> bool:
 
 
 def newest_run(output_root: str | Path, name: str) -> Run:
-    """Return the run of `name` that was trained last.
+    """Return the run of `name` that was trained last, and log which it is: nobody named it.
 
     Raises:
         ConfigError: there is none.
@@ -147,7 +149,9 @@ def newest_run(output_root: str | Path, name: str) -> Run:
     runs = [path.parent for path in folder.glob("*/config.yaml")]
     if not runs:
         raise ConfigError(f"no run in {folder}: train one with train.py, or name it by output_root=, name= and run_id=")
-    return Run(output_root, name, max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime).name)
+    newest = max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime)
+    log.info("%s: the newest of %d named %s is taken; run_id= names another", newest, len(runs), name)
+    return Run(output_root, name, newest.name)
 
 
 def agree_on_run_id(asked: str | None, job: int | None = None) -> str:

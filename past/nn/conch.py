@@ -50,6 +50,7 @@ class CONCHEncoder(Part):
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    fetched = ("weights", "hub")
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -68,7 +69,6 @@ class CONCHEncoder(Part):
             }
             kept = {name: value for name, value in tower.items() if not name.startswith(UNUSED)}
             load_strictly(self, kept, path)
-        self.config |= {"weights": None, "hub": None}  # a saved model brings its own
         self.width, self.size = dim, size
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)

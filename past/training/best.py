@@ -1,5 +1,6 @@
 """What "best" means: the metric that the model in training names, highest first."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -28,6 +29,14 @@ class KeepBest(ModelCheckpoint):
         """Take the model's own metric where none is given, before Lightning restores what was best."""
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best value; of the files that a checkpoint names, which Lightning may remove, only our own."""
+        score = state_dict["best_model_score"] if state_dict.get("dirpath") == self.dirpath else None
+        own = "" if score is None else str(Path(str(self.dirpath)) / "best.ckpt")
+        scores = {own: score} if own else {}
+        paths = {"best_model_path": own, "kth_best_model_path": own, "last_model_path": "", "best_k_models": scores}
+        super().load_state_dict({**state_dict, **paths})
 
 
 class StopEarly(EarlyStopping):

@@ -1,5 +1,7 @@
 """The door: unknown and missing keys are named, parts are built, the resolved configuration is kept."""
 
+import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from past import config as door
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, DataError
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.module import PASTModule
 from past.nn.colour import ColourGrid
@@ -21,6 +23,17 @@ MODULE = {"_target_": "past.models.past.module.PASTModule", "model": MODEL}
 
 def resolved(**changes: Any) -> dict[str, Any]:
     return door.resolve(OmegaConf.create({"name": "a", "seed": 7, **changes}), door.Train)
+
+
+def typed(node: dict[str, Any], key: str = "model") -> dict[str, Any]:
+    """A node as it comes from the user's own command line."""
+    return resolved(**{key: node})[key]
+
+
+@pytest.fixture
+def nothing_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process whose command line named no class."""
+    monkeypatch.setattr(door, "_composed", set())
 
 
 def test_interpolations_are_done_and_values_are_plain() -> None:
@@ -45,8 +58,8 @@ def test_root_keys_and_values_that_cannot_be_are_named_in_one_line(changes: dict
 
 
 def test_an_object_is_built_from_its_parts() -> None:
-    node = {**MODULE, "model": {**MODEL, "dim": 5}}
-    module = door.build(node, "module", loss=door.build(CONTRAST, "module.loss"))
+    node = typed({**MODULE, "model": {**MODEL, "dim": 5}}, "module")
+    module = door.build(node, "module", loss=door.build(typed(CONTRAST), "module.loss"))
     assert isinstance(module, PASTModule)
     assert isinstance(module.model.image_encoder, ColourGrid)
     assert isinstance(module.model.cell_encoder, ExpressionEncoder)
@@ -56,8 +69,15 @@ def test_an_object_is_built_from_its_parts() -> None:
 
 def test_what_is_filled_is_passed_as_it_is() -> None:
     grid = ColourGrid(2)
-    node = {key: value for key, value in MODEL.items() if key != "image_encoder"}
-    assert door.build(node, "model", image_encoder=grid).image_encoder is grid
+    model = door.build(typed({**MODEL, "image_encoder": None}), "model", image_encoder=grid)
+    assert model.image_encoder is grid
+
+
+def test_what_is_given_is_not_shared_with_the_configuration() -> None:
+    node = typed({"_target_": "past.nn.image_encoder.ImageEncoder", "name": "resnet10t", "mean": [0.1, 0.2, 0.3]})
+    encoder = door.build(node, "encoder")
+    encoder.config["mean"].append(1)
+    assert node["mean"] == [0.1, 0.2, 0.3]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +87,8 @@ def test_what_is_filled_is_passed_as_it_is() -> None:
         ({**MODEL, "image_encoder": {**GRID, "size": 1}}, r"unknown key model\.image_encoder\.size: .*takes grid$"),
         ({**MODEL, "several": [GRID, {**GRID, "size": 1}]}, r"unknown key model\.several\.1\.size"),
         ({**MODULE, "loss": {**CONTRAST, "kind": "clip"}}, r"module\.loss\.kind=clip"),  # the part's own sentence
+        ({**MODEL, "_partial_": True}, r"unknown key model\._partial_: PASTModel takes "),
+        ({**MODEL, "cell_encoder": {**EXPRESSION, "_args_": [1]}}, r"unknown key model\.cell_encoder\._args_: "),
         ({"_target_": "past.nowhere.Thing"}, r"model\._target_=past\.nowhere\.Thing: cannot be imported"),
         ({"_target_": MODEL["_target_"], "image_encoder": GRID}, r"model\.cell_encoder is not given, and PASTModel"),
         (
@@ -77,7 +99,70 @@ def test_what_is_filled_is_passed_as_it_is() -> None:
 )
 def test_keys_that_a_part_cannot_take_or_lacks_are_named_in_full(node: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
-        door.build(node, "model")
+        door.build(typed(node), "model")
+
+
+@pytest.mark.usefixtures("nothing_typed")
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("os.system", "posix.system", "builtins.eval", "pandas.read_pickle", "joblib.load", "torch.load"),
+        *("pathlib.Path.write_text", "past.base.files.write_atomically", "past.config.CONF.joinpath"),
+        "sklearn.utils._testing.assert_run_python_script_without_output",
+        "lightning.pytorch.Trainer",  # ours, but no part of data
+        "past.nn.conch.CONCHEncoder",
+        *("", 7, None, True, ["os.system"], {"_target_": "os.system"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda node: node,
+        lambda node: {"_target_": "past.data.stream.datamodule.DataModule", "root": "x", "samples": node},
+        lambda node: {"_target_": "past.data.stream.datamodule.DataModule", "root": "x", "samples": {"a": [[node]]}},
+        lambda node: {"_target_": "past.data.stream.datamodule.DataModule", "_partial_": True, "_args_": [node]},
+        lambda node: {"a": node},
+    ],
+)
+def test_a_class_that_nobody_here_named_is_not_even_imported(
+    target: Any, around: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hydra.utils.get_object", lambda name: pytest.fail(f"{name} is imported"))
+    with pytest.raises(ConfigError, match=r"^data.*: neither conf/data nor the command line names it") as refused:
+        door.build(around({"_target_": target, "path": "x"}), "data")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("nothing_typed")
+def test_the_closed_list_is_what_conf_names_for_the_part_and_what_the_command_line_named() -> None:
+    assert door.build(GRID, "encoder").grid == 2
+    with pytest.raises(ConfigError, match=r"model\.image_encoder\._target_=past\.nn\.colour\.ColourGrid: neither"):
+        door.build(MODEL, "model")
+    mine = {"_target_": "collections.Counter"}
+    with pytest.raises(ConfigError, match=r"callbacks\.mine\._target_=collections\.Counter: .* conf/callbacks$"):
+        door.build_all({"mine": mine}, "callbacks")
+    assert door.build_all(resolved(callbacks={"mine": mine})["callbacks"], "callbacks") == [{}]
+
+
+@pytest.mark.usefixtures("nothing_typed")
+def test_a_class_that_a_file_of_conf_names_is_in_the_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").write_text("samples: [{_target_: collections.Counter}]\n")
+    monkeypatch.setattr(door, "CONF", tmp_path)
+    door._named_in_conf.cache_clear()
+    assert door.build({"_target_": "collections.Counter"}, "data") == Counter()
+    with pytest.raises(ConfigError, match="neither conf/data"):
+        door.build({"_target_": "past.data.stream.datamodule.DataModule"}, "data")
+    door._named_in_conf.cache_clear()
+
+
+def test_no_interpolation_is_resolved_where_something_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "resnet10t")
+    node = {"_target_": "past.nn.image_encoder.ImageEncoder", "name": "${oc.env:SECRET}"}
+    with pytest.raises(ConfigError, match=r"image_encoder\.name=\$\{oc\.env:SECRET\}"):
+        door.build(node, "encoder")
+    words = {"a": "${oc.create:{_target_:os.getpid}}", "b": ["${oc.env:SECRET}"]}
+    assert door.build(words, "encoder") == words
 
 
 def test_checking_alone_leaves_room_for_what_is_filled_later() -> None:
@@ -88,7 +173,8 @@ def test_checking_alone_leaves_room_for_what_is_filled_later() -> None:
 
 
 def test_a_group_is_built_whole_and_null_leaves_one_out() -> None:
-    built = door.build_all({"a": GRID, "b": None, "c": {**GRID, "grid": 3}}, "callbacks")
+    nodes = resolved(callbacks={"a": GRID, "b": None, "c": {**GRID, "grid": 3}})["callbacks"]
+    built = door.build_all(nodes, "callbacks")
     assert [part.grid for part in built] == [2, 3]
     with pytest.raises(ConfigError, match=r"callbacks\.a\.size"):
         door.build_all({"a": {**GRID, "size": 1}}, "callbacks")
@@ -100,6 +186,63 @@ def test_a_kept_configuration_comes_back(tmp_path: Path) -> None:
     door.save(config, tmp_path / "run/config.yaml")
     assert door.load(tmp_path / "run/config.yaml") == config
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("data: {root: '${oc.env:HOME}/x'}", r"data\.root=\$\{oc\.env:HOME\}/x: nothing is looked up for a file"),
+        ("data: {val: [a, '${oc.decode:1}']}", r"data\.val\.1=\$\{oc\.decode:1\}: nothing is looked up"),
+        ("data: '${oc.create:{_target_:os.system}}'", r"data=\$\{oc\.create"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "not YAML .an alias"),
+        ("a: " + "[" * 20_000, "not YAML that is read here .nested too deep"),
+        ("a: !!python/object/apply:os.system [ls]", "not YAML .the tag"),
+        ("a: !!timestamp x", "not YAML .the tag"),
+        ("x" * (1 << 19), "larger than the 262,144 bytes"),
+        ("- a", "holds no settings"),
+        ("", "holds no settings"),
+    ],
+)
+def test_a_configuration_of_somebody_else_is_read_as_plain_values_or_refused(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises((ConfigError, DataError), match=rf"^{tmp_path}/config\.yaml: {sentence}") as refused:
+        door.load(tmp_path / "config.yaml")
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("depth", range(100, 600, 50))
+def test_a_configuration_that_can_just_be_read_can_be_refused_in_a_sentence(depth: int, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("data: " + "{samples: " * depth + "{_target_: os.system}" + "}" * depth)
+    with pytest.raises((ConfigError, DataError), match=r"conf/data|nested too deep"):
+        door.build(door.load(tmp_path / "config.yaml")["data"], "data")
+
+
+@pytest.mark.parametrize("content", [b"a: \xff", b"\x00", b"\xff\xfea\x00"])
+def test_a_configuration_that_is_no_text_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(DataError, match=r"config\.yaml: not (UTF-8|YAML)"):
+        door.load(tmp_path / "config.yaml")
+
+
+def test_a_preset_for_the_command_line_has_what_it_builds_on_and_nothing_else_is_a_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evil.yaml").write_text("_target_: os.getpid\n")
+    with pytest.raises(ConfigError, match=r"image_encoder\.name="):
+        door.frozen_encoder(os.path.relpath(tmp_path / "evil", door.CONF / "encoder"))
+    with pytest.raises(ConfigError, match=r"--encoder stpath: no image encoder by itself"):
+        door.frozen_encoder("stpath")
+    monkeypatch.setenv("PAST_WEIGHTS", "w")
+    monkeypatch.setattr(door, "build", lambda node, path: node)
+    monkeypatch.setattr("past.slides.frozen_encoder.FrozenEncoder.of", lambda encoder, device: encoder)
+    uni = door.frozen_encoder("uni")
+    assert (uni["name"], uni["weights"]) == ("vit_large_patch16_224", "w/uni/pytorch_model.bin")
+    assert uni["options"]["img_size"] == 224
+    assert door.frozen_encoder("uni", weights="mine.bin")["weights"] == "mine.bin"
+    assert door.frozen_encoder("grid") == {"_target_": "past.nn.colour.ColourGrid", "grid": 4}
 
 
 @pytest.mark.parametrize(
