@@ -40,11 +40,12 @@ def read_genes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError(f"{path}: no such gene list; give a .h5ad, .json or .txt file")
     if path.suffix == ".h5ad":
-        import anndata
+        from anndata.io import read_elem
 
-        adata = anndata.read_h5ad(path, backed="r")
-        genes = tuple(map(str, adata.var_names))
-        adata.file.close()
+        from past.base.hdf5 import open_hdf5
+
+        with open_hdf5(path) as file:
+            genes = tuple(map(str, read_elem(file["var"]).index))
     elif path.suffix == ".json":
         content = json.loads(path.read_text())
         genes = tuple(content["genes"] if isinstance(content, dict) else content)

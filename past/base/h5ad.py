@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anndata
 import h5py
@@ -70,7 +70,8 @@ def read_adata(path: Path) -> anndata.AnnData:
     """
     _opened(path).close()
     try:
-        return anndata.read_h5ad(path)
+        with path.open("rb") as file:  # given a name, it would insist on a lock, which not every file system has
+            return anndata.read_h5ad(cast(Any, file))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as AnnData ({error}): write it again") from error
 

@@ -1,11 +1,15 @@
-"""HDF5 files that come from others: opened only where all their data lie in the file itself."""
+"""HDF5 files: those of others are opened only where all their data lie in the file itself; ours are made whole."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from past.base.disk.locks import UNSUPPORTED
 from past.base.errors import DataError
+from past.base.files import atomic_file
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -18,13 +22,33 @@ def open_hdf5(path: Path) -> h5py.File:
         DataError: a part of it lies in another file.
         OSError: missing, no HDF5 file, or cut off.
     """
-    file = h5py.File(path, "r")
+    file = _opened(path)
     try:
         _require_own_data(file, path)
     except BaseException:
         file.close()
         raise
     return file
+
+
+@contextlib.contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open a new file for writing; it is there whole or not at all, and HDF5 asks for no lock.
+
+    Raises:
+        DataError: the disk is full; told at the end, for HDF5 crashes where a write fails.
+    """
+    with atomic_file(path) as raw, h5py.File(raw, "w") as file:
+        yield file
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return h5py.File(path, "r", locking=False)  # a file system without locks
 
 
 def _require_own_data(file: h5py.File, path: Path) -> None:

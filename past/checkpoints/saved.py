@@ -5,8 +5,6 @@ scale, so a model can be used without the program's configuration or the data it
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +13,8 @@ from typing import cast
 import torch
 from safetensors.torch import save_file
 
-from past.base.errors import CheckpointError, ConfigError
-from past.base.files import write_atomically
+from past.base.errors import CheckpointError
+from past.base.files import atomic_path, require_free, write_atomically
 from past.base.genes import gene_hash
 from past.nn.layers import Part
 from past.nn.weights import load_strictly, read_torch, read_weights
@@ -83,12 +81,6 @@ def build_part(config: Mapping[str, object], parts: Mapping[str, type[Part]]) ->
     return parts[str(name)](**arguments)
 
 
-def require_free(out: Path) -> None:
-    """Raise ConfigError if `out` exists: a model is never written over."""
-    if out.exists():
-        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
-
-
 def save_model(out: Path, saved: Saved) -> None:
     """Write the directory `out`, whole or not at all.
 
@@ -96,9 +88,8 @@ def save_model(out: Path, saved: Saved) -> None:
         ConfigError: `out` exists already; it is left as it is.
     """
     require_free(out)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
+    with atomic_path(out) as part:
+        part.mkdir()
         content = {
             "version": VERSION,
             "source": saved.source,
@@ -110,9 +101,6 @@ def save_model(out: Path, saved: Saved) -> None:
         state = {name: tensor.contiguous().cpu() for name, tensor in saved.model.state_dict().items()}
         save_file(state, part / WEIGHTS)
         write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:

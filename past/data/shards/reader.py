@@ -1,5 +1,6 @@
 """One shard's samples in whichever order they are asked for, and how a shard is opened."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,14 +28,21 @@ class LocalShards:
         """Open a shard.
 
         Raises:
-            DataError: it is not there, or may not be read.
+            DataError: it is not there, may not be read, or is another one than the index was made of.
         """
+        path = Path(self.root) / shard.name
         try:
-            return (Path(self.root) / shard.name).open("rb")
+            file = path.open("rb")
         except OSError as error:
+            raise DataError(f"{path}: cannot be opened ({error.strerror}): restore it, or make it again") from error
+        size = os.fstat(file.fileno()).st_size
+        if size != shard.bytes:
+            file.close()
             raise DataError(
-                f"{shard.name}: cannot be opened in {self.root} ({error.strerror}): restore it, or make it again"
-            ) from error
+                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged or cut off; restore it, or "
+                f"run 'past shards merge {self.root}' if it is the one that is wanted"
+            )
+        return file
 
 
 @dataclass

@@ -14,15 +14,16 @@ import re
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from past.base.disk.locks import lock
+from past.base.disk.space import is_full
 from past.base.errors import DataError
-from past.base.files import lock
+from past.base.files import continued_file
 from past.data.shards.index import INDEX, Shard, ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard
 
@@ -79,6 +80,8 @@ class Transfer:
             except (FileNotFoundError, PermissionError) as error:
                 raise _cannot(url, str(error)) from error
             except (OSError, HTTPException) as error:
+                if is_full(error):
+                    raise  # this machine's disk: no fault of the address
                 cause = str(error) or type(error).__name__
             useless = 0 if file.tell() > have else useless + 1
             have = file.tell()
@@ -138,7 +141,7 @@ class CachedShards:
         """Open a shard, fetching it unless it is in the cache.
 
         Raises:
-            DataError: it cannot be fetched, is not what the index says, or does not fit.
+            DataError: it cannot be fetched, is not what the index says, or does not fit into the cache or on the disk.
         """
         whole = self.folder / f"{shard.sha256}.tar"
         while True:
@@ -147,14 +150,8 @@ class CachedShards:
             self._fetch(shard, whole)
 
     def _fetch(self, shard: Shard, whole: Path) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{shard.sha256}.{shard.bytes}.part"
-        with part.open("a+b") as file:
-            if lock(file):  # one process fetches it, the others wait here
-                self._fetch_into(file, part, shard, whole)
-                return
-        part = part.with_suffix(f".{uuid.uuid4().hex}.part")  # there are no locks: each process fetches its own
-        with part.open("a+b") as file:
+        # one process fetches it, the others wait here; where there are no locks, each fetches its own
+        with continued_file(self.folder / f"{shard.sha256}.{shard.bytes}.part") as (part, file):
             self._fetch_into(file, part, shard, whole)
 
     def _fetch_into(self, file: BinaryIO, part: Path, shard: Shard, whole: Path) -> None:
@@ -162,7 +159,14 @@ class CachedShards:
             part.unlink(missing_ok=True)
             return
         self._make_room()
-        self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
+        try:
+            self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
+        except OSError as error:
+            part.unlink()
+            raise DataError(
+                f"{self.folder}: no space left for {shard.name}, {shard.bytes / 1e6:,.1f} MB: free more than that, "
+                "or give data.cache=DIR on another disk, or a smaller data.cache_gb"
+            ) from error
         file.seek(0)
         if hashlib.file_digest(cast(io.BufferedRandom, file), "sha256").hexdigest() != shard.sha256:
             file.truncate(0)

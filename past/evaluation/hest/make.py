@@ -1,8 +1,6 @@
 """Sections of your own in HEST-Bench's layout: one patient left out a fold."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,11 +8,13 @@ from typing import Literal
 import anndata
 import numpy as np
 import pandas as pd
+from anndata.io import write_elem
 from scipy.sparse import csr_matrix
 
 from past.base.crops import cut_crop
-from past.base.errors import ConfigError, DataError
-from past.base.files import write_atomically
+from past.base.errors import DataError
+from past.base.files import atomic_path, require_free, write_atomically
+from past.base.hdf5 import new_hdf5
 from past.base.keys import Keys
 from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.data.sources.platform import FileSource
@@ -53,15 +53,9 @@ def make_task(
         ConfigError: `folder` exists.
         DataError: a section that cannot be read, one patient only, or too few genes.
     """
-    if folder.exists():
-        raise ConfigError(f"{folder} exists already and was left as it is: give another --out or --task")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        folds = _fill(part, folder.name, sources, genes, genes_on, report)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folds
+    require_free(folder)
+    with atomic_path(folder) as part:
+        return _fill(part, folder.name, sources, genes, genes_on, report)
 
 
 def _fill(
@@ -124,9 +118,8 @@ def _write_section(folder: Path, section: TissueSection, genes: Sequence[str]) -
         "organism": known.species,
         "um_per_px": section.mpp,
     }
-    path = folder / "adata" / f"{name}.h5ad"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    adata.write_h5ad(path)
+    with new_hdf5(folder / "adata" / f"{name}.h5ad") as file:
+        write_elem(file, "/", adata)
 
 
 def _write_split(path: Path, names: Sequence[str]) -> None:
