@@ -1,6 +1,8 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,12 +10,12 @@ import anndata
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
+from anndata.io import read_elem, write_elem
 from scipy.sparse import csr_matrix, issparse
 
 from past.base.errors import DataError
 from past.base.genes import require_unique
-from past.base.hdf5 import open_hdf5
+from past.base.hdf5 import new_hdf5, open_hdf5
 from past.base.keys import Keys
 
 COUNTS_LAYER = "counts"
@@ -60,6 +62,20 @@ def _opened(path: Path) -> h5py.File:
 def _element(file: h5py.File, name: str) -> Any:
     element: Any = file[name]
     return read_elem(element)
+
+
+@contextlib.contextmanager
+def new_h5ad(path: Path, adata: anndata.AnnData) -> Iterator[h5py.File]:
+    """Write an AnnData, whole or not at all, and yield its file for what is to be added.
+
+    Raises:
+        DataError: the disk is full.
+    """
+    with new_hdf5(path) as file:
+        write_elem(file, "/", adata)
+        if adata.raw is None:
+            file.pop("raw", None)  # anndata does not read its own word for none
+        yield file
 
 
 def read_adata(path: Path) -> anndata.AnnData:

@@ -97,6 +97,7 @@ class FeatureCache:
 
 def _progress(file: BinaryIO, tiles: int, batch_size: int) -> tuple[int, int]:
     """Return how many tiles of whole batches `file` holds, and the byte after them."""
+    file.seek(0)
     try:
         npy.read_magic(file)
         (_, width), _, dtype = npy.read_array_header_1_0(file)

@@ -12,7 +12,7 @@ import numpy as np
 from past.base.errors import DataError
 from past.data.shards.index import Shard, ShardIndex
 from past.data.shards.slide_format import format_of
-from past.data.shards.tar import TarReader
+from past.data.shards.tar import BLOCK, TarReader
 
 OnError = Literal["raise", "skip"]
 OpenShard = Callable[[Shard], BinaryIO]
@@ -36,13 +36,21 @@ class LocalShards:
         except OSError as error:
             raise DataError(f"{path}: cannot be opened ({error.strerror}): restore it, or make it again") from error
         size = os.fstat(file.fileno()).st_size
-        if size != shard.bytes:
+        if size != shard.bytes and (size > shard.bytes or _ends(file, size)):  # one that is cut off says where
             file.close()
             raise DataError(
-                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged or cut off; restore it, or "
-                f"run 'past shards merge {self.root}' if it is the one that is wanted"
+                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged; restore it, or make the set "
+                "again, for the index is not of these shards"
             )
         return file
+
+
+def _ends(file: BinaryIO, size: int) -> bool:
+    """Whether a tar file has its end, two blocks of zeros; the file is at its start again."""
+    file.seek(max(0, size - 2 * BLOCK))
+    end = file.read()
+    file.seek(0)
+    return not any(end)
 
 
 @dataclass

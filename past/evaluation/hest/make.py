@@ -8,13 +8,12 @@ from typing import Literal
 import anndata
 import numpy as np
 import pandas as pd
-from anndata.io import write_elem
 from scipy.sparse import csr_matrix
 
 from past.base.crops import cut_crop
 from past.base.errors import DataError
 from past.base.files import atomic_path, require_free, write_atomically
-from past.base.hdf5 import new_hdf5
+from past.base.h5ad import new_h5ad
 from past.base.keys import Keys
 from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.data.sources.platform import FileSource
@@ -54,19 +53,20 @@ def make_task(
         DataError: a section that cannot be read, one patient only, or too few genes.
     """
     require_free(folder)
+    measured = _common_genes(sources)
     with atomic_path(folder) as part:
-        return _fill(part, folder.name, sources, genes, genes_on, report)
+        return _fill(part, folder.name, sources, measured, genes, genes_on, report)
 
 
 def _fill(
     folder: Path,
     task: str,
     sources: Sequence[FileSource],
+    measured: Sequence[str],
     genes: int,
     genes_on: GenesOn,
     report: Callable[[str], None],
 ) -> tuple[str, ...]:
-    measured = _common_genes(sources)
     patients: dict[str, str] = {}
     counts: dict[str, csr_matrix] = {}
     for source in sources:
@@ -118,8 +118,8 @@ def _write_section(folder: Path, section: TissueSection, genes: Sequence[str]) -
         "organism": known.species,
         "um_per_px": section.mpp,
     }
-    with new_hdf5(folder / "adata" / f"{name}.h5ad") as file:
-        write_elem(file, "/", adata)
+    with new_h5ad(folder / "adata" / f"{name}.h5ad", adata):
+        pass  # it is whole
 
 
 def _write_split(path: Path, names: Sequence[str]) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 import anndata
 import numpy as np
 from anndata import AnnData
-from anndata.io import write_elem
 
 from past.base.disk.locks import UNSUPPORTED
-from past.base.h5ad import read_adata
-from past.base.hdf5 import new_hdf5
+from past.base.h5ad import new_h5ad, read_adata
 
 RowsOfValues = tuple[slice, dict[str, np.ndarray]]  # rows, and "X" and each layer's values there
 
@@ -33,8 +31,7 @@ def on_disk(path: Path, adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnDa
     Raises:
         DataError: the disk is full.
     """
-    with new_hdf5(path) as file:
-        write_elem(file, "/", adata)
+    with new_h5ad(path, adata) as file:
         file.pop("X", None)
         for rows, values in blocks:
             for name, block in values.items():
