@@ -37,7 +37,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     (torch).
 
     Raises:
-        DataError: the disk is full.
+        NoSpaceError: the disk is full.
     """
     with _put_in_place(path, os.replace) as file:
         yield file
@@ -57,7 +57,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     continued. A file that is there is replaced; a folder that is there is an error (OSError).
 
     Raises:
-        DataError: the disk is full.
+        NoSpaceError: the disk is full.
     """
     with _part(path, _new_folder) as (part, _):
         made = part / path.name
@@ -93,7 +93,7 @@ def continued_file(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
         that one left, and whether the work is done already.
 
     Raises:
-        DataError: the disk is full; what fitted is kept.
+        NoSpaceError: the disk is full; what fitted is kept.
     """
     with space_for(part):
         part.parent.mkdir(parents=True, exist_ok=True)

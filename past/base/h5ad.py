@@ -69,7 +69,7 @@ def new_h5ad(path: Path, adata: anndata.AnnData) -> Iterator[h5py.File]:
     """Write an AnnData, whole or not at all, and yield its file for what is to be added.
 
     Raises:
-        DataError: the disk is full.
+        NoSpaceError: the disk is full.
     """
     with new_hdf5(path) as file:
         write_elem(file, "/", adata)

@@ -36,7 +36,7 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a new file for writing; it is there whole or not at all, and HDF5 asks for no lock.
 
     Raises:
-        DataError: the disk is full; told at the end, for HDF5 crashes where a write fails.
+        NoSpaceError: the disk is full; told at the end, for HDF5 crashes where a write fails.
     """
     with atomic_file(path) as raw, h5py.File(raw, "w") as file:
         yield file

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from past.base.errors import DataError, PastError
+from past.base.errors import NoSpaceError, PastError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -20,7 +20,7 @@ def space_for(path: Path, part: Path | None = None) -> Iterator[None]:
         part: where it is written; None: there.
 
     Raises:
-        DataError: no space left, or the user's quota is used up.
+        NoSpaceError: no space left, or the user's quota is used up.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def space_for(path: Path, part: Path | None = None) -> Iterator[None]:
     except Exception as error:
         if not is_full(error):
             raise
-        raise DataError(
+        raise NoSpaceError(
             f"{path}: no space left on its disk, where {_taken(part or path) / 1e6:,.1f} MB of it fitted: free more "
             "than that and run the same command again, or give another place"
         ) from error

@@ -39,8 +39,8 @@ class LocalShards:
         if size != shard.bytes and (size > shard.bytes or _ends(file, size)):  # one that is cut off says where
             file.close()
             raise DataError(
-                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged; restore it, or make the set "
-                "again, for the index is not of these shards"
+                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged; restore it, or make the "
+                "set again, for the index is not of these shards"
             )
         return file
 

@@ -22,7 +22,7 @@ from typing import BinaryIO, Final, cast
 
 from past.base.disk.locks import lock
 from past.base.disk.space import is_full
-from past.base.errors import DataError
+from past.base.errors import DataError, NoSpaceError
 from past.base.files import continued_file
 from past.data.shards.index import INDEX, Shard, ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard
@@ -141,7 +141,8 @@ class CachedShards:
         """Open a shard, fetching it unless it is in the cache.
 
         Raises:
-            DataError: it cannot be fetched, is not what the index says, or does not fit into the cache or on the disk.
+            DataError: it cannot be fetched, is not what the index says, or does not fit into the cache.
+            NoSpaceError: it does not fit on the disk.
         """
         whole = self.folder / f"{shard.sha256}.tar"
         while True:
@@ -163,7 +164,7 @@ class CachedShards:
             self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
         except OSError as error:
             part.unlink()
-            raise DataError(
+            raise NoSpaceError(
                 f"{self.folder}: no space left for {shard.name}, {shard.bytes / 1e6:,.1f} MB: free more than that, "
                 "or give data.cache=DIR on another disk, or a smaller data.cache_gb"
             ) from error

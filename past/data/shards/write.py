@@ -72,7 +72,8 @@ def write_shard(
         image_format: `jpg`, `webp` or `png`.
 
     Raises:
-        OSError: the disk is full, or does not let us.
+        NoSpaceError: the disk is full.
+        OSError: it does not let us.
     """
     samples = 0
     with atomic_file(path) as file:
@@ -94,8 +95,8 @@ def write_section(
     """Write a section's shards into `root`, from where an earlier writer stopped; nothing to do where it is complete.
 
     Raises:
-        DataError: the section cannot be read, `root` holds one of this name from another source, or the disk
-            is full: what is finished is safe.
+        DataError: the section cannot be read, or `root` holds one of this name from another source.
+        NoSpaceError: the disk is full; what is finished is safe.
     """
     path = SectionProgress.path(root, source.name)
     progress = SectionProgress.read(path) if path.exists() else SectionProgress(source.name)

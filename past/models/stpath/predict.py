@@ -83,7 +83,8 @@ class Predictor:
 
         Raises:
             ConfigError: `out` exists.
-            DataError: names what in the arguments cannot be used, and what would be; or the disk is full.
+            DataError: names what in the arguments cannot be used, and what would be.
+            NoSpaceError: the disk is full.
         """
         if out is not None:
             require_free(out)

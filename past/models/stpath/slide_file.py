@@ -29,7 +29,7 @@ def on_disk(path: Path, adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnDa
     """Write the AnnData with its `X` and layers to an h5ad file, whole or not at all; return it opened, not loaded.
 
     Raises:
-        DataError: the disk is full.
+        NoSpaceError: the disk is full.
     """
     with new_h5ad(path, adata) as file:
         file.pop("X", None)

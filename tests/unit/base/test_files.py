@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from past.base.disk.locks import remove_abandoned
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, NoSpaceError
 from past.base.files import (
     atomic_file,
     atomic_path,
@@ -109,7 +109,7 @@ def test_a_full_disk_is_an_error_and_no_missing_lock(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(DataError, match="a: no space left on its disk"):
+    with pytest.raises(NoSpaceError, match="a: no space left on its disk"):
         write_atomically(tmp_path / "a", "one")
     assert os.listdir(tmp_path) == []
 
@@ -187,7 +187,7 @@ def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path, monkeypatc
     full(monkeypatch, code)
     cure = "MB of it fitted: free more than that and run the same command again, or give another place"
     for write in (lambda path: write_atomically(path, "new"), lambda path: create_once(path, "new"), write_other):
-        with pytest.raises(DataError, match=rf"a: no space left on its disk, where [\d.]+ {cure}"):
+        with pytest.raises(NoSpaceError, match=rf"a: no space left on its disk, where [\d.]+ {cure}"):
             write(tmp_path / "a")
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from past.base.disk.space import is_full, space_for
-from past.base.errors import DataError
+from past.base.errors import DataError, NoSpaceError
 
 
 def by_number() -> None:
@@ -34,7 +34,7 @@ def test_one_sentence_names_the_file_how_much_fitted_and_the_cure(tmp_path: Path
     (part / "inner").mkdir(parents=True)
     (part / "inner" / "weights").write_bytes(b"x" * 2_000_000)
     sentence = r"model: no space left on its disk, where 2\.0 MB of it fitted: free more than that and run"
-    with pytest.raises(DataError, match=sentence) as told, space_for(tmp_path / "model", part):
+    with pytest.raises(NoSpaceError, match=sentence) as told, space_for(tmp_path / "model", part):
         fail()
     assert "\n" not in str(told.value)
 
