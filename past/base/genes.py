@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def read_genes(path: Path) -> tuple[str, ...]:
         from past.base.hdf5 import open_hdf5
 
         with open_hdf5(path) as file:
-            genes = tuple(map(str, read_elem(file["var"]).index))
+            var: Any = read_elem(file["var"])  # type: ignore[arg-type]
+            genes = tuple(map(str, var.index))
     elif path.suffix == ".json":
         content = json.loads(path.read_text())
         genes = tuple(content["genes"] if isinstance(content, dict) else content)

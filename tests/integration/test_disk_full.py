@@ -1,6 +1,7 @@
 """A disk of 40 MB that ends while each writer is at work: one sentence, nothing lost, and the same again succeeds."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -130,10 +131,8 @@ WRITERS = {
 
 def fill(disk: Path, left: int) -> Path:
     """Fill the disk but for `left` bytes; return the file that does it."""
-    ballast = disk / "ballast"
-    with ballast.open("wb") as file:
-        file.write(bytes(SIZE // PAGE * PAGE))
-        file.truncate(file.tell() - left // PAGE * PAGE)
+    ballast, free = disk / "ballast", shutil.disk_usage(disk).free
+    ballast.write_bytes(bytes(free - left // PAGE * PAGE))
     return ballast
 
 

@@ -1,5 +1,7 @@
 """Files whose data lie elsewhere are refused by name; nothing outside the file is read."""
 
+import errno
+import fcntl
 from pathlib import Path
 
 import h5py
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from past.base.errors import DataError
-from past.base.hdf5 import open_hdf5
+from past.base.hdf5 import new_hdf5, open_hdf5
 
 
 @pytest.fixture
@@ -52,3 +54,43 @@ def test_links_within_the_file_are_followed(tmp_path: Path) -> None:
         file.create_virtual_dataset("virtual", layout)
     with open_hdf5(tmp_path / "own.h5") as file:
         assert file["soft"][:].tolist() == file["virtual"][:].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_lock_that_cannot_be_had_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["a"] = np.arange(3)
+
+    def opened(path: Path, mode: str, locking: bool = True, real=h5py.File) -> h5py.File:
+        if locking:
+            raise OSError(code, f"unable to lock file, errno = {code}")
+        return real(path, mode, locking=False)
+
+    monkeypatch.setattr(h5py, "File", opened)
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["a"][:].tolist() == [0, 1, 2]
+
+
+def test_a_file_that_another_program_writes_is_not_opened(tmp_path: Path) -> None:
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["a"] = np.arange(3)
+    with (tmp_path / "a.h5").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="unable to lock file"):
+            open_hdf5(tmp_path / "a.h5")
+
+
+def write_half(path: Path) -> None:
+    with new_hdf5(path) as file:
+        file["a"] = np.arange(3)
+        raise KeyboardInterrupt
+
+
+def test_a_new_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["a"] = np.arange(2)
+    with pytest.raises(KeyboardInterrupt):
+        write_half(tmp_path / "a.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["a"][:].tolist() == [0, 1]
