@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from past.base.disk.locks import lock
+from past.base.disk.space import space_for
 from past.base.errors import ConfigError
 
 RUN_ID = "PAST_RUN_ID"
@@ -77,6 +78,7 @@ class Run:
 
         Raises:
             ConfigError: another process trains there; says which.
+            NoSpaceError: the disk is full.
         """
         path = self.directory / ".training"
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -103,8 +105,11 @@ def _lock_or_refuse(claim: int, directory: Path) -> None:
         raise ConfigError(
             f"{directory} is being trained already ({who}): wait for its end, or give another run_id"
         ) from error
-    os.truncate(claim, 0)
-    os.pwrite(claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0)
+    with space_for(directory / ".training"):
+        os.truncate(claim, 0)
+        os.pwrite(
+            claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0
+        )
 
 
 def what_to_give(path: Path, otherwise: str) -> str:

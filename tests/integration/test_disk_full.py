@@ -93,7 +93,7 @@ WRITERS = {
         lambda given, disk: commands.train(given.cells, disk, "one", "trainer.max_epochs=1"), 200_000, r"\w+.ckpt"
     ),
     "config": Writer(
-        lambda given, disk: commands.train(given.cells, disk, "one", "trainer.max_epochs=1"), 0, "config.yaml"
+        lambda given, disk: commands.train(given.cells, disk, "one", "trainer.max_epochs=1"), 0, "tiny/one"
     ),
     "cache": Writer(
         lambda given, disk: commands.train(
