@@ -30,6 +30,10 @@ class DataError(PastError):
     """Data on disk that is missing, broken, or not what it says it is."""
 
 
+class NoSpaceError(PastError):
+    """A disk that is full, or a quota that is used up: nothing more can be written, whatever it is."""
+
+
 class CheckpointError(PastError):
     """A checkpoint that does not fit the model, or is not a checkpoint."""
 

@@ -1,20 +1,22 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
 import hashlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
+from anndata.io import read_elem, write_elem
 from scipy.sparse import csr_matrix, issparse
 
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5, require_room
 from past.base.genes import require_unique
+from past.base.hdf5 import new_hdf5
 from past.base.keys import Keys
 
 COUNTS_LAYER = "counts"
@@ -67,6 +69,20 @@ def _element(file: h5py.File, name: str) -> Any:
     return read_elem(element)
 
 
+@contextmanager
+def new_h5ad(path: Path, adata: anndata.AnnData) -> Iterator[h5py.File]:
+    """Write an AnnData, whole or not at all, and yield its file for what is to be added.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    with new_hdf5(path) as file:
+        write_elem(file, "/", adata)
+        if adata.raw is None:
+            file.pop("raw", None)  # anndata does not read its own word for none
+        yield file
+
+
 def read_adata(path: Path) -> anndata.AnnData:
     """Read the whole file, its counts as they lie there (sparse stays sparse).
 
@@ -75,8 +91,8 @@ def read_adata(path: Path) -> anndata.AnnData:
     """
     with _opened(path) as file, _reading(path):
         require_room(file, path)
-    with _reading(path):
-        return anndata.read_h5ad(path)
+    with _reading(path), path.open("rb") as opened:  # given a name, it insists on a lock, which not every disk has
+        return anndata.read_h5ad(cast(Any, opened))
 
 
 def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from past.base.disk.locks import lock
+from past.base.disk.space import space_for
 from past.base.errors import ConfigError
-from past.base.files import lock
 
 RUN_ID = "PAST_RUN_ID"
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Run:
 
         Raises:
             ConfigError: another process trains there; says which.
+            NoSpaceError: the disk is full.
         """
         path = self.directory / ".training"
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -105,8 +107,11 @@ def _lock_or_refuse(claim: int, directory: Path) -> None:
         raise ConfigError(
             f"{directory} is being trained already ({who}): wait for its end, or give another run_id"
         ) from error
-    os.truncate(claim, 0)
-    os.pwrite(claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0)
+    with space_for(directory / ".training"):
+        os.truncate(claim, 0)
+        os.pwrite(
+            claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0
+        )
 
 
 def what_to_give(path: Path, otherwise: str) -> str:

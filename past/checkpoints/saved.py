@@ -5,8 +5,6 @@ and the weights' hash, so a model can be used without the program's configuratio
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +12,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from past.base.errors import CheckpointError, ConfigError, DataError
-from past.base.files import write_atomically
+from past.base.errors import CheckpointError, DataError
+from past.base.files import atomic_path, require_free, write_atomically
 from past.base.genes import gene_hash
 from past.base.h5ad import sha256_of
 from past.base.runs import what_to_give
@@ -64,12 +62,6 @@ class Saved:
             )
 
 
-def require_free(out: Path) -> None:
-    """Raise ConfigError if `out` exists: a model is never written over."""
-    if out.exists():
-        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
-
-
 def save_model(out: Path, saved: Saved) -> None:
     """Write the directory `out`, whole or not at all.
 
@@ -77,9 +69,8 @@ def save_model(out: Path, saved: Saved) -> None:
         ConfigError: `out` exists already; it is left as it is.
     """
     require_free(out)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
+    with atomic_path(out) as part:
+        part.mkdir()
         content = {
             "version": VERSION,
             "source": saved.source,
@@ -92,9 +83,6 @@ def save_model(out: Path, saved: Saved) -> None:
         save_file(state, part / WEIGHTS)
         content["weights_sha256"] = sha256_of(part / WEIGHTS)
         write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:

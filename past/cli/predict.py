@@ -11,7 +11,7 @@ from past.cli.screen import say
 def predict(
     features: Annotated[Path, typer.Option(help="Features of a slide: .h5 (HEST, TRIDENT, CLAM) or .h5ad.")],
     weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
-    out: Annotated[Path, typer.Option(help="The .h5ad to write.")],
+    out: Annotated[Path, typer.Option(help="The .h5ad to write; an existing one is never touched.")],
     organ: Annotated[str | None, typer.Option(help="STPath's name of the organ; else Others.")] = None,
     technology: Annotated[str | None, typer.Option(help="STPath's name of it; else not told.")] = None,
     genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None,

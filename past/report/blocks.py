@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from past.report.plots import png
 
+MARK = b'<meta name="generator" content="past">'  # in the template: by it our own pages are known
+
 
 @dataclass(frozen=True)
 class Block:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from past.base.errors import DataError, reading
-from past.base.files import atomic_file
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import sha256_of
+from past.base.hdf5 import new_hdf5
 
 AGAIN = "download it again"
 
@@ -81,7 +80,7 @@ def write_patches(path: Path, images: Iterable[np.ndarray], coords: np.ndarray, 
         coords: (n, 2) places in pixels of the slide.
         barcodes: (n,) names of the spots.
     """
-    with atomic_file(path) as raw, h5py.File(raw, "w") as file:
+    with new_hdf5(path) as file:
         file.create_dataset("coords", data=coords)
         file.create_dataset("barcode", data=np.array([[name.encode()] for name in barcodes]))
         for i, image in enumerate(images):

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from past.base.errors import DataError
+from past.base.errors import DataError, PastError
 from past.base.types import Movable
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults, OnError, OpenShard
@@ -178,7 +178,7 @@ class _WorkerDataset(IterableDataset[_Delivery[Batch]]):
             ):
                 batch, faults = reader.collate(raw, self._epoch)
                 yield _Delivery(batch if info is None else self._buffers.pack(batch, info.id), faults)
-        except DataError as error:
+        except PastError as error:
             yield _Delivery(None, failure=str(error))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError, PastError
+from past.base.errors import ConfigError, DataError, NoSpaceError, PastError
 from past.base.patients import PatientTable, read_patient_table
 from past.base.runs import Run
 from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
@@ -138,6 +138,7 @@ class HestBench:
         Raises:
             ConfigError: encoders of two protocols.
             DataError: nothing could run, or no table at `metadata`.
+            NoSpaceError: the disk is full.
         """
         record = BenchRecord(protocol_of(given.encoders))
         table = self._patient_table()
@@ -183,6 +184,8 @@ class HestBench:
                 try:
                     found = data.fold(fold)
                     predicted = encoder.predictor(fold.number, images == REMOVED).predict(found)
+                except NoSpaceError:
+                    raise  # the other folds would meet it too
                 except PastError as error:
                     record.fail(Failure(data.task.name, fold.number, name, str(error)))
                     continue

@@ -11,6 +11,7 @@ from anndata import AnnData
 from scipy.sparse import csr_matrix
 
 from past.base.errors import CheckpointError, ConfigError
+from past.base.files import require_free
 from past.base.h5ad import sha256_of
 from past.base.keys import Keys
 from past.checkpoints.saved import WEIGHTS, Saved
@@ -74,15 +75,19 @@ class Predictor:
             samples: above 1, passes under dropout, whose standard deviation becomes `layers['std']`.
             chunk: query spots at a time in attention; None chooses.
             names: the spots' names; None: their row numbers.
-            out: an h5ad file to write block by block in place of holding all of it in memory.
+            out: an h5ad file to write block by block in place of holding all of it in memory; must not exist.
             seed: of dropout.
 
         Returns:
             `X` (N, G) float32, `obsm['spatial']` the coordinates given, `uns['past']` how it was made.
 
         Raises:
+            ConfigError: `out` exists.
             DataError: names what in the arguments cannot be used, and what would be.
+            NoSpaceError: the disk is full.
         """
+        if out is not None:
+            require_free(out)
         features, coords = np.asarray(features), np.asarray(coords)
         check_slide(features, coords, self.model.width, self.encoder)
         if steps < 1 or samples < 1:

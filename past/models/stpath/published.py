@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from past.base.errors import CheckpointError
-from past.base.files import atomic_file, write_atomically
+from past.base.files import atomic_file, atomic_path, require_free, write_atomically
 from past.checkpoints.keymap import Rule, apply_keymap
-from past.checkpoints.saved import Saved, require_free
+from past.checkpoints.saved import Saved
 from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
 from past.nn.weights import read_weights
@@ -125,6 +125,7 @@ def export_stpath(saved: Saved, out: Path) -> None:
             f"{saved.source}: holds a {type(saved.model).__name__}, not STPath; export STPath's weights"
         )
     require_free(out)
-    write_atomically(out / GENES_FILE, json.dumps(GeneVocabulary.from_state(saved.tokenizer).symbols) + "\n")
-    with atomic_file(out / WEIGHTS_FILE) as file:
-        torch.save(to_published(saved.model), file)
+    with atomic_path(out) as part:
+        write_atomically(part / GENES_FILE, json.dumps(GeneVocabulary.from_state(saved.tokenizer).symbols) + "\n")
+        with atomic_file(part / WEIGHTS_FILE) as file:
+            torch.save(to_published(saved.model), file)
