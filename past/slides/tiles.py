@@ -12,6 +12,7 @@ from past.base.errors import DataError
 from past.base.files import atomic_file
 from past.base.h5ad import sha256_of
 from past.base.hdf5 import open_hdf5
+from past.base.joins import Rows, row_names
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,12 @@ class PatchFile:
             raise DataError(f"{path}: img is {dtype} of shape {shape}; a patch file holds uint8 (n, H, W, 3)")
         if not len(names) == len(coords) == shape[0]:
             raise DataError(f"{path}: {shape[0]} images, {len(coords)} coords, {len(names)} barcodes: make it again")
-        barcodes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
-        if len(set(barcodes)) < len(barcodes):
-            raise DataError(f"{path}: {len(barcodes) - len(set(barcodes))} barcodes occur twice: make it again")
-        return PatchFile(path, barcodes, coords)
+        return PatchFile(path, tuple(row_names(names, str(path))), coords)
+
+    @property
+    def rows(self) -> Rows:
+        """What the tiles are known by."""
+        return Rows(self.path.name, self.barcodes, self.coords)
 
     def images(self, start: int, stop: int) -> np.ndarray:
         """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""

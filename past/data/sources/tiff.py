@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from past.base.errors import DataError
-from past.base.pictures import TiledPicture
+from past.base.pictures import UPRIGHT, TiledPicture, upright
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
+ORIENTATION = 274  # the tag
+GLASS = 255  # of a tile that was never written: scanners leave out what holds no tissue
 RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 
 
 def open_tiff(path: Path) -> TiledPicture:
-    """Open a brightfield RGB image of 8 bits a channel; its pixels are read when they are asked for.
+    """Open a brightfield RGB image of 8 bits a channel, upright; its pixels are read when they are asked for.
 
     Raises:
         DataError: missing, damaged, not 8-bit RGB with the channels last, or stored in one piece too large to decode.
@@ -39,7 +41,8 @@ def open_tiff(path: Path) -> TiledPicture:
     _require_rgb(path, axes, shape, kind)
     pictures = [_level(path, file, page) for page in levels]
     pictures[0].smaller = tuple(pictures[1:])
-    return pictures[0]
+    tag = levels[0].tags.get(ORIENTATION)
+    return upright(pictures[0], UPRIGHT if tag is None else int(tag.value))
 
 
 def _require_rgb(path: Path, axes: str, shape: tuple[int, ...], kind: Any) -> None:
@@ -67,14 +70,13 @@ def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
 
     def read(row: int, column: int) -> np.ndarray:
         index = row * across + column
+        if not page.databytecounts[index]:  # a tile that was never written
+            return np.full((high, wide, 3), GLASS, np.uint8)
         try:
             file.filehandle.seek(page.dataoffsets[index])
             data = file.filehandle.read(page.databytecounts[index])
-            tile = page.decode(data, index, jpegtables=page.jpegtables)[0]
+            return page.decode(data, index, jpegtables=page.jpegtables)[0][0]
         except Exception as error:  # each codec raises its own
             raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
-        if tile is None:  # a tile that was never written
-            return np.zeros((high, wide, 3), np.uint8)
-        return tile[0]
 
     return TiledPicture((page.imagewidth, page.imagelength), (wide, high), read)

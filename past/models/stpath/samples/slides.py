@@ -80,17 +80,13 @@ class SlideSamples(ModelSamples[SlideBatch]):
     def tokens_of(self) -> np.ndarray:
         """(G,) token of each gene of the shards' list, -1: none."""
         vocabulary = self.vocabulary
-        known = [gene in vocabulary for gene in self._shards.index.genes]
-        if not any(known):
+        tokens = vocabulary.find((gene,) for gene in self._shards.index.genes)
+        if not (tokens >= 0).any():
             raise DataError(
-                f"data.samples.vocabulary={self._vocabulary}: none of the {len(known)} genes of "
+                f"data.samples.vocabulary={self._vocabulary}: none of the {len(tokens)} genes of "
                 f"{self._shards.index.root} is in it: "
                 "of another species, or named by other ids?"
             )
-        tokens = np.full(len(known), -1)
-        tokens[known] = vocabulary.encode(
-            gene for gene, is_known in zip(self._shards.index.genes, known, strict=True) if is_known
-        )
         return tokens
 
     @property

@@ -59,7 +59,7 @@ def stpath(tmp_path: Path) -> Path:
 
 def fold_of(root: Path, number: int) -> FoldData:
     task = read_task(root / "IDC")
-    return TaskData(task, {}).fold(task.folds[number])
+    return TaskData(task, []).fold(task.folds[number])
 
 
 def test_a_tile_gets_the_expression_of_its_nearest_transcriptomes(bench: Path, past: Path) -> None:

@@ -58,7 +58,7 @@ def stpath(tmp_path: Path) -> Path:
 
 def fold_of(root: Path, number: int) -> FoldData:
     task = read_task(root / "IDC")
-    return TaskData(task, {}).fold(task.folds[number])
+    return TaskData(task, []).fold(task.folds[number])
 
 
 def test_stpath_predicts_slides_alone_or_in_context(bench: Path, stpath: Path) -> None:
