@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.errors import PastError
+from past.base.errors import DataError, PastError
 
 if TYPE_CHECKING:
     from past.evaluation.task import Task
@@ -26,6 +26,9 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     Args:
         composed: the configuration.
         encoder: name of the preset that `encoder=` chose.
+
+    Raises:
+        DataError: parts could not be judged, a sentence each; the results of the others are written.
     """
     import lightning.pytorch as pl
 
@@ -43,6 +46,8 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     show(task(given, results))
     write_results_page(results.folder)
     print(f"results in {results.folder}")
+    if results.faults:
+        raise DataError("\n".join(["these could not be judged, and the results are without them:", *results.faults]))
     return results.folder
 
 

@@ -138,9 +138,10 @@ def _by_place(wanted: Rows, given: Rows) -> np.ndarray:
     rows = np.where(np.isfinite(away), rows, -1)
     found, times = np.unique(rows[rows >= 0], return_counts=True)
     if (times > 1).any():
+        place = _shown(others[found[times > 1][0]])
         raise DataError(
-            f"{wanted.where}: {times.max()} of its rows lie within {reach:.3g} of {_shown(others[found[times > 1][0]])} "
-            f"in {given.where}: which is it? give barcodes in both"
+            f"{wanted.where}: {times.max()} of its rows lie within {reach:.3g} of {place} in {given.where}: "
+            "which is it? give barcodes in both"
         )
     return rows.astype(np.int64)
 

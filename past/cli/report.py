@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from past.base.errors import DataError
+from past.base.errors import DataError, PastError
 
 if TYPE_CHECKING:
     from past.report.blocks import Block
@@ -20,7 +20,8 @@ def report(
 ) -> None:
     """Draw each run's curves, tables and figures into its `report.html`, readable without a network.
 
-    Several runs are compared besides, in `sweep.html` in the folder that they share.
+    Several runs are compared besides, in `sweep.html` in the folder that they share. One that has nothing to draw is
+    named, and the others are drawn.
 
     past report runs/demo/demo
     past report runs/mine/*
@@ -28,10 +29,17 @@ def report(
     from past.report.sweep import write_sweep
 
     given = [run.resolve() for run in runs if run.name != "sweep.html"]  # an earlier page, among runs/mine/*
+    drawn, faults = [], []
     for run in given:
-        typer.echo(f"open {write_run_page(run)}")
-    if len(given) > 1:
-        typer.echo(f"open {write_sweep(given)}")
+        try:
+            typer.echo(f"open {write_run_page(run)}")
+            drawn.append(run)
+        except PastError as error:
+            faults.append(str(error))
+    if len(drawn) > 1:
+        typer.echo(f"open {write_sweep(drawn)}")
+    if faults:
+        raise DataError("\n".join(faults))
 
 
 def write_run_page(directory: Path) -> Path:

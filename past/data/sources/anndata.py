@@ -39,7 +39,7 @@ class AnnDataSource(FileSource):
         section = self.options.section(self.name, **{what: meta.get(key) for what, key in words.items()})
         places_mpp, mpp = self._scales(meta)
         kept, features = genes_of(pd.DataFrame(adata.var), self.name)
-        types = adata.obs[Keys.CELL_TYPE] if Keys.CELL_TYPE in adata.obs else None
+        types = adata.obs.get(Keys.CELL_TYPE)
         return RawSection(
             section=section,
             image=open_picture(self.files()[1]),

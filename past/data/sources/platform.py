@@ -215,9 +215,20 @@ def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
 
     Sections that give one name each are taken first: one that gives symbols and ids then finds their genes by either,
     while ids alone would not be found among symbols. Otherwise genes stand in the order in which they first occur.
+
+    Raises:
+        DataError: sections that cannot be read, a line each.
     """
     union: list[str] = []
-    of_each = [(source.features(), source.options.synonyms()) for source in sources]
+    of_each, unread = [], []
+    for source in sources:
+        try:
+            of_each.append((source.features(), source.options.synonyms()))
+        except DataError as error:
+            unread.append(str(error))
+    if unread:
+        cure = "mend them or leave them out; with --genes FILE the other sections are written without them"
+        raise DataError("\n".join([*unread, f"no gene list of all sections: {cure}"] if len(sources) > 1 else unread))
     for features, synonyms in sorted(of_each, key=lambda each: max((_distinct(names) for names in each[0]), default=0)):
         positions = match_genes(features, union, synonyms)
         new = [names[0] for names, position in zip(features, positions, strict=True) if position < 0]

@@ -18,7 +18,7 @@ from past.base.patients import PatientTable, read_patient_table
 from past.base.runs import Run
 from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
 from past.evaluation.hest.files import BenchRecord, Failure, write_predictions, write_record
-from past.evaluation.hest.layout import fold_numbers, read_patients, read_task, task_names
+from past.evaluation.hest.layout import fold_numbers, patients_in_files, read_patients, read_task, task_names
 from past.evaluation.hest.protocols import Probe
 from past.evaluation.hest.spots import TaskData
 from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED
@@ -145,16 +145,18 @@ class HestBench:
         for name in task_names(self.root, self.tasks):
             try:
                 task = read_task(self.root / name)
-                patients = {**known, **read_patients(self.root / name)}
-            except DataError as error:
+                sources = [read_patients(self.root / name), known, patients_in_files(task.samples)]
+            except (DataError, OSError) as error:
                 record.fail(Failure(name, None, None, str(error)))
                 continue
-            data = TaskData(task, patients)
+            data = TaskData(task, sources)
             record.folds[name] = len(task.folds)
             for encoder in given.encoders:
                 self._run_task(record, data, encoder, given.encoders[encoder], table, results)
         if not record.results:
             raise DataError(f"nothing could run: {record.failures[0].reason}")
+        for failure in record.failures:
+            results.fault(failure.reason)
         return write_record(results, record)
 
     def _metadata(self) -> Path | None:
@@ -183,7 +185,7 @@ class HestBench:
                 try:
                     found = data.fold(fold)
                     predicted = encoder.predictor(fold.number, images == REMOVED).predict(found)
-                except PastError as error:
+                except (PastError, OSError) as error:
                     record.fail(Failure(data.task.name, fold.number, name, str(error)))
                     continue
                 truth = np.concatenate([spots.expression for spots in found.test])
