@@ -52,8 +52,8 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
 
 
 def main() -> None:
-    """Compose what the command line says; `encoder=a,b` is one run of both."""
-    sys.argv[1:] = door.encoders_of_one_run(sys.argv[1:])
+    """Compose what the command line says, names as they were typed; `encoder=a,b` is one run of both."""
+    sys.argv[1:] = door.words_as_typed(door.encoders_of_one_run(sys.argv[1:]))
     _main()
 
 

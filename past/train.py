@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.errors import ConfigError, PastError
+from past.base.errors import CheckpointError, ConfigError, PastError
 from past.base.runs import Run, agree_on_run_id
 from past.models import load_model, load_part
 
@@ -62,6 +62,10 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     start_from(module, config["init"], data.samples.gene_names)
     if checkpoint is not None:
         saved = read_checkpoint(checkpoint)
+        if "past" not in saved:
+            raise CheckpointError(
+                f"ckpt={checkpoint}: not a checkpoint of train.py; start from its weights with init.*"
+            )
         data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
         load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
     if trainer.is_global_zero:
@@ -100,8 +104,14 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
         module.model.config[name] = part.config
 
 
+def main() -> float | None:
+    """Compose what the command line says, names as they were typed."""
+    sys.argv[1:] = door.words_as_typed(sys.argv[1:])
+    return _main()
+
+
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")
-def main(composed: DictConfig) -> float | None:
+def _main(composed: DictConfig) -> float | None:
     """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
     from past.base.distributed import is_lost_rank, rank_and_world
     from past.training.best import best_score

@@ -1,4 +1,6 @@
-"""Errors whose message is one sentence that names the value and the cure."""
+"""Errors whose message is one sentence that names the value and the cure, and the one for numbers out of range."""
+
+import math
 
 
 class PastError(Exception):
@@ -15,3 +17,26 @@ class DataError(PastError):
 
 class CheckpointError(PastError):
     """A checkpoint that does not fit the model, or is not a checkpoint."""
+
+
+def require_number(
+    key: str, value: float, *, least: float = -math.inf, most: float = math.inf, above: float = -math.inf
+) -> None:
+    """Raise ConfigError unless a setting is a number in its range; a whole one where `least` or `most` is whole.
+
+    Args:
+        key: the setting's full name.
+        value: its value.
+        least: it may be.
+        most: it may be.
+        above: what it must be above.
+    """
+    whole = any(type(bound) is int for bound in (least, most))
+    is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and not whole)
+    if is_number and least <= value <= most and value > above:
+        return
+    bounds = [f"above {above:g}"] if above > -math.inf else []
+    bounds += [f"of {least:g} or more"] if least > -math.inf and most == math.inf else []
+    bounds += [f"from {least:g} to {most:g}"] if least > -math.inf and most < math.inf else []
+    bounds += [f"up to {most:g}"] if least == -math.inf and most < math.inf else []
+    raise ConfigError(f"{key}={value}: give a {'whole ' if whole else ''}number {' and '.join(bounds)}".rstrip())

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from rich import print as rich_print
 
+from past.base.errors import require_number
 from past.training.private import is_accumulating
 
 NOTED = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
@@ -32,6 +33,7 @@ class KeepLast(Callback):
     """
 
     def __init__(self, directory: str, every: int = 500) -> None:
+        require_number("callbacks.last.every", every, least=1)
         self._path = Path(directory) / "last.ckpt"
         self._every = every
         self._noted = 0  # number of the signal that asked to stop

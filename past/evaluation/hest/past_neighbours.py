@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import DataError, require_number
 from past.base.h5ad import read_counts
 from past.base.keys import Keys
 from past.base.vocabularies import word
@@ -48,8 +48,7 @@ class PASTNeighbours:
         precision: Precision = "fp32",
         device: str | None = None,
     ) -> None:
-        if k < 1:
-            raise ConfigError(f"encoder.k={k}: give 1 or more")
+        require_number("encoder.k", k, least=1)
         self.checkpoint = PASTCheckpoint(checkpoint)
         self.tower = PASTTower(checkpoint, "joint", precision, device)
         self.cache = FeatureCache(Path(cache), batch_size)

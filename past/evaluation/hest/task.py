@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError, PastError
+from past.base.errors import ConfigError, DataError, PastError, require_number
 from past.base.patients import PatientTable, read_patient_table
 from past.base.runs import Run
 from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
@@ -83,8 +83,7 @@ class HestBench:
         device: str | None = None,
     ) -> None:
         for key, value in (("components", components), ("resamples", resamples), ("batch_size", batch_size)):
-            if value < 1:
-                raise ConfigError(f"task.{key}={value}: give 1 or more")
+            require_number(f"task.{key}", value, least=1)
         self.root = Path(root)
         self.tasks = tasks
         self.head = head or RidgeHead()

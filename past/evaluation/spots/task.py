@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.errors import ConfigError, DataError, PastError
+from past.base.errors import ConfigError, DataError, PastError, require_number
 from past.base.genes import gene_hash, read_genes
 from past.base.runs import Run
 from past.data.shards.slides import SlideSet
@@ -77,6 +77,10 @@ class SlideTask:
     ) -> None:
         if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
             raise ConfigError(f"task.mask_ratios={list(mask_ratios)}: shares of the spots; use 0 < ratio ≤ 1")
+        for key, value in (("components", components), ("neighbours", neighbours), ("resamples", resamples)):
+            require_number(f"task.{key}", value, least=1)
+        for top in tops:
+            require_number("task.tops", top, least=1)
         self.name = name
         self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
         self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed

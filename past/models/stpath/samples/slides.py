@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, DataError, require_number
 from past.base.variable_genes import variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
@@ -42,8 +42,7 @@ class SlideSamples(ModelSamples[SlideBatch]):
         image_dropout: float = 0.0,
         context: float = 0.05,
     ) -> None:
-        if rounds < 1:
-            raise ConfigError(f"data.samples.rounds={rounds}: how often an epoch goes over the slides; use 1 or more")
+        require_number("data.samples.rounds", rounds, least=1)
         if not 0 < context < 1:
             raise ConfigError(f"data.samples.context={context}: a share of the spots; use 0 < context < 1")
         if not 0 <= image_dropout <= 1:
