@@ -28,15 +28,15 @@ def require_number(
         key: the setting's full name.
         value: its value.
         least: it may be.
-        most: it may be.
+        most: it may be; only beside `least`.
         above: what it must be above.
     """
     whole = any(type(bound) is int for bound in (least, most))
     is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and not whole)
     if is_number and least <= value <= most and value > above:
         return
-    bounds = [f"above {above:g}"] if above > -math.inf else []
-    bounds += [f"of {least:g} or more"] if least > -math.inf and most == math.inf else []
-    bounds += [f"from {least:g} to {most:g}"] if least > -math.inf and most < math.inf else []
-    bounds += [f"up to {most:g}"] if least == -math.inf and most < math.inf else []
+    shown = [str(bound) if type(bound) is int else f"{bound:g}" for bound in (least, most, above)]
+    bounds = [f"above {shown[2]}"] if above > -math.inf else []
+    bounds += [f"of {shown[0]} or more"] if least > -math.inf and most == math.inf else []
+    bounds += [f"from {shown[0]} to {shown[1]}"] if least > -math.inf and most < math.inf else []
     raise ConfigError(f"{key}={value}: give a {'whole ' if whole else ''}number {' and '.join(bounds)}".rstrip())

@@ -1,7 +1,7 @@
 """Weight files: reading one without executing it, and loading one without leaving anything out."""
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from torch import nn
 from past.base.errors import CheckpointError
 
 SHOWN = 4
+# What programs put a state dict under; of a teacher and a student the teacher is the one that is released
+WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student", "module", "net")
 
 
 def read_torch(path: Path) -> dict[str, Any]:
@@ -38,8 +40,8 @@ def read_torch(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor]:
-    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under the first of `keys` that is there.
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under WRAPPERS, one in the other.
 
     Raises:
         CheckpointError: no such file, broken, or not a state dict (names → tensors).
@@ -49,10 +51,12 @@ def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path}: missing, cut off, or not a .safetensors file ({error})") from error
-    content = read_torch(path)
-    state = next((content[key] for key in keys if key in content), content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+    state = content = read_torch(path)
+    while not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        inside = next((state[key] for key in WRAPPERS if isinstance(state.get(key), dict)), None)
+        if inside is None:
+            raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+        state = inside
     return state
 
 

@@ -43,7 +43,7 @@ def refusal(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         (["name=a/b"], ["name='a/b'"]),
         (["ckpt=nowhere/last.ckpt"], ["nowhere/last.ckpt"]),
         (["trainer.max_epochs=-1"], ["trainer.max_epochs"]),
-        (["seed=-1"], ["seed=-1: give a whole number from 0 to 4.29497e+09"]),
+        (["seed=-1"], ["seed=-1: give a whole number from 0 to 4294967295"]),
         (["data.num_workers=-1"], ["data.num_workers=-1: give a whole number of 0 or more"]),
         (["data.batch_size=0"], ["data.batch_size=0: give a whole number of 1 or more"]),
         (["module.optim.lr=nan"], ["module.optim.lr=nan: give a number above 0"]),

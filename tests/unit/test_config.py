@@ -163,7 +163,8 @@ def test_a_job_whose_tasks_are_not_the_devices_is_refused(monkeypatch: pytest.Mo
     ("typed", "names"),
     [
         ("data.val=[1_1]", ["1_1"]),
-        ("data.val=[ 1_1 , s1,'2_2',007,1e5,true,null,0x1F,3]", ["1_1", "s1", "2_2", "007", "1e5", "true", "null", "0x1F", "3"]),
+        ("data.val=[ 1_1 , s1,'2_2',007,1e5,3]", ["1_1", "s1", "2_2", "007", "1e5", "3"]),
+        ("data.val=[true,null,yes,0x1F]", ["true", "null", "yes", "0x1F"]),
         ("data.train=[nan,1.0]", ["nan", "1.0"]),
         ("run_id=2024_01_01", "2024_01_01"),
         ("name=1e5", "1e5"),
