@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from past.base.errors import DataError, PastError
+from past.base.errors import DataError
 
 if TYPE_CHECKING:
     from past.report.blocks import Block
@@ -20,8 +20,7 @@ def report(
 ) -> None:
     """Draw each run's curves, tables and figures into its `report.html`, readable without a network.
 
-    Several runs are compared besides, in `sweep.html` in the folder that they share. One that has nothing to draw is
-    named, and the others are drawn.
+    Several runs are compared besides, in `sweep.html` in the folder that they share.
 
     past report runs/demo/demo
     past report runs/mine/*
@@ -29,17 +28,10 @@ def report(
     from past.report.sweep import write_sweep
 
     given = [run.resolve() for run in runs if run.name != "sweep.html"]  # an earlier page, among runs/mine/*
-    drawn, faults = [], []
     for run in given:
-        try:
-            typer.echo(f"open {write_run_page(run)}")
-            drawn.append(run)
-        except PastError as error:
-            faults.append(str(error))
-    if len(drawn) > 1:
-        typer.echo(f"open {write_sweep(drawn)}")
-    if faults:
-        raise DataError("\n".join(faults))
+        typer.echo(f"open {write_run_page(run)}")
+    if len(given) > 1:
+        typer.echo(f"open {write_sweep(given)}")
 
 
 def write_run_page(directory: Path) -> Path:

@@ -11,7 +11,7 @@ from retrieval_results import write_run
 from toy_task import add_toy
 
 from past.base.errors import DataError
-from past.cli.report import report, task_blocks, write_results_page, write_run_page
+from past.cli.report import task_blocks, write_results_page, write_run_page
 
 
 @pytest.fixture
@@ -59,13 +59,3 @@ def test_a_tasks_page_is_found_by_its_name_alone(run: Path, tmp_path: Path, monk
     add_toy(tmp_path / "more", monkeypatch)
     assert [block.title for block in task_blocks(run / "results")] == ["Letters", *before]
     assert "<h2>Letters</h2>" in write_results_page(run / "results").read_text()
-
-
-def test_of_several_runs_one_that_has_nothing_is_named_and_the_others_are_drawn(run: Path, tmp_path: Path) -> None:
-    write_run(tmp_path / "toy/second")
-    (tmp_path / "toy/empty").mkdir()
-    runs = [tmp_path / "toy" / name for name in ("empty", "first", "second")]
-    with pytest.raises(DataError, match=r"toy/empty: no metrics\.csv and no results there"):
-        report(runs)
-    assert all((path / "report.html").is_file() for path in runs[1:])
-    assert (tmp_path / "toy/sweep.html").is_file()
