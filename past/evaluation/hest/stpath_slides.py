@@ -79,7 +79,9 @@ class STPathSlides:
         return np.concatenate([self._slide(predictor, fold, spots) for spots in fold.test])
 
     def _slide(self, predictor: Predictor, fold: FoldData, spots: Spots) -> np.ndarray:
-        measured = np.flatnonzero(np.random.default_rng(self.seed).random(len(spots)) < self.context)
+        by_place = np.lexsort(spots.patches.coords.T)  # drawn in this order, whatever the file's
+        drawn = np.random.default_rng(self.seed).random(len(spots)) < self.context
+        measured = np.sort(by_place[drawn])
         context = None
         if len(measured):
             adata, rows = read_sample(spots.source, spots.patches.rows)
