@@ -179,7 +179,7 @@ def read_metadata(root: Path, sample: str) -> dict[str, str]:
     for path in tables(root):
         table = read_table(path, ["id"], dtype=str, encoding="utf-8-sig")
         for _, row in table[table["id"] == sample].iterrows():
-            said.update(_known(row))
+            said.update(_known(dict(row)))
     path = _json(root, sample)
     if path.is_file():
         try:

@@ -102,7 +102,7 @@ class RawSection:
     centres: np.ndarray
     counts: csr_matrix
     features: Sequence[tuple[str, ...]]
-    names: Sequence[str]
+    names: Sequence[object]
     cell_types: list[str | None] | None = None
     controls: int = 0
     facts: dict[str, object] = field(default_factory=dict)

@@ -75,7 +75,8 @@ def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
         try:
             file.filehandle.seek(page.dataoffsets[index])
             data = file.filehandle.read(page.databytecounts[index])
-            return page.decode(data, index, jpegtables=page.jpegtables)[0][0]
+            tile: Any = page.decode(data, index, jpegtables=page.jpegtables)[0]
+            return tile[0]
         except Exception as error:  # each codec raises its own
             raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
 
