@@ -47,7 +47,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     write_results_page(results.folder)
     print(f"results in {results.folder}")
     if results.faults:
-        raise DataError("\n".join(["these could not be judged, and the results are without them:", *results.faults]))
+        raise DataError("these could not be judged, and the results are without them:", *results.faults)
     return results.folder
 
 

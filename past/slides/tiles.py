@@ -8,11 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
 from past.base.files import atomic_file
+from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import sha256_of
-from past.base.hdf5 import open_hdf5
 from past.base.joins import Rows, row_names
+
+AGAIN = "download it again"
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,20 @@ class PatchFile:
         """
         if not path.is_file():
             raise DataError(f"{path}: no such patch file; is the benchmark downloaded whole?")
-        try:
-            with open_hdf5(path) as file:
-                missing = [name for name in ("img", "coords", "barcode") if name not in file]
-                if missing:
-                    raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
-                shape, dtype = file["img"].shape, file["img"].dtype  # type: ignore[union-attr]
-                coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
-        except OSError as error:
-            raise DataError(f"{path}: not an HDF5 file, or cut off ({error}): download it again") from error
+        with open_hdf5(path, cure=AGAIN) as file, reading(path, "not a patch file, or damaged", AGAIN):
+            missing = [name for name in ("img", "coords", "barcode") if name not in file]
+            if missing:
+                raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
+            shape, dtype = tuple(file["img"].shape), file["img"].dtype  # type: ignore[union-attr]
+            coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
+            barcodes = tuple(row_names(names, str(path)))
         if len(shape) != 4 or shape[3] != 3 or dtype != np.uint8:
             raise DataError(f"{path}: img is {dtype} of shape {shape}; a patch file holds uint8 (n, H, W, 3)")
+        if coords.ndim != 2 or coords.shape[1] != 2 or coords.dtype.kind not in "iuf":
+            raise DataError(f"{path}: coords of shape {coords.shape}, {coords.dtype}: wanted (x, y) a tile; {AGAIN}")
         if not len(names) == len(coords) == shape[0]:
             raise DataError(f"{path}: {shape[0]} images, {len(coords)} coords, {len(names)} barcodes: make it again")
-        return PatchFile(path, tuple(row_names(names, str(path))), coords)
+        return PatchFile(path, barcodes, coords)
 
     @property
     def rows(self) -> Rows:
@@ -64,11 +66,9 @@ class PatchFile:
 
     def images(self, start: int, stop: int) -> np.ndarray:
         """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""
-        try:
-            with open_hdf5(self.path) as file:
-                return np.asarray(file["img"][start:stop])  # type: ignore[index]
-        except OSError as error:
-            raise DataError(f"{self.path}: tiles {start}–{stop} cannot be read ({error}): download it again") from error
+        fault = f"tiles {start}–{stop} cannot be read"
+        with open_hdf5(self.path, cure=AGAIN) as file, reading(self.path, fault, AGAIN):
+            return np.asarray(file["img"][start:stop])  # type: ignore[index]
 
     @cached_property
     def sha256(self) -> str:

@@ -228,7 +228,7 @@ def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
             unread.append(str(error))
     if unread:
         cure = "mend them or leave them out; with --genes FILE the other sections are written without them"
-        raise DataError("\n".join([*unread, f"no gene list of all sections: {cure}"] if len(sources) > 1 else unread))
+        raise DataError(*unread, *([f"no gene list of all sections: {cure}"] if len(sources) > 1 else []))
     for features, synonyms in sorted(of_each, key=lambda each: max((_distinct(names) for names in each[0]), default=0)):
         positions = match_genes(features, union, synonyms)
         new = [names[0] for names, position in zip(features, positions, strict=True) if position < 0]

@@ -1,8 +1,6 @@
 """A HEST-Bench task on disk: its folds, its genes, and its samples' expression in the order of their tiles."""
 
 import contextlib
-import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +14,7 @@ from past.base.errors import DataError
 from past.base.genes import gene_map, read_genes, require_unique
 from past.base.h5ad import read_adata, read_counts, read_meta, rows_of
 from past.base.joins import Rows, join_all
+from past.base.text.reading import read_json, read_words
 from past.base.vocabularies import word
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
@@ -109,9 +108,8 @@ def fold_numbers(folder: Path, part: str = "test") -> set[int]:
 
 def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     path = folder / "splits" / name
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or any(row.get(column) in (None, "") for row in rows for column in COLUMNS):
+    rows = read_words(path, COLUMNS, "download it again")
+    if not all(row[column] for row in rows for column in COLUMNS):
         raise DataError(f"{path}: needs rows with the columns {', '.join(COLUMNS)}; download it again")
     twice = [sample for sample, count in Counter(row["sample_id"] for row in rows).items() if count > 1]
     if twice:
@@ -179,9 +177,10 @@ def read_patients(folder: Path) -> dict[str, str]:
     path = folder / MADE
     if not path.is_file():
         return {}
+    content = read_json(path, "make the task again")
     try:
-        return _known(json.loads(path.read_text())["patients"].items())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        return _known(content["patients"].items())
+    except (KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{path}: no patients in it ({error}): make the task again") from error
 
 

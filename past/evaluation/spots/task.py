@@ -170,7 +170,7 @@ def _predicted(predict: SlidePredictor, slides: SlideSet, ratio: float, results:
             log.warning("section %s is left out: %s", section, error)
             results.fault(f"section {section}: {error}")
     if not found:
-        raise DataError("\n".join(results.faults))
+        raise DataError(*results.faults)
     return found
 
 

@@ -46,7 +46,7 @@ def test_a_barcode_twice_and_unlike_lengths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 names of rows occur more than once \(A…\)"):
         StoredFeatures(tmp_path).features("IDC", "S", PATCHES)
     write(tmp_path / "T.h5", FEATURES, ["A", "C"])
-    with pytest.raises(DataError, match="3 features, 3 coords and 2 barcodes"):
+    with pytest.raises(DataError, match="2 barcodes for 3 tiles: write one a tile"):
         StoredFeatures(tmp_path).features("IDC", "T", PATCHES)
 
 
