@@ -20,6 +20,7 @@ from past.base.errors import ConfigError, require_number
 from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.slurm import refuse_wrong_layout
+from past.base.text.address import held_in
 
 if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder
@@ -132,7 +133,7 @@ def _as_typed(argument: str) -> str:
 
 
 def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
-    """Return the configuration as plain values, all interpolations done.
+    """Return the configuration as plain values, all interpolations done, and its addresses' secrets held.
 
     Raises:
         ConfigError: a root key that the schema does not know (added with '+'), or a value that is missing.
@@ -149,7 +150,7 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
     require_number("seed", plain["seed"], least=0, most=2**32 - 1)
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): held_in(value) for key, value in plain.items()}
 
 
 def composed(words: Sequence[str]) -> Node:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from past import config as door
 from past.base.errors import DataError, PastError
+from past.base.text.address import hold
 
 if TYPE_CHECKING:
     from past.evaluation.task import Task
@@ -53,7 +54,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
 
 def main() -> None:
     """Compose what the command line says, names as they were typed; `encoder=a,b` is one run of both."""
-    sys.argv[1:] = door.words_as_typed(door.encoders_of_one_run(sys.argv[1:]))
+    sys.argv[1:] = door.words_as_typed(door.encoders_of_one_run([hold(word) for word in sys.argv[1:]]))
     _main()
 
 

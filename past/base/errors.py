@@ -35,6 +35,10 @@ class CheckpointError(PastError):
     """A checkpoint that does not fit the model, or is not a checkpoint."""
 
 
+class TrainingError(PastError):
+    """A training whose numbers are no numbers any more."""
+
+
 def require_number(
     key: str, value: float, *, least: float = -math.inf, most: float = math.inf, above: float = -math.inf
 ) -> None:

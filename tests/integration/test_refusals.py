@@ -83,4 +83,4 @@ def test_a_checkpoint_of_another_program_is_no_checkpoint_of_ours(
     torch.save({"state_dict": {"weight": torch.zeros(1)}, "global_step": 3}, tmp_path / "theirs.ckpt")
     words = [*tiny(tissue, tmp_path, "refused"), f"ckpt={tmp_path / 'theirs.ckpt'}"]
     said = refusal(words, monkeypatch, capsys)
-    assert "theirs.ckpt: not a checkpoint of train.py; start from its weights with init" in said
+    assert "theirs.ckpt: not a checkpoint of train.py" in said

@@ -64,7 +64,7 @@ def file_at(address: str, name: str) -> str:
 def without_user(address: str) -> tuple[str, str | None, str | None]:
     """Split an address into itself without its user, the user, and the password; None where there is none.
 
-    For http(s) without one, the entry of the host in ~/.netrc is taken; the `default` entry never is.
+    For http(s) without one, the entry of the host in ~/.netrc (or $NETRC) is taken; the `default` entry never is.
     """
     user, password, bare = _user(address)
     if user is None and address.startswith(("http://", "https://")):
@@ -109,7 +109,7 @@ def _user(address: str) -> tuple[str | None, str | None, str]:
 
 def _netrc(host: str) -> tuple[str | None, str | None]:
     try:
-        user, _, password = netrc.netrc().hosts[host]
+        user, _, password = netrc.netrc(os.environ.get("NETRC")).hosts[host]
     except (OSError, KeyError, netrc.NetrcParseError):
         return None, None
     return user, password

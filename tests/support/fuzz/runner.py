@@ -110,9 +110,8 @@ class Fuzzer:
 
     def _last_words(self) -> str:
         said = (self._folder / "stderr").read_text(errors="replace").strip().splitlines()
-        place = next((i for i, line in enumerate(said) if "Fatal Python error" in line), max(0, len(said) - 8))
-        own = [line.strip() for line in said[place:] if "/past/" in line or "Fatal" in line]
-        return f"crashed, or took over {self._hang:g} s: {' | '.join(own[:4] if len(own) > 1 else said[-8:])}"
+        places = [line.strip() for line in said if "Fatal Python error" in line or "/past/" in line]
+        return f"crashed, or took over {self._hang:g} s: {' | '.join([*said[-1:], *places[:4]])}"
 
     def _kept(self, name: str, number: int, what: str) -> str:
         """Keep the input that lies in the worker's folder; return the failure's line."""
