@@ -145,5 +145,5 @@ def test_settings_that_cannot_work_are_named(root: Path) -> None:
             ConfigError, match=rf"data.samples.vocabulary=variable:{number}: give a number of genes, from 1 to 2"
         ):
             _ = module(root, vocabulary=f"variable:{number}").samples.tokenizer
-    with pytest.raises(ConfigError, match="data.batch_size=0: give a whole number of 1 or more"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size=0: give a whole number of 1 or more"):
         module(root, batch_size=0)
