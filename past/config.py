@@ -2,19 +2,22 @@
 
 import inspect
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 import hydra.utils
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.slurm import refuse_wrong_layout
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder
 
 Node = dict[str, Any]
+# Last parts of the keys whose values are names: of runs, files, sections, patients, genes, models
+NAMES = frozenset(
+    [
+        *("run_id", "name", "output_root", "results_dir", "ckpt", "model", "image_encoder", "cell_encoder"),
+        *("root", "val", "train", "cache", "vocabulary", "technology_mean", "tasks", "genes", "metadata", "monitor"),
+        *("weights", "hub", "checkpoint", "folder", "directory", "technology", "species"),
+        *("project", "id", "group", "entity", "save_dir"),
+    ]
+)
+_WORD = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^\[\](),'"]+""")
 CONF = Path(__file__).resolve().parent / "conf"  # a link to the checkout's conf/; the wheel carries the files
 TARGET = "_target_"
 LARGEST = 1 << 18  # bytes of a run's config.yaml
@@ -95,6 +108,35 @@ def encoders_of_one_run(arguments: Sequence[str]) -> list[str]:
     return written
 
 
+def words_as_typed(arguments: Sequence[str]) -> list[str]:
+    """Quote the names on a command line that Hydra would take for numbers: they stay the words that were typed.
+
+    Hydra reads 1_1 as 11, 1e5 as 100000.0, true as a truth value. Which keys hold names, NAMES says; what is quoted,
+    and a fraction of the patients (data.val=0.2), stay as they are.
+    """
+    return [_as_typed(argument) for argument in arguments]
+
+
+def _as_typed(argument: str) -> str:
+    key, equals, text = argument.partition("=")
+    last = key.lstrip("+").rpartition(".")[2]
+    if not equals or key.startswith(("-", "~")) or last not in NAMES or re.search(r"\$\{|^\{|^(?!choice\()\w+\(", text):
+        return argument
+    parser, in_list = OverridesParser.create(), text.startswith(("[", "choice([", "choice( ["))
+
+    def quoted(token: re.Match[str]) -> str:
+        words = token[0].strip()
+        try:
+            value = parser.parse_rule(words, "primitive")
+        except HydraException:
+            return token[0]
+        fraction = last == "val" and not in_list and "_" not in words and type(value) in (int, float)
+        is_name = isinstance(value, bool | int | float) and not fraction
+        return token[0].replace(words, f"'{words}'") if is_name or (value is None and in_list) else token[0]
+
+    return f"{key}={_WORD.sub(quoted, text)}"
+
+
 def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
     """Return the configuration as plain values, all interpolations done, and its addresses' secrets held.
 
@@ -112,6 +154,7 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
+    require_number("seed", plain["seed"], least=0, most=2**32 - 1)
     _composed.update(target for _, target in _targets(plain))
     return {str(key): held_in(value) for key, value in plain.items()}
 
@@ -132,7 +175,7 @@ def _compose(entry: str, words: Sequence[str], group: str | None = None) -> Dict
     register()
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            config = hydra.compose(entry, list(words))
+            config = hydra.compose(entry, words_as_typed(words))
         chosen = config if group is None else config[group]
         OmegaConf.resolve(chosen)
         return chosen
@@ -266,10 +309,19 @@ def _check_arguments(node: Mapping[str, Any], path: str, complete: bool) -> None
     for key in sorted(arguments - set(parameters)):
         takes = ", ".join(parameter for parameter in parameters if parameter not in ("self", "args"))
         raise ConfigError(f"unknown key {path}.{key}: {name} takes {takes}")
+    for key in sorted(arguments & set(parameters)):
+        if _wants_list(parameters[key].annotation) and isinstance(node[key], str):
+            raise ConfigError(f"{path}.{key}={node[key]}: give a list: '{path}.{key}=[{node[key]}]'")
     for key, parameter in parameters.items() if complete else ():
         needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
         if needed and key not in arguments:
             raise ConfigError(f"{path}.{key} is not given, and {name} needs it: add {path}.{key}=VALUE")
+
+
+def _wants_list(annotation: Any) -> bool:
+    """Whether an argument is a list and no text: the letters of a text would be taken for its items."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return str not in kinds and any(get_origin(kind) in (Sequence, list, tuple) for kind in kinds)
 
 
 def save(config: Mapping[str, Any], path: Path) -> None:

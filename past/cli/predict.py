@@ -17,7 +17,7 @@ def predict(
     genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None,
     context: Annotated[
         Path | None,
-        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by obsm['spatial']."),
+        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by barcode, else by place."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1,
     samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1,

@@ -40,7 +40,13 @@ class Results:
         self._claim = folder / f"{task}.origin.json"
         self._text = json.dumps(origin, indent=1, ensure_ascii=False, default=str) + "\n"
         self._claimed = False
+        self.faults: list[str] = []
         self._require_same_origin()
+
+    def fault(self, sentence: str) -> None:
+        """Note what could not be judged, once: the rest is, and the evaluation ends with exit code 1."""
+        if sentence not in self.faults:
+            self.faults.append(sentence)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[BinaryIO]:

@@ -11,9 +11,9 @@ from torchvision.transforms.functional import center_crop
 
 from past.base.errors import ConfigError
 from past.nn.layers import Part
-from past.nn.released_weights import find_weights, to_timm_names
+from past.nn.released_weights import find_weights, read_released, to_timm_names
 from past.nn.timm_model import create_timm
-from past.nn.weights import load_strictly, read_weights
+from past.nn.weights import load_strictly
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -116,5 +116,5 @@ def _width(model: Any, pool: str) -> int:
 def _load_backbone(model: nn.Module, path: Path) -> None:
     heads = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
     classifiers = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    state = to_timm_names(read_weights(path, keys=("model",)))
+    state = to_timm_names(read_released(path))
     load_strictly(model, {name: value for name, value in state.items() if not name.startswith(classifiers)}, path)

@@ -71,7 +71,8 @@ def gene_strips(genes: pd.DataFrame) -> Figure:
             r = r[np.isfinite(r)]
             place = i + rng.uniform(-JITTER, JITTER, len(r))
             axis.scatter(place, r, s=9, alpha=0.7, color=COLOURS[i % len(COLOURS)], lw=0)
-            axis.hlines(r.mean(), i - 2 * JITTER, i + 2 * JITTER, color=INK, lw=1.2)
+            if len(r):
+                axis.hlines(r.mean(), i - 2 * JITTER, i + 2 * JITTER, color=INK, lw=1.2)
         axis.axhline(0, color=QUIET, lw=0.6)
         axis.set_title(task, loc="left", fontsize=10, color=INK)
         axis.set_xticks(range(len(encoders)), encoders, rotation=30, ha="right", fontsize=8)

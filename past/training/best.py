@@ -6,6 +6,8 @@ from typing import Any, Literal
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
+from past.base.errors import require_number
+
 
 class KeepBest(ModelCheckpoint):
     """Writes `<directory>/best.ckpt` when the monitored metric has risen.
@@ -48,6 +50,7 @@ class StopEarly(EarlyStopping):
     """
 
     def __init__(self, patience: int, monitor: str | None = None) -> None:
+        require_number("callbacks.stop.patience", patience, least=1)
         super().__init__(monitor or "", patience=patience, mode="max")
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: Literal["fit"] | Any) -> None:

@@ -86,4 +86,4 @@ def run(
 def fold_of(root: Path, number: int) -> FoldData:
     """Return a fold of the task IDC below `root`, read."""
     task = read_task(root / "IDC")
-    return TaskData(task, {}).fold(task.folds[number])
+    return TaskData(task, []).fold(task.folds[number])

@@ -1,11 +1,15 @@
 """The door: unknown and missing keys are named, parts are built, the resolved configuration is kept."""
 
+import inspect
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import hydra.utils
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from past import config as door
@@ -296,3 +300,69 @@ def test_a_job_whose_tasks_are_not_the_devices_is_refused(monkeypatch: pytest.Mo
     monkeypatch.delenv("SLURM_STEP_ID", raising=False)
     with pytest.raises(ConfigError, match=r"--nodes=2 --ntasks-per-node=4"):
         door.refuse_wrong_start({"devices": 4, "num_nodes": 2}, multirun=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("data.val=[1_1]", ["1_1"]),
+        ("data.val=[ 1_1 , s1,'2_2',007,1e5,3]", ["1_1", "s1", "2_2", "007", "1e5", "3"]),
+        ("data.val=[true,null,yes,0x1F]", ["true", "null", "yes", "0x1F"]),
+        ("data.train=[nan,1.0]", ["nan", "1.0"]),
+        ("run_id=2024_01_01", "2024_01_01"),
+        ("name=1e5", "1e5"),
+        ("run_id=null", None),
+        ("data.val=0.25", 0.25),
+        ("data.train=null", None),
+        ("data.root=2024_01_01", "2024_01_01"),
+        ("init.model=007", "007"),
+        ("seed=1_1", 11),
+        ("+data.val=[12]", ["12"]),
+        ("data.root=${name}/1_1", "x/1_1"),
+    ],
+)  # fmt: skip
+def test_names_are_the_words_that_were_typed(typed: str, names: object) -> None:
+    (word,) = door.words_as_typed([typed])
+    base = {"name": "x", "seed": 1, "run_id": None, "init": {"model": None}}
+    config = OmegaConf.create({**base, "data": {"val": 0.1, "train": None, "root": "r"}})
+    override = OverridesParser.create().parse_override(word.replace("+", ""))
+    OmegaConf.update(config, override.key_or_group, override.value())
+    assert OmegaConf.select(config, override.key_or_group) == names
+    assert door.words_as_typed([word]) == [word]
+
+
+def test_words_that_are_no_names_and_options_stay() -> None:
+    words = ["-m", "--cfg=job", "module.optim.lr=1e-3", "data.val=range(1,3)", "~data.val", "trainer.devices=[0,1]"]
+    assert door.words_as_typed(words) == words
+    assert door.words_as_typed(["data.val=choice([1_1],[2_2])"]) == ["data.val=choice(['1_1'],['2_2'])"]
+    assert door.words_as_typed(["data.val=[1_1],[2_2]"]) == ["data.val=['1_1'],['2_2']"]  # with -m
+
+
+WORDS = {"kind", "device", "radius", "ratio", "options", "compile", "recompute", "samples", "on_error"}  # no names
+
+
+@pytest.mark.parametrize("file", sorted(door.CONF.rglob("*.yaml")), ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_key_that_takes_a_name_is_known_to(file: Path) -> None:
+    for target in re.findall(r"_target_: (past\.\S+)", file.read_text()):
+        for key, parameter in inspect.signature(hydra.utils.get_object(target)).parameters.items():
+            if re.search(r"\bstr\b|\bPath\b", str(parameter.annotation)) and key not in WORDS:
+                assert key in door.NAMES, f"{target}: {key}"
+
+
+@pytest.mark.parametrize("key", ["val", "train"])
+def test_a_text_where_a_list_is_wanted_is_refused_with_the_list(key: str) -> None:
+    node = {"_target_": "past.data.stream.datamodule.DataModule", "root": "r", key: "s1"}
+    with pytest.raises(ConfigError, match=rf"data\.{key}=s1: give a list: 'data\.{key}=\[s1\]'"):
+        door.check(node, "data")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
+def test_a_seed_is_a_whole_number_that_generators_take(seed: float) -> None:
+    with pytest.raises(ConfigError, match=f"seed={seed}: give a whole number from 0"):
+        resolved(seed=seed)
+
+
+def test_a_kept_name_comes_back_as_the_word(tmp_path: Path) -> None:
+    words = ["1_1", "007", "1e5", "true", "null", "yes", "0x1F", "2024-01-01", "1:30", "nan", "~"]
+    door.save(resolved(data={"val": words}), tmp_path / "config.yaml")
+    assert door.load(tmp_path / "config.yaml")["data"]["val"] == words

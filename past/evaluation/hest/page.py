@@ -99,7 +99,10 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
     found = []
     for task in [name for name in dict.fromkeys(rows["task"]) if name != AVERAGE]:
         of_task = only(rows, task=task)
-        encoder = str(of_task.loc[of_task["pearson_mean_without_nan"].astype(float).idxmax(), "encoder"])
+        scores = of_task["pearson_mean_without_nan"].astype(float).dropna()
+        if scores.empty:
+            continue
+        encoder = str(of_task.loc[scores.idxmax(), "encoder"])
         sections = []
         for path in sorted((results / str(task) / encoder).glob("split*/predictions.parquet")):
             table = pd.read_parquet(path)

@@ -1,5 +1,6 @@
 """A task's samples in memory: names of the spots, measured expression, patient; the tiles stay on disk."""
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -63,12 +64,17 @@ class TaskData:
 
     Attributes:
         task: the task.
-        patients: sample → patient, as far as known.
+        sources: sample → patient, a mapping for everybody who says it, who knows best first.
     """
 
     task: HestTask
-    patients: Mapping[str, str]
+    sources: Sequence[Mapping[str, str]]
     _read: dict[str, Spots | DataError] = field(default_factory=dict)
+
+    @property
+    def patients(self) -> Mapping[str, str]:
+        """Sample → patient, as far as anybody knows."""
+        return ChainMap(*map(dict, self.sources))
 
     def fold(self, fold: Fold) -> FoldData:
         """Return a fold with its samples read.
@@ -77,7 +83,7 @@ class TaskData:
             DataError: a sample that cannot be read, or a patient on both sides.
         """
         title = f"{self.task.name} fold {fold.number}"
-        require_apart(fold, self.patients, title)
+        require_apart(fold, self.sources, title)
         try:
             train, test = self._spots(fold.train), self._spots(fold.test)
         except DataError as error:
@@ -102,7 +108,7 @@ class TaskData:
     def _open(self, sample: BenchSample) -> Spots | DataError:
         try:
             patches = PatchFile.open(sample.patches)
-            expression = read_expression(sample, self.task.genes, patches.barcodes)
+            expression = read_expression(sample, self.task.genes, patches.rows)
         except DataError as error:
             return error
         return Spots(sample.name, self.patients.get(sample.name, sample.name), patches, expression, sample)

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError, NoSpaceError, PastError
+from past.base.errors import ConfigError, DataError, NoSpaceError, PastError, require_number
 from past.base.patients import PatientTable, read_patient_table
 from past.base.runs import Run
 from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
 from past.evaluation.hest.files import BenchRecord, Failure, write_predictions, write_record
-from past.evaluation.hest.layout import fold_numbers, read_patients, read_task, task_names
+from past.evaluation.hest.layout import fold_numbers, patients_in_files, read_patients, read_task, task_names
 from past.evaluation.hest.protocols import Probe
 from past.evaluation.hest.spots import TaskData
 from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED
@@ -83,8 +83,7 @@ class HestBench:
         device: str | None = None,
     ) -> None:
         for key, value in (("components", components), ("resamples", resamples), ("batch_size", batch_size)):
-            if value < 1:
-                raise ConfigError(f"task.{key}={value}: give 1 or more")
+            require_number(f"task.{key}", value, least=1)
         self.root = Path(root)
         self.tasks = tasks
         self.head = head or RidgeHead()
@@ -146,16 +145,18 @@ class HestBench:
         for name in task_names(self.root, self.tasks):
             try:
                 task = read_task(self.root / name)
-                patients = {**known, **read_patients(self.root / name)}
-            except DataError as error:
+                sources = [read_patients(self.root / name), known, patients_in_files(task.samples)]
+            except (DataError, OSError) as error:
                 record.fail(Failure(name, None, None, str(error)))
                 continue
-            data = TaskData(task, patients)
+            data = TaskData(task, sources)
             record.folds[name] = len(task.folds)
             for encoder in given.encoders:
                 self._run_task(record, data, encoder, given.encoders[encoder], table, results)
         if not record.results:
             raise DataError(f"nothing could run: {record.failures[0].reason}")
+        for failure in record.failures:
+            results.fault(failure.reason)
         return write_record(results, record)
 
     def _metadata(self) -> Path | None:
@@ -186,7 +187,7 @@ class HestBench:
                     predicted = encoder.predictor(fold.number, images == REMOVED).predict(found)
                 except NoSpaceError:
                     raise  # the other folds would meet it too
-                except PastError as error:
+                except (PastError, OSError) as error:
                     record.fail(Failure(data.task.name, fold.number, name, str(error)))
                     continue
                 truth = np.concatenate([spots.expression for spots in found.test])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from past.base.errors import CheckpointError, DataError
+from past.base.errors import CheckpointError, DataError, require_number
 from past.base.h5ad import sha256_of
 from past.base.runs import Run
 from past.checkpoints.saved import WEIGHTS
@@ -157,6 +157,10 @@ class Retrieval:
     name = "retrieval"
 
     def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
+        for k in ks:
+            require_number("task.ks", k, least=1)
+        require_number("task.examples", examples, least=1)
+        require_number("task.baseline_cells", baseline_cells, least=1)
         self._settings = {"ks": list(ks), "examples": examples, "baseline_cells": baseline_cells, "seed": seed}
         self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
 

@@ -1,5 +1,6 @@
 """`task=zero_shot` and `task=imputation`: STPath on whole slides of which all, or most, spots are masked."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, DataError, PastError, require_number
 from past.base.genes import gene_hash, read_genes
 from past.base.runs import Run
 from past.data.shards.slides import SlideSet
@@ -15,13 +16,15 @@ from past.data.shards.splits import split_patients
 from past.evaluation.results import Results
 from past.evaluation.spots.baselines import Baselines
 from past.evaluation.spots.page import drawn_maps
-from past.evaluation.spots.prediction import SlidePredictor, spot_table
+from past.evaluation.spots.prediction import PredictedSlide, SlidePredictor, spot_table
 from past.evaluation.spots.scores import SlideScores, by_gene, pooled, score_spots
 from past.evaluation.statistics.comparison import compare, count_wins
 from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, imported_weights, origin_of, trained
 from past.models.stpath.predict import Predictor, load_stpath
 from past.models.stpath.samples.statistics import SlideStatistics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,10 @@ class SlideTask:
     ) -> None:
         if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
             raise ConfigError(f"task.mask_ratios={list(mask_ratios)}: shares of the spots; use 0 < ratio ≤ 1")
+        for key, value in (("components", components), ("neighbours", neighbours), ("resamples", resamples)):
+            require_number(f"task.{key}", value, least=1)
+        for top in tops:
+            require_number("task.tops", top, least=1)
         self.name = name
         self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
         self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed
@@ -114,7 +121,7 @@ class SlideTask:
         predict = SlidePredictor(model, baselines, slides.index.genes, genes, self.neighbours, self.seed)
         rows, tables, spots, paired = [], [], [], []
         for ratio in self.mask_ratios:
-            found = [predict(slide, ratio) for slide in slides]
+            found = _predicted(predict, slides, ratio, results)
             scored = [slide.spots() for slide in found]
             scored += [pooled(scored)] if len(scored) > 1 else []
             parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in scored]
@@ -147,6 +154,24 @@ class SlideTask:
             raise ConfigError("no training slides to choose genes on: give task.genes=FILE, or data.train=[SECTION, …]")
         ranked = (train.index.genes[i] for i in SlideStatistics.of(train).by_variance())
         return [gene for gene in ranked if gene in model.genes][: max(self.tops)]
+
+
+def _predicted(predict: SlidePredictor, slides: SlideSet, ratio: float, results: Results) -> list[PredictedSlide]:
+    """Return the predictions of all slides that can be predicted; the others are noted.
+
+    Raises:
+        DataError: none can.
+    """
+    found = []
+    for section in slides.sections:
+        try:
+            found.append(predict(slides.get(section), ratio))
+        except (PastError, OSError) as error:
+            log.warning("section %s is left out: %s", section, error)
+            results.fault(f"section {section}: {error}")
+    if not found:
+        raise DataError(*results.faults)
+    return found
 
 
 def slides_to_judge(

@@ -13,7 +13,7 @@ from past.checkpoints.keymap import Rule, apply_keymap
 from past.checkpoints.saved import Saved
 from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
-from past.nn.weights import read_weights
+from past.nn.released_weights import read_released
 
 ENCODER = "Prov-GigaPath"  # whose features the released weights read
 WEIGHTS_FILE, GENES_FILE = "stfm.pth", "symbol2ensembl.json"
@@ -103,7 +103,7 @@ def import_stpath(path: Path, genes: Path) -> Saved:
         CheckpointError: not STPath's weights, more than tensors in the file, or a gene list of another size.
         DataError: the gene list cannot be read.
     """
-    model = from_published(read_weights(path), str(path))
+    model = from_published(read_released(path), str(path))
     vocabulary = GeneVocabulary.read(genes)
     if vocabulary.tokens != len(model.head.bias):
         raise CheckpointError(

@@ -12,7 +12,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from past.base.errors import DataError
 from past.base.h5ad import (
-    feature_names,
+    genes_of,
     new_h5ad,
     over_genes,
     read_adata,
@@ -45,7 +45,7 @@ def test_a_file_gives_its_names_and_its_meta_without_its_counts(tmp_path: Path) 
 
 def test_ids_are_read_under_any_of_their_columns() -> None:
     var = pd.DataFrame({"ensembl_id": ["E1"], "gene_id": ["E1.4"], "other": ["x"]}, index=pd.Index(["A"]))
-    assert feature_names(var) == [("A", "E1.4", "E1")]
+    assert genes_of(var, "S")[1] == [("A", "E1.4", "E1")]
 
 
 def test_files_that_are_no_sections_are_named(tmp_path: Path) -> None:
