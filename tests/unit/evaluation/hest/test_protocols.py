@@ -19,9 +19,7 @@ def run(
     root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
 ) -> tuple[Path, dict]:
     out = out or root / "results"
-    bench = HestBench(
-        root, root / "cache", **{"components": 4, "resamples": 50, "mean_colour_removed": False, **settings}
-    )  # type: ignore[arg-type]
+    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
     judge(bench, encoders or {"two": ColourGrid(2)}, out)
     return out, json.loads((out / "hest_bench.json").read_text())
 
