@@ -25,7 +25,7 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert path == run / "report.html"
     assert "<h1>toy / first</h1>" in text
     titles = re.findall(r"<h2>(.*?)</h2>", text)
-    assert titles == ["Training", "Retrieval", "Recall by section", "What a crop finds", "Configuration"]
+    assert titles == ["Training", "Retrieval", "Two by two", "Recall by section", "What a crop finds", "Configuration"]
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
     sizes = [Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures]
     assert len(sizes) == 3
