@@ -12,8 +12,8 @@ from past.report.blocks import as_table, digits
 METHOD = (
     "The 95 % interval is by leaving out one independent unit after another: patients where there are five, else "
     "sections where there are five, else blocks of space at least as wide as the residuals correlate (the distance, in "
-    "spots, at which the correlation that their variogram shows has fallen to 1/e). Blocks of a few sections say how "
-    "sure a number is of this tissue, not of other patients. Where there are too few units there is no interval."
+    "spots, at which the correlation that their variogram shows has fallen to 1/e). Sections and blocks say how sure a "
+    "number is of these patients' tissue, not of other patients. Where there are too few units there is no interval."
 )
 PAIRED = (
     "Genes on which the first leads (wins) and trails (losses), and those on which it does so for certain: at most 5 % "

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
@@ -73,7 +74,7 @@ class Units:
 def independent_units(parts: Sequence[tuple[Places, np.ndarray]]) -> Units:
     """Return the patients where there are five, else the sections where there are five, else blocks of space.
 
-    A spot of nobody knows which patient makes patients no choice.
+    Patients are no choice where it is not known of every spot whose it is.
 
     Args:
         parts: one or more folds, each the places of its n spots and (n, …) their residuals, which say how wide blocks
@@ -112,12 +113,7 @@ def _blocks_of_all(coords: np.ndarray, sections: np.ndarray, correlation: Correl
         blocks = blocks_of(places, correlation.length)
         numbers[own] = blocks + sum(map(len, parts))
         parts.append(_covariance(places, blocks, correlation))
-    together = np.zeros((sum(map(len, parts)),) * 2)
-    start = 0
-    for part in parts:
-        together[start : start + len(part), start : start + len(part)] = part
-        start += len(part)
-    return numbers, together
+    return numbers, block_diag(*parts)
 
 
 def blocks_of(places: np.ndarray, length: float) -> np.ndarray:

@@ -7,8 +7,11 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
+from past.evaluation.statistics.pearson import is_constant
+
 STEP = 0.5  # spots: the width of a variogram's bins
-MOST = 1000  # spots of a section that are paired with all others; evenly from corner to corner
+MOST = 1000  # spots that stand for a section where each is paired with each
+PAIRS = 5_000_000  # of a section at most: bounds memory
 POWERS = (1.0, 2.0)  # of the curves: exponential and Gaussian
 SCALES = 40  # of the curves that are tried, from half a spot to the longest lag
 
@@ -48,10 +51,10 @@ def in_spots(coords: np.ndarray) -> np.ndarray:
     return coords / np.median(KDTree(places).query(places, k=2)[0][:, 1])
 
 
-def evenly(coords: np.ndarray) -> np.ndarray:
-    """Return rows of at most MOST of the (n, 2) places, evenly from corner to corner whatever order they come in."""
+def evenly(coords: np.ndarray, most: int = MOST) -> np.ndarray:
+    """Return rows of at most `most` of the (n, 2) places, evenly from corner to corner whatever order they come in."""
     order = np.lexsort(coords.T)
-    return order[np.linspace(0, len(order) - 1, min(MOST, len(order))).round().astype(int)]
+    return order[np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int)]
 
 
 def correlation_of(sections: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correlation:
@@ -72,11 +75,11 @@ def correlation_of(sections: Sequence[tuple[np.ndarray, np.ndarray]]) -> Correla
 
 def _variogram(coords: np.ndarray, residuals: np.ndarray, bins: int) -> np.ndarray:
     """Return (3, bins): the number of pairs by distance, the sum of their distances, that of half their squares."""
-    spread = residuals.std(axis=0)
-    scaled = (residuals - residuals.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    varying = residuals[:, ~is_constant(residuals)]
+    scaled = (varying - varying.mean(axis=0)) / varying.std(axis=0)
     if not scaled.shape[1]:
         return np.zeros((3, bins))
-    anchors = evenly(coords)
+    anchors = evenly(coords, min(MOST, max(PAIRS // len(coords), 1)))
     distance = cdist(coords[anchors], coords)
     squares = (scaled**2).mean(axis=1)
     halves = (squares[anchors, None] + squares) / 2 - scaled[anchors] @ scaled.T / scaled.shape[1]
@@ -92,7 +95,8 @@ def _fitted(pairs: np.ndarray, lags: np.ndarray, halves: np.ndarray) -> Correlat
         grid.ravel()[:, None] for grid in np.meshgrid(np.geomspace(0.5, max(lags[-1], 1.0), SCALES), POWERS)
     )
     shapes = 1 - np.exp(-((lags / scales) ** powers))  # (curves, bins)
-    weights = pairs / pairs.sum()
+    weights = pairs / lags  # there are more pairs far apart: so every distance counts alike
+    weights /= weights.sum()
     mean_shape, mean = shapes @ weights, halves @ weights
     centred = shapes - mean_shape[:, None]
     common = np.maximum((centred * (halves - mean)) @ weights / np.maximum((centred**2) @ weights, 1e-12), 0)
