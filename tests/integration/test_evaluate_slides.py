@@ -21,7 +21,7 @@ from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
 
 pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
-SMALL = "task.tops=[4,8]"
+SMALL = ("task.tops=[4,8]",)
 
 
 @pytest.fixture(scope="module")

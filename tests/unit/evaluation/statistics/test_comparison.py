@@ -91,10 +91,11 @@ def test_every_two_encoders_are_compared_on_every_task() -> None:
     assert pairs == [("IDC", "other")]
 
 
-@pytest.mark.slow  # 400 tasks of ten simulated sections
+@pytest.mark.slow  # 120 tasks of ten simulated sections
 @pytest.mark.parametrize("length", [0, 1, 2, 4])
 def test_a_method_that_is_better_by_005_is_found_on_ten_sections(length: int) -> None:
-    runs, sections, genes, spots = 100, 10, 20, grid(20)
+    """By its mean over 50 genes; of single genes there is too little tissue unless spots are independent."""
+    runs, sections, genes, spots = 30, 10, 50, grid(20)
     rng, names = np.random.default_rng(length), np.repeat([f"S{i}" for i in range(sections)], len(spots))
     places = Places(np.repeat("P", len(names)), names, np.tile(spots, (sections, 1)))
     found, by_gene, false = [], [], []
