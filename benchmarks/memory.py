@@ -33,15 +33,15 @@ class Alive(TorchDispatchMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run the operation; note what is new in its result, views of what was there are not."""
-        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        given = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor):
                 storage = tensor.untyped_storage()
-                if storage._cdata not in self._known | given:
-                    self._known.add(storage._cdata)
+                if storage.data_ptr() not in self._known | given:
+                    self._known.add(storage.data_ptr())
                     self._bytes += storage.nbytes()
-                    weakref.finalize(storage, self._forget, storage._cdata, storage.nbytes())
+                    weakref.finalize(storage, self._forget, storage.data_ptr(), storage.nbytes())
         self.highest = max(self.highest, self._bytes)
         return out
 

@@ -7,6 +7,7 @@ from scipy.sparse import csr_matrix
 
 from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.records import Section, SlideRecord
+from past.data.shards.slides import SlideSet
 from past.data.shards.write import write_shard
 
 GENES = tuple(f"G{i}" for i in range(12))
@@ -52,3 +53,8 @@ def write_slides(root: Path, sections: tuple[str, ...] = ("A1", "A2", "B1", "C1"
     index = ShardIndex(GENES, tuple(shards), settings, sections_known, str(root))
     (root / INDEX).write_text(index.to_json())
     return root
+
+
+def part(slides: SlideSet, *sections: str) -> SlideSet:
+    """Return some of the sections."""
+    return SlideSet(slides.index.select(sections=sections))

@@ -10,8 +10,11 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from past.base.runs import Run
+from past.evaluation.hest.layout import read_task
+from past.evaluation.hest.spots import FoldData, TaskData
 from past.evaluation.hest.task import Compared, HestBench
 from past.evaluation.results import Results
+from past.nn.colour import ColourGrid
 from past.slides.tiles import write_patches
 
 GENES = tuple(f"G{i}" for i in range(6))
@@ -66,3 +69,19 @@ def judge(
     """Run the benchmark as evaluate.py does, on encoders that are built already."""
     given = Compared(Run(out, "hest_bench", "one"), bench.compared(encoders), presets or {})
     bench(given, Results(out, bench.name, bench.origin(given), about))
+
+
+def run(
+    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
+) -> tuple[Path, dict]:
+    """Run the benchmark below `root` and return its results folder and its summary."""
+    out = out or root / "results"
+    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
+    judge(bench, encoders or {"two": ColourGrid(2)}, out)
+    return out, json.loads((out / "hest_bench.json").read_text())
+
+
+def fold_of(root: Path, number: int) -> FoldData:
+    """Return a fold of the task IDC below `root`, read."""
+    task = read_task(root / "IDC")
+    return TaskData(task, {}).fold(task.folds[number])

@@ -34,6 +34,13 @@ def tiny_module(kind: str = "info_nce", image_encoder: ImageTower | None = None)
     return PASTModule(model, Contrast(kind), Optim(lr=1e-2))
 
 
+def planted_model(data: DataModule) -> PASTModel:
+    """A PAST whose expression components are fitted to the training cells; in evaluation mode."""
+    module = tiny_module()
+    module.fit_parts(data.samples.for_fitting())
+    return module.model.eval()
+
+
 def tiny_trainer(root: Path, **options: Any) -> pl.Trainer:
     """On the CPU, silent, with our checkpoints."""
     settings: dict[str, Any] = {"logger": False, "max_epochs": 2, "enable_checkpointing": False}

@@ -1,25 +1,12 @@
 """What a task folder says: splits, patients, expression by barcode."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tiny_bench import SPOTS, judge, write_task
+from tiny_bench import SPOTS, run, write_task
 
 from past.base.errors import DataError
-from past.evaluation.hest.task import HestBench
-from past.nn.colour import ColourGrid
 from past.slides.tiles import PatchFile, write_patches
-
-
-def run(
-    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
-) -> tuple[Path, dict]:
-    out = out or root / "results"
-    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
-    judge(bench, encoders or {"two": ColourGrid(2)}, out)
-    return out, json.loads((out / "hest_bench.json").read_text())
 
 
 def test_barcodes_that_are_not_in_the_h5ad_are_counted(tmp_path: Path) -> None:

@@ -1,27 +1,16 @@
 """What is done with a fold; stored features, one protocol a table."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_bench import judge, write_task
+from tiny_bench import judge, run, write_task
 
 from past.base.errors import ConfigError, DataError
 from past.evaluation.hest.spots import FoldData
 from past.evaluation.hest.task import HestBench
 from past.evaluation.probes.ridge import RidgeCVHead
 from past.nn.colour import ColourGrid
-
-
-def run(
-    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
-) -> tuple[Path, dict]:
-    out = out or root / "results"
-    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
-    judge(bench, encoders or {"two": ColourGrid(2)}, out)
-    return out, json.loads((out / "hest_bench.json").read_text())
 
 
 def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None:

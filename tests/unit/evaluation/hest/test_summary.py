@@ -1,31 +1,18 @@
 """Means over genes and folds, with genes that are constant."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_bench import judge, write_task
+from tiny_bench import run, write_task
 
 from past.evaluation.hest.summary import Scored, average_rows
-from past.evaluation.hest.task import HestBench
 from past.evaluation.statistics.scores import FoldResult, Judged, TaskResult
 from past.evaluation.statistics.units import Places
-from past.nn.colour import ColourGrid
 
 NAN = float("nan")
-
-
-def run(
-    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
-) -> tuple[Path, dict]:
-    out = out or root / "results"
-    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
-    judge(bench, encoders or {"two": ColourGrid(2)}, out)
-    return out, json.loads((out / "hest_bench.json").read_text())
 
 
 def test_a_constant_gene_is_named_and_left_out_of_one_of_two_means(tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_bench import GENES, SPOTS, judge, write_sample, write_split, write_task
+from tiny_bench import GENES, SPOTS, judge, run, write_sample, write_split, write_task
 
 from past.base.errors import ConfigError, DataError
 from past.evaluation.hest.task import HestBench
@@ -20,15 +19,6 @@ from past.slides.stored_features import StoredFeatures
 from past.slides.tiles import PatchFile
 
 SUPPORT = Path(__file__).resolve().parents[3] / "support"
-
-
-def run(
-    root: Path, encoders: Mapping[str, object] | None = None, out: Path | None = None, **settings: object
-) -> tuple[Path, dict]:
-    out = out or root / "results"
-    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
-    judge(bench, encoders or {"two": ColourGrid(2)}, out)
-    return out, json.loads((out / "hest_bench.json").read_text())
 
 
 def test_a_signal_is_found_and_every_file_says_so(tmp_path: Path) -> None:

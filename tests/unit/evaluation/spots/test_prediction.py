@@ -1,31 +1,11 @@
 """Slides predicted with some of their spots told."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
-import torch
-from slide_shards import GENES, WIDTH, write_slides
+from slide_shards import GENES
 
-from past.checkpoints.saved import Saved
 from past.data.shards.slides import SlideSet
 from past.evaluation.spots.prediction import SlidePredictor
-from past.models.stpath.model import STPath
 from past.models.stpath.predict import Predictor
-from past.models.stpath.vocabulary import GeneVocabulary
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> SlideSet:
-    return SlideSet.open(write_slides(tmp_path_factory.mktemp("slides") / "set"))
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Predictor:
-    torch.manual_seed(0)
-    stpath = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
-    (tmp_path / "weights").write_bytes(b"")
-    return Predictor(Saved(stpath, GeneVocabulary({g: g for g in GENES}).state()), tmp_path / "weights")
 
 
 def test_lower_mask_ratios_measure_more_of_the_same_spots(slides: SlideSet, model: Predictor) -> None:

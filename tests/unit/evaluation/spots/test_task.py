@@ -5,39 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
-from slide_shards import GENES, TOLD, WIDTH, write_slides
+from slide_shards import GENES, TOLD, part, write_slides
 
 from past.base.errors import ConfigError, DataError
 from past.base.runs import Run
-from past.checkpoints.saved import Saved
 from past.data.shards.slides import SlideSet
 from past.evaluation.results import Results
 from past.evaluation.spots.prediction import SlidePredictor
 from past.evaluation.spots.task import JudgedSlides, SlideTask
 from past.evaluation.task import Row
-from past.models.stpath.model import STPath
 from past.models.stpath.predict import Predictor
-from past.models.stpath.vocabulary import GeneVocabulary
 
 SETTINGS = {"tops": (TOLD, 8), "components": 4}
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> SlideSet:
-    return SlideSet.open(write_slides(tmp_path_factory.mktemp("slides") / "set"))
-
-
-def part(slides: SlideSet, *sections: str) -> SlideSet:
-    return SlideSet(slides.index.select(sections=sections))
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Predictor:
-    torch.manual_seed(0)
-    stpath = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
-    (tmp_path / "weights").write_bytes(b"")
-    return Predictor(Saved(stpath, GeneVocabulary({g: g for g in GENES}).state()), tmp_path / "weights")
 
 
 def judge(task: SlideTask, model: Predictor, train: SlideSet | None, slides: SlideSet, out: Path) -> list[Row]:

@@ -1,21 +1,13 @@
-"""Shards → both towers → retrieval's result files, on sections where colour tells expression."""
+"""Shards → both towers → an embedding of every cell, in the index's order."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from planted import GENES
-from tiny_past import planted_data, tiny_module
+from tiny_past import planted_data, planted_model
 
-from past.base.errors import DataError
-from past.base.runs import Run
 from past.data.stream.datamodule import DataModule
-from past.evaluation.results import Results
-from past.evaluation.retrieval.task import Retrieval, TrainedPAST
-from past.evaluation.task import Row
 from past.models.past.embed import embed_cells
 from past.models.past.model import PASTModel
 
@@ -29,9 +21,7 @@ def data(tmp_path: Path) -> DataModule:
 
 @pytest.fixture
 def model(data: DataModule) -> PASTModel:
-    module = tiny_module()
-    module.fit_parts(data.samples.for_fitting())
-    return module.model.eval()
+    return planted_model(data)
 
 
 def test_every_cell_is_embedded_once_in_the_indexs_order(data: DataModule, model: PASTModel) -> None:
@@ -47,50 +37,3 @@ def test_every_cell_is_embedded_once_in_the_indexs_order(data: DataModule, model
     torch.testing.assert_close(found.images, torch.cat([one.images for one in out]))
     torch.testing.assert_close(found.cells, torch.cat([one.cells for one in out]))
     torch.testing.assert_close(found.cells.norm(dim=1), torch.ones(20))
-
-
-def judge(task: Retrieval, model: PASTModel, data: DataModule, out: Path) -> list[Row]:
-    given = TrainedPAST(Run(out, "demo", "one"), Path("best.ckpt"), model, data)
-    return task(given, Results(out, task.name, {}))
-
-
-def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
-    shown = judge(Retrieval(ks=(1, 5), examples=3), model, data, tmp_path / "results")
-    content = json.loads((tmp_path / "results/retrieval.json").read_text())
-    rows = content["rows"]
-    assert content["task"] == "retrieval"
-    assert content["checkpoint"] == "best.ckpt"
-    assert [(row["section"], row["by"], row["r@1"]) for row in shown] == [
-        (row["name"], row["matcher"], row["recall@1/mean"]) for row in rows if row["scope"] != "patient"
-    ]
-    assert [(row["scope"], row["name"], row["matcher"]) for row in rows] == [
-        (scope, name, matcher)
-        for scope, name in (("section", "S2"), ("patient", "C"), ("all", "all"))
-        for matcher in ("PAST", "linear")
-    ]
-    assert all(row["recall@5/chance"] == 5 / 20 for row in rows)
-    assert rows[1]["recall@5/mean"] > 0.5  # type: ignore[operator]
-    assert rows[0]["recall@5/ceiling"] is None
-    table = pd.read_csv(tmp_path / "results/retrieval.csv")
-    assert table["recall@1/mean"].tolist() == [row["recall@1/mean"] for row in rows]
-
-
-def test_the_examples_are_crops_with_what_they_find(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
-    judge(Retrieval(examples=3, seed=4), model, data, tmp_path)
-    found = embed_cells(model, data.val_dataloader())
-    crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
-    nearest = (found.images @ found.cells.T).topk(5).indices.numpy()
-    with np.load(tmp_path / "retrieval_examples.npz", allow_pickle=False) as examples:
-        assert examples["nearest"].shape == examples["hit"].shape == (3, 5)
-        for crop, hit, label in zip(examples["crops"], examples["hit"], examples["truth"], strict=True):
-            (row,) = np.flatnonzero((crops == crop).all(axis=(1, 2, 3)))
-            np.testing.assert_array_equal(hit, nearest[row] == row)
-            assert label.split() == [GENES[token - 30] for token in found.genes[row]]  # no type is known
-
-
-def test_other_cells_under_the_linear_map_are_an_error(
-    data: DataModule, model: PASTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(data, "val_dataloader", lambda: data.samples.for_fitting())
-    with pytest.raises(DataError, match="other cells than the model"):
-        judge(Retrieval(), model, data, tmp_path)

@@ -2,33 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from data_modules import slide_data
-from slide_shards import GENES, slide, write_slides
+from data_modules import small_slides
+from slide_shards import GENES, slide
 
 from past.data.shards.slides import raw_counts
-from past.data.stream.datamodule import DataModule
 from past.models.stpath.samples.examples import read_slide
-from past.models.stpath.samples.masking import Masking
 from past.models.stpath.vocabulary import PADDING
-
-SMALL = Masking(patch=(20, 64), variable_genes=5)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_slides(tmp_path_factory.mktemp("slides") / "set")
-
-
-def module(root: Path, **options: Any) -> DataModule:
-    settings = {"val": ["C"], "num_workers": 0, "masking": SMALL}
-    data = slide_data(str(root), **{**settings, **options})
-    data.setup("fit")
-    return data
 
 
 def test_a_slide_is_read_over_the_vocabulary() -> None:
@@ -47,10 +30,10 @@ def test_a_slide_is_read_over_the_vocabulary() -> None:
 
 
 def test_images_are_hidden_behind_the_training_mean(root: Path) -> None:
-    data = module(root, rounds=8, image_dropout=1.0)
+    data = small_slides(root, rounds=8, image_dropout=1.0)
     mean = torch.from_numpy(data.samples.statistics.feature_mean.astype(np.float16))
     shares = [float((batch.features == mean).all(dim=1).float().mean()) for batch in data.train_dataloader()]
     assert 0.3 < np.mean(shares) < 0.7
     assert np.ptp(shares) > 0.2  # another share in every example
-    plain = next(iter(module(root).train_dataloader()))
+    plain = next(iter(small_slides(root).train_dataloader()))
     assert not (plain.features == mean).all(dim=1).any()

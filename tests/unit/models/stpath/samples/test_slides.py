@@ -6,29 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from data_modules import slide_data
-from slide_shards import GENES, TOLD, write_slides
+from data_modules import slide_data, small_slides
+from slide_shards import GENES, TOLD
 
 from past.base.errors import CheckpointError, ConfigError, DataError
-from past.data.stream.datamodule import DataModule
 from past.data.stream.loader import TrainingLoader
 from past.models.stpath.batch import SlideBatch
-from past.models.stpath.samples.masking import Masking
 from past.models.stpath.vocabulary import MASK
-
-SMALL = Masking(patch=(20, 64), variable_genes=5)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_slides(tmp_path_factory.mktemp("slides") / "set")
-
-
-def module(root: Path, **options: Any) -> DataModule:
-    settings = {"val": ["C"], "num_workers": 0, "masking": SMALL}
-    data = slide_data(str(root), **{**settings, **options})
-    data.setup("fit")
-    return data
 
 
 def alike(one: SlideBatch, other: SlideBatch) -> bool:
@@ -44,27 +28,29 @@ def alike(one: SlideBatch, other: SlideBatch) -> bool:
 
 
 def test_an_epoch_has_every_slide_as_often_as_asked_and_each_example_anew(root: Path) -> None:
-    data = module(root, rounds=2)
+    data = small_slides(root, rounds=2)
     assert data.batches_per_epoch == 3
     loader = data.train_dataloader()
     first, second = list(loader), list(loader)
     assert [len(batch.lengths) for batch in first] == [2, 2, 2]
     assert not any(alike(one, other) for one, other in zip(first, second, strict=True))
-    assert all(alike(one, other) for one, other in zip(first, module(root, rounds=2).train_dataloader(), strict=True))
-    assert not alike(first[0], next(iter(module(root, rounds=2, seed=1).train_dataloader())))
+    assert all(
+        alike(one, other) for one, other in zip(first, small_slides(root, rounds=2).train_dataloader(), strict=True)
+    )
+    assert not alike(first[0], next(iter(small_slides(root, rounds=2, seed=1).train_dataloader())))
     masked = torch.cat([batch.expression.genes for batch in first]) == MASK
     assert masked.any()
 
 
 def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
-    whole = list(module(root, rounds=4).train_dataloader())
-    stopped = module(root, rounds=4)
+    whole = list(small_slides(root, rounds=4).train_dataloader())
+    stopped = small_slides(root, rounds=4)
     loader = stopped.train_dataloader()
     batches = iter(loader)
     used = [next(batches) for _ in range(2)]
     loader._in_flight = lambda: 0  # no trainer asks here
     state = loader.state_dict()
-    again = module(root, rounds=4)
+    again = small_slides(root, rounds=4)
     again.load_state_dict(state)
     again._training = TrainingLoader(again._reader(again.samples.epoch(), training=True))
     rest = list(again.train_dataloader())
@@ -73,7 +59,7 @@ def test_a_resume_goes_on_with_the_very_examples(root: Path) -> None:
 
 
 def test_validation_scores_a_slide_with_nothing_and_with_some_of_it_told(root: Path) -> None:
-    data = module(root, val=["B1", "C1"], context=0.25, batch_size=1)
+    data = small_slides(root, val=["B1", "C1"], context=0.25, batch_size=1)
     batches = list(data.val_dataloader())
     assert len(batches) == 2
     (batch, again) = batches[0], next(iter(data.val_dataloader()))
@@ -92,10 +78,10 @@ def test_validation_scores_a_slide_with_nothing_and_with_some_of_it_told(root: P
 
 
 def test_vocabularies(root: Path, tmp_path: Path) -> None:
-    variable = module(root, vocabulary="variable:3")
+    variable = small_slides(root, vocabulary="variable:3")
     assert set(variable.samples.gene_names) < set(GENES[:TOLD])
     (tmp_path / "genes.json").write_text(json.dumps({"G1": "E1", "G2": "E1", "other": "E2"}))
-    released = module(root, vocabulary=str(tmp_path / "genes.json"))
+    released = small_slides(root, vocabulary=str(tmp_path / "genes.json"))
     assert released.samples.gene_names == ("E1", "E2")
     assert released.samples.tokens_of[:3].tolist() == [-1, 2, 2]
     assert released.description()["tokenizer"]["symbols"]["other"] == "E2"
@@ -103,7 +89,7 @@ def test_vocabularies(root: Path, tmp_path: Path) -> None:
         released.samples.require_same(variable.samples.tokenizer_state, "run")
     (tmp_path / "genes.json").write_text(json.dumps({"other": "E2"}))
     with pytest.raises(DataError, match="none of the 12 genes"):
-        _ = module(root, vocabulary=str(tmp_path / "genes.json")).samples.tokens_of
+        _ = small_slides(root, vocabulary=str(tmp_path / "genes.json")).samples.tokens_of
 
 
 @pytest.mark.parametrize(
@@ -118,7 +104,7 @@ def test_vocabularies(root: Path, tmp_path: Path) -> None:
 )
 def test_settings_that_cannot_work_are_named(root: Path, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        _ = module(root, **wrong).samples.vocabulary
+        _ = small_slides(root, **wrong).samples.vocabulary
 
 
 def test_a_set_of_cells_is_refused(tmp_path: Path) -> None:

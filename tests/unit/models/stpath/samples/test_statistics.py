@@ -1,38 +1,21 @@
 """What training slides are like, and which genes they know."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from data_modules import slide_data
+from data_modules import slide_data, small_slides
 from slide_shards import GENES, TOLD, WIDTH, write_slides
 
 from past.data.shards.slides import SlideSet
-from past.data.stream.datamodule import DataModule
 from past.models.stpath.samples import slides as slide_datamodule
 from past.models.stpath.samples import statistics as slide_statistics
-from past.models.stpath.samples.masking import Masking
 from past.models.stpath.samples.statistics import known_genes
 from past.models.stpath.vocabulary import RESERVED
 
-SMALL = Masking(patch=(20, 64), variable_genes=5)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_slides(tmp_path_factory.mktemp("slides") / "set")
-
-
-def module(root: Path, **options: Any) -> DataModule:
-    settings = {"val": ["C"], "num_workers": 0, "masking": SMALL}
-    data = slide_data(str(root), **{**settings, **options})
-    data.setup("fit")
-    return data
-
 
 def test_statistics_are_those_of_the_training_slides(root: Path) -> None:
-    data = module(root, val=["B", "C"])
+    data = small_slides(root, val=["B", "C"])
     slides = SlideSet.open(root)
     trained = [slides.get(name) for name in ("A1", "A2")]
     logged = np.log1p(np.concatenate([slides.counts(one).toarray() for one in trained]))
@@ -73,5 +56,5 @@ def test_a_held_out_slide_has_no_say_in_the_genes(tmp_path: Path, monkeypatch: p
     assert whole.samples.tokens_of[0] == -1
     assert whole.samples.model_sizes == {"tokens": len(GENES) + 1, "features": WIDTH}
     assert set(asked) == set(SlideSet.open(root).sections) - {"C1"}
-    apart, other = module(root, val=["C"]), module(root, val=["A", "C"], train=["B"])
+    apart, other = small_slides(root, val=["C"]), small_slides(root, val=["A", "C"], train=["B"])
     assert apart.samples.statistics.mean.tolist() != other.samples.statistics.mean.tolist()
