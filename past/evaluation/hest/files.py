@@ -112,21 +112,18 @@ def write_record(results: Results, record: BenchRecord) -> list[Row]:
     Returns:
         The scores as the screen shows them.
     """
-    variants = {images: [found for kind, found in record.results if kind == images] for images, _ in record.results}
-    own = variants.get(AS_THEY_ARE, [])
+    own = [found for images, found in record.results if images == AS_THEY_ARE]
     by_task = {task: [found for found in own if found.task == task] for task in dict.fromkeys(r.task for r in own)}
     write_library_files(results, by_task)
-    table = pd.concat(record.table, ignore_index=True)
+    table = pd.concat(record.table, ignore_index=True) if record.table else pd.DataFrame()
     results.write_csv("hest_bench.csv", table)
     results.write_parquet("hest_bench.parquet", table)
     if record.paired:
         results.write_csv("paired.csv", pd.DataFrame([row for found in record.paired for row in found.genes]))
-    rows = [
-        row
-        for images in variants
-        for of_images in [[scored for scored in record.scored if scored.row["images"] == images]]
-        for row in [*(scored.row for scored in of_images), *average_rows(of_images)]
-    ]
+    rows: list[Row] = []
+    for images in dict.fromkeys(images for images, _ in record.results):
+        scored = [one for one in record.scored if one.row["images"] == images]
+        rows += [*(one.row for one in scored), *average_rows(scored)]
     results.write_summary(
         {
             "rows": rows,
