@@ -136,7 +136,7 @@ def test_a_run_is_judged_on_its_own_validation_slides(folder: Path) -> None:
     )
     assert {row["name"] for row in json.loads((elsewhere / "zero_shot.json").read_text())["rows"]} == {"C1"}
     with pytest.raises(CheckpointError, match=r"last\.ckpt: holds a STPath, not PAST: use task=zero_shot or"):
-        entry.evaluate(composed("evaluate", "task=retrieval", *words[:-2]))
+        entry.evaluate(composed("evaluate", "task=retrieval", *words[:-1]))
 
 
 def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ SCREEN = {
     "high": "high",
     "units": "units",
     "resampled": "of",
-    "share_above_0.2": "> 0.2",
-    "share_above_0.4": "> 0.4",
+    "genes": "genes",
 }
 
 

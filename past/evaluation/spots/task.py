@@ -181,9 +181,8 @@ def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
     for row in rows:
         low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
         shown.append(
-            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
+            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"]}
             | {"units": f"{row['units']} {row['resampled']}", "genes": row[f"genes@{top}"]}
             | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f}–{high:.3f}"}
-            | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
         )
     return shown
