@@ -6,6 +6,8 @@ import pandas as pd
 
 from past.base.files import write_atomically
 from past.base.runs import Run
+from past.base.text.address import shown
+from past.base.text.reading import read_text
 from past.report.blocks import Block, page, picture
 from past.report.plots import training_curves
 
@@ -26,5 +28,8 @@ def training_blocks(run: Run) -> list[Block]:
 
 
 def configuration_blocks(run: Run) -> list[Block]:
-    """Return a training's configuration; nothing where it has none."""
-    return [Block("Configuration", code=run.config.read_text())] if run.config.is_file() else []
+    """Return a training's configuration, and those of before where it went on with another; nothing: it has none."""
+    former = sorted(run.directory.glob(run.config_until("*").name))
+    files = {"Configuration": run.config} | {f"Configuration, {path.stem.partition('.')[2]}": path for path in former}
+    there = {title: path for title, path in files.items() if path.is_file()}
+    return [Block(title, code=shown(read_text(path, "give the directory of a run"))) for title, path in there.items()]

@@ -1,12 +1,12 @@
 """A benchmark run as blocks of a page: scores, the published leaderboard beside them, figures, what moved them."""
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from past.base.text.reading import read_json
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
@@ -21,7 +21,7 @@ def blocks(results: Path) -> list[Block]:
     """Return what was judged in `results`; nothing where it was not."""
     if not (results / SUMMARY).is_file():
         return []
-    content = json.loads((results / SUMMARY).read_text())
+    content = read_json(results / SUMMARY, "judge again")
     require_units(content["rows"], results / SUMMARY)
     rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
     own = only(rows, images=AS_THEY_ARE)

@@ -1,6 +1,5 @@
 """A run's retrieval as blocks of its page: recall beside chance and a linear map, and what a few crops find."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from past.base.text.reading import read_json
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, require_units, stands_on, with_interval
 from past.report.plots import ACCENT, INK, QUIET, plt
@@ -19,7 +19,7 @@ def blocks(results: Path) -> list[Block]:
     path = results / "retrieval.json"
     if not path.is_file():
         return []
-    content = json.loads(path.read_text())
+    content = read_json(path, "judge again")
     require_units(content["rows"], path)
     rows = pd.DataFrame(content["rows"])
     ks = [int(name.removeprefix("recall@").removesuffix("/mean")) for name in rows.columns if name.endswith("/mean")]

@@ -1,6 +1,5 @@
 """Zero-shot prediction and imputation of slides, as blocks of a run's page: scores, maps of truth beside prediction."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from past.base.text.reading import read_json
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
@@ -37,7 +37,7 @@ def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
 
 
 def _task(results: Path, task: str, title: str) -> list[Block]:
-    content = json.loads((results / f"{task}.json").read_text())
+    content = read_json(results / f"{task}.json", "judge again")
     require_units(content["rows"], results / f"{task}.json")
     rows, tops = pd.DataFrame(content["rows"]), content["tops"]
     text = (
