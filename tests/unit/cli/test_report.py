@@ -33,8 +33,9 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert len(sizes) == 3
     assert min(min(size) for size in sizes) > 200
     cells = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")]
-    assert ["section", "S1", "&lt;C&gt;", "linear", "20", "0.500"] in cells
-    assert len(cells[1:]) == 6
+    scores = ["0.500 [0.450, 0.700]", "0.250", "7 blocks (correlation 2.5 spots)"]
+    assert ["section", "S1", "&lt;C&gt;", "linear", "20", *scores] in cells
+    assert len(cells[1:]) == 6 + 1  # and one comparison
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
 
 
