@@ -1,9 +1,8 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
-import contextlib
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,7 +131,7 @@ def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
 def rows_of(adata: anndata.AnnData, where: str) -> Rows:
     """Return what its rows are known by: their names, and `obsm['spatial']` where it holds places."""
     places = None
-    with contextlib.suppress(DataError):
+    with suppress(DataError):
         places = read_places(adata, where)
     return Rows(where, list(adata.obs_names), places)
 

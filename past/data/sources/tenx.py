@@ -18,7 +18,6 @@ from past.base.h5ad import require_counts, require_whole
 
 MIN_QUALITY: Final = 20  # of a transcript: the instrument's own matrix counts those of this quality value and above
 _DAMAGED = ("not a 10x matrix, or damaged", "copy it again")
-_GENES = ("Gene Expression", "gene")  # feature types of HDF5 and Matrix Market, and of Zarr
 
 
 @dataclass(frozen=True)

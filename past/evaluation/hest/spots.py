@@ -9,6 +9,7 @@ import numpy as np
 from past.base.errors import DataError
 from past.base.genes import gene_map
 from past.evaluation.hest.layout import BenchSample, Fold, HestTask, read_expression, require_apart
+from past.evaluation.statistics.units import Places
 from past.slides.tiles import PatchFile
 
 
@@ -93,6 +94,12 @@ class TaskData:
             [replace(spots, expression=spots.expression[:, columns]) for spots in side] for side in (train, test)
         )
         return FoldData(self.task.name, fold.number, fold.genes, train, test)
+
+    def places(self, fold: FoldData) -> Places:
+        """Return where a fold's test spots lie, and whose they are as far as that is known."""
+        words = [(self.patients.get(spots.name, ""), spots.name) for spots in fold.test]
+        patients, sections = np.repeat(words, [len(spots) for spots in fold.test], axis=0).T
+        return Places(patients, sections, np.concatenate([spots.patches.coords for spots in fold.test]))
 
     def _spots(self, samples: Sequence[BenchSample]) -> list[Spots]:
         found = []

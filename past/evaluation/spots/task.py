@@ -18,7 +18,7 @@ from past.evaluation.spots.baselines import Baselines
 from past.evaluation.spots.page import drawn_maps
 from past.evaluation.spots.prediction import PredictedSlide, SlidePredictor, spot_table
 from past.evaluation.spots.scores import SlideScores, by_gene, pooled, score_spots
-from past.evaluation.statistics.comparison import compare, count_wins
+from past.evaluation.statistics.comparison import compare
 from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, imported_weights, origin_of, trained
 from past.models.stpath.predict import Predictor, load_stpath
@@ -60,8 +60,7 @@ class SlideTask:
         genes: a gene list's file (see `read_genes`) in place of the training slides' most variable genes.
         components: of the PCA before the ridge.
         neighbours: measured spots whose mean is taken.
-        resamples: of the scored spots, for the intervals.
-        seed: of the choice of spots, the resamples and the clusterings.
+        seed: of the choice of spots and the clusterings.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class SlideTask:
         genes: str | None = None,
         components: int = 256,
         neighbours: int = 4,
-        resamples: int = 100,
         seed: int = 0,
     ) -> None:
         if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
@@ -83,7 +81,7 @@ class SlideTask:
             require_number("task.tops", top, least=1)
         self.name = name
         self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
-        self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed
+        self.components, self.neighbours, self.seed = components, neighbours, seed
 
     def open(self, config: Mapping[str, Any], door: Door) -> JudgedSlides:
         """Open a training's model and its own slides, or imported weights (`ckpt=FOLDER`) and the slides of `data`."""
@@ -108,7 +106,6 @@ class SlideTask:
             "genes": self.genes and gene_hash(read_genes(Path(self.genes))),
             "components": self.components,
             "neighbours": self.neighbours,
-            "resamples": self.resamples,
             "seed": self.seed,
         }
 
@@ -124,7 +121,7 @@ class SlideTask:
             found = _predicted(predict, slides, ratio, results)
             scored = [slide.spots() for slide in found]
             scored += [pooled(scored)] if len(scored) > 1 else []
-            parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in scored]
+            parts = [score_spots(part, genes, tops, self.seed) for part in scored]
             for scores in parts:
                 rows += [{"mask_ratio": ratio, **one.row} for one in scores]
                 tables += [by_gene(one).assign(mask_ratio=ratio) for one in scores]
@@ -198,9 +195,9 @@ def slides_to_judge(
 
 
 def _beside_others(scores: Sequence[SlideScores]) -> list[dict[str, object]]:
-    """Return for every other way on how many genes the model leads and trails, over the same resampled spots."""
+    """Return for every other way on how many genes the model leads and trails, and by how much over all."""
     ours, *others = [one.genes for one in scores]
-    return count_wins([row for other in others for row in compare(ours, other)])
+    return [found.summary for other in others if (found := compare(ours, other))]
 
 
 def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
@@ -209,8 +206,8 @@ def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
     for row in rows:
         low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
         shown.append(
-            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
+            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"]}
+            | {"units": f"{row['units']} {row['resampled']}", "genes": row[f"genes@{top}"]}
             | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f}–{high:.3f}"}
-            | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
         )
     return shown

@@ -88,7 +88,7 @@ def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> Non
 def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
     write_task(tmp_path)
     write_task(tmp_path, "PRAD")
-    bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=10, mean_colour_removed=False)
+    bench = HestBench(tmp_path, tmp_path / "cache", components=4, mean_colour_removed=False)
     out = tmp_path / "results"
     judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     content = (out / "hest_bench.json").read_text()
@@ -104,10 +104,6 @@ def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
         judge(bench, {"past": ColourGrid(4)}, out, presets={"past": {"checkpoint": "A"}})
     with pytest.raises(ConfigError, match=r"holds results of \['past'\], not of \['other'\] \(encoders\)"):
         judge(bench, {"other": ColourGrid(2)}, out)
-    bench.resamples = 11
-    with pytest.raises(ConfigError, match=r"holds results of 10, not of 11 \(resamples\)"):
-        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
-    bench.resamples = 10
     bench.tasks = ["IDC"]
     with pytest.raises(ConfigError, match=r"holds results of \['IDC', 'PRAD'\], not of \['IDC'\] \(tasks\)"):
         judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})

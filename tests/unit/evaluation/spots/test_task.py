@@ -18,7 +18,7 @@ from past.evaluation.spots.task import JudgedSlides, SlideTask, _predicted
 from past.evaluation.task import Row
 from past.models.stpath.predict import Predictor
 
-SETTINGS = {"tops": (TOLD, 8), "resamples": 20, "components": 4}
+SETTINGS = {"tops": (TOLD, 8), "components": 4}
 
 
 def judge(task: SlideTask, model: Predictor, train: SlideSet | None, slides: SlideSet, out: Path) -> list[Row]:
@@ -80,7 +80,7 @@ def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predic
 @pytest.mark.slow
 def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
-    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
+    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"))
     judge(task, model, None, part(slides, "B1"), tmp_path)
     content = json.loads((tmp_path / "zero_shot.json").read_text())
     assert content["genes"] == ["G9", "G2"]
