@@ -75,7 +75,7 @@ class SlideTask:
     ) -> None:
         if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
             raise ConfigError(f"task.mask_ratios={list(mask_ratios)}: shares of the spots; use 0 < ratio ≤ 1")
-        for key, value in (("components", components), ("neighbours", neighbours), ("resamples", resamples)):
+        for key, value in (("components", components), ("neighbours", neighbours)):
             require_number(f"task.{key}", value, least=1)
         for top in tops:
             require_number("task.tops", top, least=1)
