@@ -113,7 +113,7 @@ def _blocks_of_all(coords: np.ndarray, sections: np.ndarray, correlation: Correl
         blocks = blocks_of(places, correlation.length)
         numbers[own] = blocks + sum(map(len, parts))
         parts.append(_covariance(places, blocks, correlation))
-    return numbers, block_diag(*parts)
+    return numbers, np.asarray(block_diag(*parts))
 
 
 def blocks_of(places: np.ndarray, length: float) -> np.ndarray:
