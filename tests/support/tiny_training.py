@@ -134,12 +134,12 @@ def composed(config: str, *overrides: str) -> DictConfig:
         return compose(config, [*overrides])
 
 
-def tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> list[str]:
+def tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> list[str]:
     """The command line of a small PAST, of every part the smallest."""
     return [*TINY, f"data.root={shards}", f"output_root={root}", f"run_id={run_id}", *overrides]
 
 
-def train_tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
+def train_tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
     return entry.train(composed("train", *tiny(shards, root, run_id, *overrides)))
 
 

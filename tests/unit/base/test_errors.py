@@ -6,7 +6,15 @@ import sys
 import pytest
 
 import past_pathology
-from past.base.errors import CheckpointError, ConfigError, DataError, PastError, TrainingError, reading
+from past.base.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    PastError,
+    TrainingError,
+    reading,
+    require_number,
+)
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError, TrainingError])
@@ -44,3 +52,29 @@ def test_whatever_is_raised_over_a_file_becomes_a_sentence() -> None:
         assert found.value.__cause__ is error
     with pytest.raises(ConfigError, match="its own"), reading("a", "b", "c"):
         raise ConfigError("its own")
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "says"),
+    [
+        (-1, {"least": 0}, "n=-1: give a whole number of 0 or more"),
+        (2.5, {"least": 0}, "n=2.5: give a whole number of 0 or more"),
+        (9, {"least": 1, "most": 8}, "n=9: give a whole number from 1 to 8"),
+        (float("nan"), {"above": 0.0}, "n=nan: give a number above 0"),
+        (float("inf"), {"above": 0.0}, "n=inf: give a number above 0"),
+        (0, {"above": 0.0}, "n=0: give a number above 0"),
+        (1.5, {"least": 0.0, "most": 1.0}, "n=1.5: give a number from 0 to 1"),
+        ("many", {"least": 1}, "n=many: give a whole number of 1 or more"),
+    ],
+)
+def test_a_setting_out_of_range_is_one_sentence(value: float, bounds: dict[str, float], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        require_number("n", value, **bounds)
+    assert str(caught.value) == says
+
+
+def test_a_setting_in_range_is_let_through() -> None:
+    require_number("n", 0, least=0)
+    require_number("n", 8, least=1, most=8)
+    require_number("n", 1e-9, above=0.0)
+    require_number("n", 1, least=0.0, most=1.0)

@@ -1,5 +1,7 @@
 """Files whose data lie elsewhere are refused by name; nothing outside the file is read."""
 
+import errno
+import fcntl
 from pathlib import Path
 
 import h5py
@@ -8,6 +10,7 @@ import pytest
 
 from past.base.errors import DataError
 from past.base.foreign.hdf5 import open_hdf5, require_room
+from past.base.hdf5 import new_hdf5
 
 
 @pytest.fixture
@@ -100,3 +103,27 @@ def test_whatever_the_library_raises_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.h5").write_bytes(content.replace(b"SNOD", b"XXXX"))  # h5py raises RuntimeError over it
     with pytest.raises(DataError, match=r"^.*broken\.h5: not an HDF5 file, or cut off \(.*\): copy it again$"):
         open_hdf5(tmp_path / "broken.h5")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_lock_that_cannot_be_had_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["a"] = np.arange(3)
+
+    def opened(path: Path, mode: str, locking: bool = True, real=h5py.File) -> h5py.File:
+        if locking:
+            raise OSError(code, f"unable to lock file, errno = {code}")
+        return real(path, mode, locking=False)
+
+    monkeypatch.setattr(h5py, "File", opened)
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert file["a"][:].tolist() == [0, 1, 2]
+
+
+def test_a_file_that_another_program_writes_is_not_opened(tmp_path: Path) -> None:
+    with new_hdf5(tmp_path / "a.h5") as file:
+        file["a"] = np.arange(3)
+    with (tmp_path / "a.h5").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="unable to lock file"):
+            open_hdf5(tmp_path / "a.h5")
