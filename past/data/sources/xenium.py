@@ -12,7 +12,7 @@ from past.base.errors import DataError, reading
 from past.base.text.reading import read_json, read_text
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, only_picture, read_table, rows_named
+from past.data.sources.tables import numbers_of, only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes
 
 MATRIX = "cell_feature_matrix"
@@ -63,7 +63,7 @@ class XeniumSource(FileSource):
         matrix = read_matrix(matrix_path)
         table = _cells(cells, matrix, matrix_path)
         to_morphology = read_alignment(alignment)
-        places = table[["x_centroid", "y_centroid"]].to_numpy(np.float64)
+        places = numbers_of(table, ["x_centroid", "y_centroid"], cells)
         scale = np.sqrt(abs(np.linalg.det(to_morphology[:2, :2])))
         return RawSection(
             section=self.options.section(
@@ -110,7 +110,7 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 def _experiment(path: Path) -> dict[str, Any]:
     said = read_json(path, "copy it again")
     size = said.get("pixel_size") if isinstance(said, dict) else None
-    if type(size) not in (int, float) or not 0 < size < 1e6:
+    if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size < 1e6:
         raise DataError(f"{path}: no experiment.xenium with a pixel_size above 0 ({size!r:.40}): copy it again")
     return said
 
