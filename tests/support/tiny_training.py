@@ -117,7 +117,7 @@ def composed(config: str, *overrides: str) -> DictConfig:
         return compose(config, [*overrides])
 
 
-def tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> list[str]:
+def tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> list[str]:
     """The command line of a small PAST, of every part the smallest."""
     return [*TINY, f"data.root={shards}", f"output_root={root}", f"run_id={run_id}", *overrides]
 

@@ -1,6 +1,5 @@
 """Xenium output bundles (versions 1 to 3) with their registered H&E image."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 
 from past.base.errors import DataError
 from past.base.text.reading import read_json
+from past.base.text.tables import read_cells
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
@@ -96,8 +96,8 @@ def read_alignment(path: Path) -> np.ndarray:
         DataError: it is not such a matrix.
     """
     try:
-        matrix = np.array([[float(word) for word in row] for row in csv.reader(path.open()) if row])
-    except (OSError, ValueError) as error:
+        matrix = np.array([[float(word) for word in row] for row in read_cells(path, "export it again")])
+    except ValueError as error:
         raise DataError(f"{path}: not a matrix of 3 × 3 numbers ({error}): export it again") from error
     if matrix.shape != (3, 3) or not np.allclose(matrix[2], (0, 0, 1)) or abs(np.linalg.det(matrix)) < 1e-9:
         raise DataError(f"{path}: {matrix.tolist()} does not turn one image into the other: export it again")

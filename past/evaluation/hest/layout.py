@@ -1,6 +1,5 @@
 """A HEST-Bench task on disk: its folds, its genes, and its samples' expression in the order of their tiles."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from past.base.errors import DataError
 from past.base.genes import read_genes
 from past.base.h5ad import read_adata, read_counts
 from past.base.text.reading import read_json
+from past.base.text.tables import read_rows
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
 MADE = "task.json"  # what `past bench-from` says of a task that it made
@@ -105,9 +105,8 @@ def fold_numbers(folder: Path, part: str = "test") -> set[int]:
 
 def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     path = folder / "splits" / name
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or any(row.get(column) in (None, "") for row in rows for column in COLUMNS):
+    rows = read_rows(path, COLUMNS, "download it again")
+    if not rows or any(not row[column] for row in rows for column in COLUMNS):
         raise DataError(f"{path}: needs rows with the columns {', '.join(COLUMNS)}; download it again")
     twice = [sample for sample, count in Counter(row["sample_id"] for row in rows).items() if count > 1]
     if twice:

@@ -1,6 +1,5 @@
 """STPath without a head: a test slide's expression from its tiles' features, alone or in context of measured spots."""
 
-import csv
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -12,6 +11,7 @@ from torch import nn
 
 from past.base.errors import ConfigError
 from past.base.h5ad import read_adata, read_counts
+from past.base.text.tables import read_rows
 from past.evaluation.hest.encoders import TileEncoder, frozen
 from past.evaluation.hest.protocols import tile_features
 from past.evaluation.hest.spots import FoldData, Spots
@@ -101,5 +101,5 @@ class STPathSlides:
         """Return sample → (organ, technology)."""
         if self.metadata is None or not self.metadata.is_file():
             return {}
-        with self.metadata.open(newline="", encoding="utf-8-sig") as file:
-            return {row["id"]: (row["organ"], row["st_technology"]) for row in csv.DictReader(file)}
+        rows = read_rows(self.metadata, ["id", "organ", "st_technology"], "give HEST-1k's metadata csv")
+        return {row["id"]: (row["organ"], row["st_technology"]) for row in rows}

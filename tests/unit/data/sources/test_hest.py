@@ -133,7 +133,7 @@ def test_the_real_metadata_table_is_read(tmp_path: Path, real_data: Path) -> Non
     [
         ("image", "neither .*TENX1.tif nor .*TENX1.h5 is there"),
         ("scale", "its metadata says no pixel_size_um_estimated"),
-        ("json", "not JSON of metadata"),
+        ("json", "TENX1.json: not JSON .*: download it again"),
         ("patches", "not HEST's patches, or damaged"),
         ("other patches", "a patch of none of the 25 spots"),
         ("shape", "patches of"),

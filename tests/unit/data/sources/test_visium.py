@@ -1,6 +1,5 @@
 """Space Ranger's folders: places and counts as scanpy and spatialdata-io read them, µm/px from the lattice of spots."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +137,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path, broken: str, says: str) 
 
 def test_broken_scale_factors_are_one_sentence(tmp_path: Path) -> None:
     outs, _, _ = an_outs(tmp_path)
-    (outs / "spatial" / "scalefactors_json.json").write_text(json.dumps({"a": 1})[:-2])
-    with pytest.raises(DataError, match="not JSON of scale factors"):
-        VisiumSource(outs, GIVEN).open(SYMBOLS)
+    for text, said in (('{"a": ', "not JSON"), ("[" * 100_000, "not JSON"), ("[1]", "not JSON of scale factors")):
+        (outs / "spatial" / "scalefactors_json.json").write_text(text)
+        with pytest.raises(DataError, match=rf"scalefactors_json.json: {said}.*: copy it again"):
+            VisiumSource(outs, GIVEN).open(SYMBOLS)
