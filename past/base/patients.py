@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from past.base.errors import DataError
-from past.base.text.tables import read_rows
+from past.base.text.tables import read_words
 
 COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")
 
@@ -61,9 +60,7 @@ def read_patient_table(path: Path) -> PatientTable:
     Raises:
         DataError: missing, or without the columns that the rule reads.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such table; give HEST-1k's metadata csv")
-    rows = read_rows(path, COLUMNS, "give HEST-1k's metadata csv")
+    rows = read_words(path, COLUMNS, "give HEST-1k's metadata csv")
     labels = {row["id"]: re.sub(r"\s", "", row["patient"]).lower() for row in rows}
     studies = {row["id"]: study_of(row["dataset_title"]) for row in rows}
     first: dict[tuple[str, ...], str] = {}

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from past.base.errors import DataError
 from past.base.files import write_atomically
-from past.base.text.tables import read_rows, rows_as_csv
+from past.base.text.tables import read_words, rows_as_csv
 
 
 class MetricsCSV(Logger):
@@ -30,7 +30,7 @@ class MetricsCSV(Logger):
         self._rows: dict[int, dict[str, Any]] = {}
         if self._path.is_file():
             cure = "move it away, and the metrics begin anew"
-            rows = read_rows(self._path, ["step"], cure, limit=1 << 30)
+            rows = read_words(self._path, ["step"], cure, limit=1 << 30)
             try:
                 self._rows = {int(row["step"]): {k: v for k, v in row.items() if v} for row in rows}
             except ValueError as error:

@@ -58,16 +58,18 @@ def read_cells(path: Path, cure: str, limit: int = LIMIT) -> list[list[str]]:
         raise DataError(f"{path}: not a table ({error}): {cure}") from error
 
 
-def read_rows(path: Path, columns: Sequence[str], cure: str, limit: int = LIMIT) -> list[dict[str, str]]:
-    """Read a CSV file whose first line names its columns; what a line lacks is empty.
+def read_words(path: Path, columns: Sequence[str], cure: str, limit: int = LIMIT) -> list[dict[str, str]]:
+    """Read a CSV file of words, whose first line names its columns; what a line lacks is empty.
 
     Raises:
-        DataError: missing, no table, or without one of `columns`.
+        DataError: missing, no table, or without one of `columns`, or without rows.
     """
     head, *rows = read_cells(path, cure, limit) or [[]]
     absent = [column for column in columns if column not in head]
     if absent:
         raise DataError(f"{path}: no column {', '.join(absent)}: {cure}")
+    if not rows:
+        raise DataError(f"{path}: no rows: {cure}")
     return [dict(zip(head, [*row, *[""] * (len(head) - len(row))], strict=False)) for row in rows]
 
 

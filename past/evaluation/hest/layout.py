@@ -12,7 +12,7 @@ from past.base.errors import DataError
 from past.base.genes import read_genes
 from past.base.h5ad import read_adata, read_counts
 from past.base.text.reading import read_json
-from past.base.text.tables import read_rows
+from past.base.text.tables import read_words
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
 MADE = "task.json"  # what `past bench-from` says of a task that it made
@@ -105,8 +105,8 @@ def fold_numbers(folder: Path, part: str = "test") -> set[int]:
 
 def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     path = folder / "splits" / name
-    rows = read_rows(path, COLUMNS, "download it again")
-    if not rows or any(not row[column] for row in rows for column in COLUMNS):
+    rows = read_words(path, COLUMNS, "download it again")
+    if not all(row[column] for row in rows for column in COLUMNS):
         raise DataError(f"{path}: needs rows with the columns {', '.join(COLUMNS)}; download it again")
     twice = [sample for sample, count in Counter(row["sample_id"] for row in rows).items() if count > 1]
     if twice:

@@ -11,7 +11,7 @@ from torch import nn
 
 from past.base.errors import ConfigError
 from past.base.h5ad import read_adata, read_counts
-from past.base.text.tables import read_rows
+from past.base.text.tables import read_words
 from past.evaluation.hest.encoders import TileEncoder, frozen
 from past.evaluation.hest.protocols import tile_features
 from past.evaluation.hest.spots import FoldData, Spots
@@ -101,5 +101,5 @@ class STPathSlides:
         """Return sample → (organ, technology)."""
         if self.metadata is None or not self.metadata.is_file():
             return {}
-        rows = read_rows(self.metadata, ["id", "organ", "st_technology"], "give HEST-1k's metadata csv")
+        rows = read_words(self.metadata, ["id", "organ", "st_technology"], "give HEST-1k's metadata csv")
         return {row["id"]: (row["organ"], row["st_technology"]) for row in rows}

@@ -85,6 +85,6 @@ def test_no_name_writes_html_or_a_formula(run: Path, tmp_path: Path) -> None:
     tags = set(re.findall(r"<([a-zA-Z]+)", text))
     assert tags <= {"html", "meta", "title", "style", "h", "p", "table", "thead", "tbody", "tr", "th", "td", "img",
                     "details", "summary", "pre"}  # fmt: skip
-    assert "onerror=alert" not in re.sub(r"&quot;&gt;&lt;img src=x onerror=alert", "", text)
+    assert not re.search(r"<[^>]*onerror", text)
     assert text.count("{{7*7}}") > 2, "a template's words are no template"
     assert "&lt;script&gt;" in text

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from past.base.errors import DataError
-from past.base.text.tables import frame_as_csv, inert, original, read_cells, read_frame, read_rows, rows_as_csv
+from past.base.text.tables import frame_as_csv, inert, original, read_cells, read_frame, read_words, rows_as_csv
 
 FORMULAS = (
     '=cmd|"/c calc"!A1',
@@ -87,22 +87,22 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [[name, "x", ""] for name in (*FORMULAS, *HARMLESS)]
     (tmp_path / "a.csv").write_bytes(rows_as_csv(["@name", "b", "c"], [*rows, ["-0.5", None, -0.5]]).encode())
     assert read_cells(tmp_path / "a.csv", "cure")[1:-1] == rows
-    found = read_rows(tmp_path / "a.csv", ["@name"], "cure")
+    found = read_words(tmp_path / "a.csv", ["@name"], "cure")
     assert [row["@name"] for row in found[:-1]] == [*FORMULAS, *HARMLESS]
     assert found[-1] == {"@name": "-0.5", "b": "", "c": "-0.5"}
 
 
 def test_lines_of_other_lengths_are_filled_and_cut(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1\n\n1,2,3\n", encoding="utf-8-sig")
-    assert read_rows(tmp_path / "a.csv", ["a", "b"], "cure") == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]
+    assert read_words(tmp_path / "a.csv", ["a", "b"], "cure") == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]
 
 
-@pytest.mark.parametrize("content", [b"a,b\n\xff\xfe,1\n", b"b\n1\n", b"", b'a\n"' + b"x" * 200_000 + b'"\n'])
+@pytest.mark.parametrize("content", [b"a,b\n\xff\xfe,1\n", b"b\n1\n", b"a\n", b"", b'a\n"' + b"x" * 200_000 + b'"\n'])
 def test_what_is_no_table_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with pytest.raises(DataError) as refused:
-        read_rows(path, ["a"], "download it again")
+        read_words(path, ["a"], "download it again")
     assert str(refused.value).startswith(f"{path}: ")
     assert str(refused.value).endswith(": download it again")
     assert "\n" not in str(refused.value)
