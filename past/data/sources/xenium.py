@@ -10,6 +10,7 @@ import pandas as pd
 from past.base.errors import DataError, reading
 from past.base.text.reading import read_json
 from past.base.text.tables import read_cells
+from past.data.shards.entries import is_mpp
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
@@ -112,7 +113,7 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 def _experiment(path: Path) -> dict[str, Any]:
     said = read_json(path, "copy it again")
     size = said.get("pixel_size") if isinstance(said, dict) else None
-    if type(size) not in (int, float) or not 0 < size < 1e6:
+    if not is_mpp(size):
         raise DataError(f"{path}: no experiment.xenium with a pixel_size above 0 ({size!r:.40}): copy it again")
     return said
 
