@@ -27,7 +27,7 @@ demo: $(READY)
 	@echo 'Open $(DEMO)/runs/demo/demo/report.html and $(DEMO)/runs/stpath_demo/demo/report.html'
 
 test: $(READY)  # what starts processes of its own runs alone
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/test_imports.py
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/hostile tests/test_imports.py
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85 \
 		tests/distributed tests/docs tests/integration tests/slurm
 

@@ -34,6 +34,10 @@ class CheckpointError(PastError):
     """A checkpoint that does not fit the model, or is not a checkpoint."""
 
 
+class TrainingError(PastError):
+    """A training whose numbers are no numbers any more."""
+
+
 @contextmanager
 def reading(path: object, fault: str, cure: str, kind: type[PastError] = DataError) -> Iterator[None]:
     """Say in one sentence whatever a library raises over a file: each raises what it likes, and any file may be broken.

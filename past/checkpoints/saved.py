@@ -1,7 +1,7 @@
 """Our own form of a trained model: a directory of `weights.safetensors` and `model.json`, from which it is built again.
 
-`model.json` holds the plain config of every part, the tokenizer (its gene list and that list's hash) and the crops'
-scale, so a model can be used without the program's configuration or the data it was trained on.
+`model.json` holds the plain config of every part, the tokenizer (its gene list and that list's hash), the crops' scale
+and the weights' hash, so a model can be used without the program's configuration or the data it was trained on.
 """
 
 import json
@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 from past.base.errors import CheckpointError, ConfigError
 from past.base.files import write_atomically
 from past.base.genes import gene_hash
+from past.base.h5ad import sha256_of
+from past.base.runs import what_to_give
 from past.nn.layers import Part
 from past.nn.weights import load_strictly, read_torch, read_weights
 
@@ -109,6 +111,7 @@ def save_model(out: Path, saved: Saved) -> None:
         }
         state = {name: tensor.contiguous().cpu() for name, tensor in saved.model.state_dict().items()}
         save_file(state, part / WEIGHTS)
+        content["weights_sha256"] = sha256_of(part / WEIGHTS)
         write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
         part.rename(out)
     finally:
@@ -139,10 +142,16 @@ def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
         description = json.loads(file.read_text())
         version = description["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: no model there ({DESCRIPTION}: {error}); 'past import' makes one") from error
+        other = what_to_give(path, "a folder that 'past import' made")
+        raise CheckpointError(f"{path}: no model there ({DESCRIPTION}: {error}); give {other}") from error
     if version != VERSION:
         raise CheckpointError(f"{file}: version {version}, this program reads {VERSION}: import the model again")
-    return description, read_weights(path / WEIGHTS)
+    weights, hashed = path / WEIGHTS, description.get("weights_sha256")  # those of earlier versions have none
+    if hashed is not None and weights.is_file() and sha256_of(weights) != hashed:
+        raise CheckpointError(
+            f"{weights}: damaged, it is not the file that {DESCRIPTION} was written for: copy it again"
+        )
+    return description, read_weights(weights)
 
 
 def _read_training(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:

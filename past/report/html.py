@@ -27,7 +27,8 @@ def training_blocks(run: Run) -> list[Block]:
 
 
 def configuration_blocks(run: Run) -> list[Block]:
-    """Return a training's configuration; nothing where it has none."""
-    if not run.config.is_file():
-        return []
-    return [Block("Configuration", code=shown(read_text(run.config, "give the directory of a run")))]
+    """Return a training's configuration, and those of before where it went on with another; nothing: it has none."""
+    former = sorted(run.directory.glob(run.config_until("*").name))
+    files = {"Configuration": run.config} | {f"Configuration, {path.stem.partition('.')[2]}": path for path in former}
+    there = {title: path for title, path in files.items() if path.is_file()}
+    return [Block(title, code=shown(read_text(path, "give the directory of a run"))) for title, path in there.items()]

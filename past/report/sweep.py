@@ -15,7 +15,7 @@ from matplotlib.ticker import NullFormatter
 
 from past.base.errors import DataError
 from past.base.files import write_atomically
-from past.base.runs import Run
+from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
 from past.base.text.tables import read_frame
@@ -26,7 +26,7 @@ METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are j
 MOST_PANELS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """One run: its settings by dotted names, and what it logged."""
 
@@ -38,24 +38,31 @@ class Trained:
 def write_sweep(directories: Sequence[Path]) -> Path:
     """Write `sweep.html` into the folder that the runs share and return its path.
 
+    They are compared by the metric that most of them have; the page names those that are left out.
+
     Args:
         directories: of two runs or more.
 
     Raises:
-        DataError: a directory without a run, or runs that share no metric.
+        DataError: a directory without a run, or no two runs that share a metric.
     """
-    runs = [_read(directory) for directory in directories]
+    given = [_read(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
-    metric = next((name for name in METRICS if all(name in run.metrics for run in runs)), None)
-    if metric is None:
-        raise DataError(f"{folder}: the {len(runs)} runs share none of {', '.join(METRICS)}: give runs that validated")
+    metric = max(METRICS, key=lambda name: sum(name in run.metrics for run in given))
+    runs = [run for run in given if metric in run.metrics]
+    if len(runs) < 2:
+        raise DataError(
+            f"{folder}: no two of {len(given)} runs share one of {', '.join(METRICS)}: give runs that validated"
+        )
+    left_out = ", ".join(run.name for run in given if run not in runs)
     varied = differences([run.settings for run in runs])
     table = compared(runs, metric, varied)
     shown = table.sort_values("best", ascending=False)
     blocks = [
         Block(
             "Runs",
-            text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first.",
+            text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first."
+            + (f" Left out, without {metric}: {left_out}." if left_out else ""),
             table=as_table(shown, decimals=3),
         ),
         Block("While training", image=picture(curves(runs, metric))),
@@ -67,10 +74,15 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     return target
 
 
+def has_training(directory: Path) -> bool:
+    """Whether a directory holds what a training logged, and the settings that it had."""
+    return (directory / "metrics.csv").is_file() and (directory / "config.yaml").is_file()
+
+
 def _read(directory: Path) -> Trained:
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
     log = run.directory / "metrics.csv"
-    if not (log.is_file() and run.config.is_file()):
+    if not has_training(directory):
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
     own = {
         key: without_run(shown(value), directory)
@@ -83,13 +95,6 @@ def without_run(value: str, directory: Path) -> str:
     """Return a setting with the run id left out of "<name>/<run_id>" (paths) and "<name>-<run_id>" (W&B)."""
     name, run_id = re.escape(directory.parent.name), re.escape(directory.name)
     return re.sub(rf"(?<![\w.+=,-])({name}[/-]){run_id}(?![\w.+=,-])", r"\1…", value)
-
-
-def flat(node: object, path: str = "") -> list[tuple[str, str]]:
-    """Return the leaves of nested settings as (dotted name, value as text); a list is a leaf."""
-    if not isinstance(node, Mapping):
-        return [(path, str(node))]
-    return [leaf for key, value in node.items() for leaf in flat(value, f"{path}.{key}" if path else str(key))]
 
 
 def differences(settings: Sequence[Mapping[str, str]]) -> list[str]:

@@ -117,7 +117,10 @@ class SectionProgress:
         content = read_json(path, "remove it and write the section again")
         try:
             shards = tuple(map(shard_of, content.pop("shards")))
-            return SectionProgress(**content, shards=shards)
+            progress = SectionProgress(**content, shards=shards)
+            if not isinstance(progress.name, str) or not isinstance(progress.facts, dict):
+                raise TypeError(f"its name is {progress.name!r:.40}")
+            return progress
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"{path}: not a section's progress ({error}); remove it and write the section again"

@@ -116,10 +116,14 @@ class HestSource(FileSource):
         )
 
     def _mpp(self, said: dict[str, str]) -> float:
-        mpp = self.options.image_mpp or next((float(said[key]) for key in SCALES if key in said), 0.0)
+        known = self.options.image_mpp or next((said[key] for key in SCALES if key in said), None)
+        try:
+            mpp = float(known or 0)
+        except ValueError:
+            mpp = 0.0
         if not 0 < mpp < np.inf:
             raise DataError(
-                f"{self.name}: its metadata says no {' or '.join(SCALES)}: give the image's with --image-mpp"
+                f"{self.name}: its metadata says no {' or '.join(SCALES)} ({known}): give the image's with --image-mpp"
             )
         return mpp
 

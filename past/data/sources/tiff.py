@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from past.base.errors import DataError, reading
+from past.base.foreign.encoded import RETILE
 from past.base.pictures import TiledPicture
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 DAMAGED = ("the image is damaged or cut off", "copy it again")
 MAX_SIDE = 2**20  # px, of an image and its tiles: no slide is 26 cm long at 0.25 µm/px
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
-RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 
 
 def open_tiff(path: Path) -> TiledPicture:
@@ -70,9 +70,7 @@ def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
         raise DataError(f"{path}: stored in one piece of {wide} × {high} px, which cannot be read by region: {RETILE}")
     across, down = math.ceil(page.imagewidth / wide), math.ceil(page.imagelength / high)
     if not len(page.dataoffsets) == len(page.databytecounts) == across * down:
-        raise ValueError(
-            f"{across * down:,} tiles of {wide} × {high} px make the image, {len(page.dataoffsets):,} are there"
-        )
+        raise ValueError(f"{len(page.dataoffsets):,} tiles of {wide} × {high} px, {across * down:,} make the image")
 
     def read(row: int, column: int) -> np.ndarray:
         index = row * across + column

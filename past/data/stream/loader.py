@@ -197,6 +197,7 @@ def _leave_signals(worker: int) -> None:
     """Leave to the rank what a cluster sends to all processes: a rank that saves and stops still needs its workers."""
     for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(signum, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)  # a forked worker has the rank's, which would hear of the worker's signals
 
 
 class Loader(Generic[Batch]):

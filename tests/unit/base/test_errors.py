@@ -5,10 +5,10 @@ import sys
 import pytest
 
 import past_pathology
-from past.base.errors import CheckpointError, ConfigError, DataError, PastError
+from past.base.errors import CheckpointError, ConfigError, DataError, PastError, TrainingError
 
 
-@pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError])
+@pytest.mark.parametrize("kind", [ConfigError, DataError, CheckpointError, TrainingError])
 def test_each_is_caught_as_an_error_of_the_user(kind: type[PastError]) -> None:
     with pytest.raises(PastError, match=r"^S1: no such section$"):
         raise kind("S1: no such section")

@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from retrieval_results import write_run
 from toy_task import add_toy
+from typer.testing import CliRunner
 
 from past.base.errors import DataError
+from past.cli.app import app
 from past.cli.report import task_blocks, write_results_page, write_run_page
 
 
@@ -36,6 +38,14 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert ["section", "S1", "&lt;C&gt;", "linear", "20", "0.500"] in cells
     assert len(cells[1:]) == 6
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
+
+
+def test_former_settings_have_a_part_of_their_own(run: Path) -> None:
+    (run / "config.until-30.yaml").write_text("name: before\n")
+    text = write_run_page(run).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles[-2:] == ["Configuration", "Configuration, until-30"]
+    assert "name: before" in text
 
 
 def test_names_and_settings_cannot_write_html(run: Path) -> None:
@@ -88,3 +98,24 @@ def test_no_name_writes_html_or_a_formula(run: Path, tmp_path: Path) -> None:
     assert not re.search(r"<[^>]*onerror", text)
     assert text.count("{{7*7}}") > 2, "a template's words are no template"
     assert "&lt;script&gt;" in text
+
+
+def test_a_run_that_has_nothing_keeps_no_other_from_its_page(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "toy" / name) for name in ("first", "second")]
+    empty = tmp_path / "toy" / "begun"
+    empty.mkdir()
+    done = CliRunner().invoke(app, ["report", str(empty), *map(str, runs)])
+    assert done.exit_code == 0
+    assert f"left out: {empty}: no metrics.csv and no results there" in done.stderr
+    assert all((run / "report.html").is_file() for run in runs)
+    assert "2 runs" in (tmp_path / "toy" / "sweep.html").read_text()
+    assert isinstance(CliRunner().invoke(app, ["report", str(empty)]).exception, DataError)
+
+
+def test_runs_that_did_not_validate_have_their_pages(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "toy" / name) for name in ("first", "second")]
+    (runs[0] / "metrics.csv").write_text("step,train/loss\n9,3.1\n")
+    done = CliRunner().invoke(app, ["report", *map(str, runs)])
+    assert done.exit_code == 0
+    assert "not compared: " in done.stderr
+    assert all((run / "report.html").is_file() for run in runs)

@@ -43,7 +43,7 @@ def test_a_slide_in_one_piece_and_a_missing_one_are_refused(tmp_path: Path, monk
     path = tmp_path / "image.tif"
     write_ome_tiff(path, PIXELS, photometric="rgb")
     monkeypatch.setattr("past.data.sources.tiff.MAX_TILE_BYTES", 1000)
-    with pytest.raises(DataError, match=r"stored in one piece of 330 × 210 px.*rewrite it in tiles"):
+    with pytest.raises(DataError, match=r"stored in one piece of 330 × 210 px.*write it as a TIFF in tiles"):
         open_tiff(path)
     with pytest.raises(DataError, match="no such image"):
         open_tiff(tmp_path / "none.tif")
