@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+mpl.rcParams["text.parse_math"] = False  # a name with two $ is a name, no formula that may be wrong
+
 INK, ACCENT, QUIET = "#22223b", "#b5179e", "#8d99ae"
 
 

@@ -11,11 +11,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from past.base.errors import DataError
 from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
+from past.base.text.tables import read_frame
 from past.report.blocks import Block, as_table, page, picture
 from past.report.html import write_over
 from past.report.plots import ACCENT, INK, QUIET
@@ -84,7 +86,7 @@ def _read(directory: Path) -> Trained:
         key: without_run(shown(value), directory)
         for key, value in flat(read_yaml(run.config, "give the directory of a run"))
     }
-    return Trained(run.directory.name, own, pd.read_csv(log))
+    return Trained(run.directory.name, own, read_frame(log, "give the directory of a run"))
 
 
 def without_run(value: str, directory: Path) -> str:
@@ -142,6 +144,8 @@ def by_setting(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
         axis.scatter(table[name] if numbers is None else numbers, table["best"], color=ACCENT, s=24)
         if numbers is not None and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
             axis.set_xscale("log")
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
         for chance in set(table["chance"].dropna()):
             axis.axhline(chance, color=QUIET, ls=":")
         axis.set_title(name, loc="left", color=INK, fontsize=9)

@@ -99,3 +99,45 @@ def test_numbers_have_an_axis_and_words_stand_side_by_side() -> None:
     assert number.collections[0].get_offsets().tolist() == [[0.001, 0.3], [0.1, 0.4]]  # type: ignore[union-attr]
     assert [label.get_text() for label in word.get_xticklabels()] == ["a", "b"]
     plt.close("all")
+
+
+def test_names_and_settings_write_no_html_and_no_formula(tmp_path: Path) -> None:
+    hostile = ("<script>x</script>", "$\\frac{$")
+    runs = [
+        write_run(tmp_path, run_id, 10.0**-i, name, 0.3, 0.5)
+        for i, (run_id, name) in enumerate(zip("ab", hostile, strict=True))
+    ]
+    text = write_sweep(runs).read_text()
+    assert "<script" not in text
+    assert "<td>&lt;script&gt;x&lt;/script&gt;</td>" in text
+
+
+def test_settings_over_a_decade_have_plain_numbers() -> None:
+    table = pd.DataFrame({"lr": ["0.001", "0.1"], "best": [0.1, 0.2], "chance": [0.0, 0.0]})
+    figure = by_setting(table, ["lr"])
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    assert axis.get_xscale() == "log"
+    assert {"0.001", "0.01", "0.1"} <= {label.get_text() for label in axis.get_xticklabels()}
+    assert not [label for label in axis.get_xticklabels(minor=True) if label.get_text()]
+    plt.close(figure)
+
+
+def test_a_broken_configuration_or_log_is_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.1, "grid", 0.3, 0.5)]
+    (runs[0] / "config.yaml").write_text("a: " + "[" * 20_000)
+    with pytest.raises(DataError, match=r"a/config.yaml: not YAML [^\n]*: give the directory of a run$"):
+        write_sweep(runs)
+    (runs[0] / "config.yaml").write_text("a: 1")
+    (runs[1] / "metrics.csv").write_bytes(b"step,val\n\xff,1")
+    with pytest.raises(DataError, match=r"b/metrics.csv: not a table [^\n]*: give the directory of a run$"):
+        write_sweep(runs)
+
+
+def test_an_older_runs_secrets_are_not_shown(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.1, "grid", 0.3, 0.5)]
+    for i, run in enumerate(runs):
+        (run / "config.yaml").write_text(f"data: {{root: 'https://user:s3cret{i}@h.org/{i}?sig=s3cret'}}")
+    text = write_sweep(runs).read_text()
+    assert "https://h.org/1" in text
+    assert "s3cret" not in text
