@@ -172,6 +172,8 @@ def require_whole(matrix: Any, where: str) -> Any:
     """
     try:
         matrix.check_format(full_check=True)
+        if (np.diff(matrix.indptr) < 0).any():  # which SciPy does not look at where the last row ends at 0
+            raise ValueError("its rows do not follow one another")
     except ValueError as error:
         raise DataError(f"{where}: its sparse matrix is broken ({error}): write the file again") from error
     return matrix

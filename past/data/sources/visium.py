@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
 from past.base.text.reading import read_json
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
@@ -91,7 +91,8 @@ class VisiumSource(FileSource):
         """Return µm/px of the full-resolution image: as Space Ranger says, else by the lattice of the spots."""
         said = _scales(path)
         if "microns_per_pixel" in said:
-            return float(said["microns_per_pixel"])
+            with reading(path, "its microns_per_pixel is no number", "copy it again"):
+                return float(said["microns_per_pixel"])
         array = on_array(table[["array_col", "array_row"]].to_numpy(np.float64), self.bin_um)
         mpp = fitted_mpp(array, table[PLACES].to_numpy(np.float64))
         if mpp is None:

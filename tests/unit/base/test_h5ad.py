@@ -97,6 +97,13 @@ def test_indices_outside_a_matrix_are_refused() -> None:
         require_whole(whole, "S")
 
 
+def test_rows_that_end_at_nothing_are_refused() -> None:
+    held = csr_matrix((np.ones(3), np.arange(3), np.array([0, 2, 3, 0])), shape=(3, 3))
+    assert held.nnz == 0  # SciPy checks no further, and reads outside its memory later
+    with pytest.raises(DataError, match=r"S: its sparse matrix is broken \(its rows do not follow one another\)"):
+        require_whole(held, "S")
+
+
 def test_features_go_to_their_place_in_a_gene_list_and_same_ones_are_summed() -> None:
     counts = csr_matrix(np.array([[1, 2, 4, 8], [0, 1, 0, 1]]))
     mapped = over_genes(counts, np.array([2, 0, -1, 0]), 4)
