@@ -33,6 +33,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     import lightning.pytorch as pl
 
     from past.nn.weights import load_strictly
+    from past.training.best import with_metric
     from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
     from past.training.cluster import cluster_plugins
 
@@ -45,6 +46,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
     module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
+    config["callbacks"] = with_metric(config["callbacks"], module.monitor)
     module.keep_in_checkpoints(config=config, **data.description())
     trainer = door.build(
         config["trainer"],

@@ -17,9 +17,9 @@ from past.base.errors import DataError
 from past.base.files import write_atomically
 from past.base.runs import Run
 from past.report.blocks import Block, as_table, page, picture
-from past.report.plots import ACCENT, INK, QUIET
+from past.report.plots import ACCENT, CHANCE, INK, QUIET
 
-METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are judged by in training
+MONITOR = "callbacks.best.monitor"  # the setting that names the metric by which a run's best checkpoint is chosen
 MOST_PANELS = 6
 
 
@@ -43,9 +43,9 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     """
     runs = [_read(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
-    metric = next((name for name in METRICS if all(name in run.metrics for run in runs)), None)
+    metric = next((name for name in judged_by(runs) if all(name in run.metrics for run in runs)), None)
     if metric is None:
-        raise DataError(f"{folder}: the {len(runs)} runs share none of {', '.join(METRICS)}: give runs that validated")
+        raise DataError(f"{folder}: the {len(runs)} runs share no metric (val/…): give runs that validated")
     varied = differences([run.settings for run in runs])
     table = compared(runs, metric, varied)
     shown = table.sort_values("best", ascending=False)
@@ -62,6 +62,12 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     target = folder / "sweep.html"
     write_atomically(target, page(f"{folder.name}: {len(runs)} runs", metric, blocks))
     return target
+
+
+def judged_by(runs: Sequence[Trained]) -> list[str]:
+    """Return the metrics that runs may be compared by: first those that chose their best checkpoints."""
+    validated = [name for run in runs for name in run.metrics if name.startswith("val/") and not name.endswith(CHANCE)]
+    return list(dict.fromkeys([*(run.settings.get(MONITOR, "") for run in runs), *validated]))
 
 
 def _read(directory: Path) -> Trained:
