@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from past.base.errors import ConfigError
 from past.training.checkpoint_io import read_checkpoint
+from past.training.private import set_sharing_ranks
 
 
 class Sharded(ModelParallelStrategy):
@@ -33,7 +34,7 @@ class Sharded(ModelParallelStrategy):
 
     def setup_environment(self) -> None:
         """Make the mesh of all ranks; Lightning's own default is one of the nodes."""
-        self._data_parallel_size = self.num_nodes * self.num_processes
+        set_sharing_ranks(self, self.num_nodes * self.num_processes)
         super().setup_environment()
 
     def setup(self, trainer: pl.Trainer) -> None:

@@ -3,7 +3,10 @@
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import ModelParallelStrategy, model_parallel
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -51,6 +54,23 @@ def test_a_fused_optimiser_leaves_unscaling_to_the_trainer() -> None:
     optimizer = torch.optim.Adam([nn.Parameter(torch.ones(1))], fused=True)
     assert optimizer._step_supports_amp_scaling is True  # else there is nothing to take away any more
     assert private.clippable(optimizer)._step_supports_amp_scaling is False
+
+
+def test_parameters_are_shared_out_over_so_many_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(model_parallel, "_setup_device_mesh", lambda *sizes: asked.append(sizes[:2]))
+    monkeypatch.setattr(ModelParallelStrategy, "_setup_distributed", lambda self: None)
+    monkeypatch.setattr(ModelParallelStrategy, "root_device", torch.device("cpu"))
+    for ranks in (None, 6):
+        strategy = ModelParallelStrategy(tensor_parallel_size=1)
+        strategy.connect(Line())
+        strategy.accelerator = CPUAccelerator()
+        strategy.cluster_environment = LightningEnvironment()
+        strategy.num_nodes = 2
+        if ranks is not None:
+            private.set_sharing_ranks(strategy, ranks)
+        strategy.setup_environment()
+    assert asked == [(2, 1), (6, 1)]
 
 
 @pytest.mark.filterwarnings("ignore")
