@@ -17,6 +17,7 @@ from past.base.errors import ConfigError
 from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.slurm import refuse_wrong_layout
+from past.base.text.address import held_in
 
 if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder
@@ -90,7 +91,7 @@ def encoders_of_one_run(arguments: Sequence[str]) -> list[str]:
 
 
 def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
-    """Return the configuration as plain values, all interpolations done.
+    """Return the configuration as plain values, all interpolations done, and its addresses' secrets held.
 
     Raises:
         ConfigError: a root key that the schema does not know (added with '+'), or a value that is missing.
@@ -106,7 +107,7 @@ def resolve(config: DictConfig, schema: type) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError(" ".join(str(error).split())) from error
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): held_in(value) for key, value in plain.items()}
 
 
 def composed(words: Sequence[str]) -> Node:

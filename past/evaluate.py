@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from past import config as door
 from past.base.errors import PastError
+from past.base.text.address import hold
 
 if TYPE_CHECKING:
     from past.evaluation.task import Task
@@ -48,7 +49,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
 
 def main() -> None:
     """Compose what the command line says; `encoder=a,b` is one run of both."""
-    sys.argv[1:] = door.encoders_of_one_run(sys.argv[1:])
+    sys.argv[1:] = door.encoders_of_one_run([hold(word) for word in sys.argv[1:]])
     _main()
 
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from past import config as door
 from past.base.errors import ConfigError, PastError
 from past.base.runs import Run, agree_on_run_id
+from past.base.text.address import hold
 from past.models import load_model, load_part
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and --help needs neither
@@ -102,8 +103,14 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
         module.model.config[name] = part.config
 
 
+def main() -> None:
+    """Compose what the command line says, once the secrets of its addresses are held."""
+    sys.argv[1:] = map(hold, sys.argv[1:])
+    _main()
+
+
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")
-def main(composed: DictConfig) -> float | None:
+def _main(composed: DictConfig) -> float | None:
     """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
     from past.base.distributed import is_lost_rank, rank_and_world
     from past.training.best import best_score

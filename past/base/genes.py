@@ -1,8 +1,6 @@
 """Gene lists: an ordered tuple of names, its hash, and the map from one list to another."""
 
-import gzip
 import hashlib
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.gzipped import lines_of
+from past.base.text.reading import read_json, read_text
 
 _VERSIONED = re.compile(r"^(ENS[A-Z]*G\d{11})\.\d+$")
 
@@ -40,16 +40,18 @@ def read_genes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError(f"{path}: no such gene list; give a .h5ad, .json or .txt file")
     if path.suffix == ".h5ad":
-        import anndata
+        from past.base.h5ad import read_var_names  # which imports this module
 
-        adata = anndata.read_h5ad(path, backed="r")
-        genes = tuple(map(str, adata.var_names))
-        adata.file.close()
+        genes = tuple(names[0] for names in read_var_names(path))
     elif path.suffix == ".json":
-        content = json.loads(path.read_text())
-        genes = tuple(content["genes"] if isinstance(content, dict) else content)
+        content = read_json(path, "give a list of gene names")
+        names = content.get("genes") if isinstance(content, dict) else content
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DataError(f'{path}: no list of gene names: give one, or {{"genes": [...]}}')
+        genes = tuple(names)
     else:
-        genes = tuple(line.split()[0] for line in path.read_text().splitlines() if line.strip())
+        lines = read_text(path, "give one gene name a line").splitlines()
+        genes = tuple(line.split()[0] for line in lines if line.strip())
     if not genes:
         raise DataError(f"{path}: the gene list is empty; it should hold one gene name a line")
     require_unique(genes, str(path))
@@ -71,9 +73,9 @@ def read_synonyms(path: Path) -> dict[str, set[str]]:
     if not path.is_file():
         raise DataError(f"{path}: no such gene table; give one of two columns, Ensembl id and symbol")
     synonyms: dict[str, set[str]] = defaultdict(set)
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-        for line in file:
-            columns = line.rstrip("\n").split("\t" if "\t" in line else ",")
+    with reading(path, "not a gene table, or cut off", "copy it again"):
+        for line in lines_of(path):
+            columns = line.split("\t" if "\t" in line else ",")
             if len(columns) < 2:
                 raise DataError(f"{path}: {line.strip()!r} has one column; wanted an Ensembl id and a symbol")
             one, other = unversioned(columns[0]), columns[1]

@@ -1,6 +1,7 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pandas as pd
 from anndata.io import read_elem
 from scipy.sparse import csr_matrix, issparse
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.hdf5 import open_hdf5, require_room
 from past.base.genes import require_unique
-from past.base.hdf5 import open_hdf5
 from past.base.keys import Keys
 
 COUNTS_LAYER = "counts"
@@ -26,8 +27,11 @@ def read_meta(path: Path) -> dict[str, object]:
     Raises:
         DataError: the file is missing or no h5ad.
     """
-    with _opened(path) as file:
-        return _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
+    with _opened(path) as file, _reading(path):
+        meta = _element(file, f"uns/{Keys.META}") if f"uns/{Keys.META}" in file else {}
+    if not isinstance(meta, dict):
+        raise DataError(f"{path}: uns['{Keys.META}'] is no group of values: write it again as a dict")
+    return meta
 
 
 def read_var_names(path: Path) -> list[tuple[str, ...]]:
@@ -36,7 +40,7 @@ def read_var_names(path: Path) -> list[tuple[str, ...]]:
     Raises:
         DataError: the file is missing, no h5ad, or names a gene twice.
     """
-    with _opened(path) as file:
+    with _opened(path) as file, _reading(path):
         features = feature_names(_element(file, "var"))
     require_unique([names[0] for names in features], path.stem)
     return features
@@ -51,10 +55,11 @@ def feature_names(var: pd.DataFrame) -> list[tuple[str, ...]]:
 def _opened(path: Path) -> h5py.File:
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the sections' .h5ad files")
-    try:
-        return open_hdf5(path)
-    except OSError as error:
-        raise DataError(f"{path}: not an h5ad file, or cut off ({error}): copy it again") from error
+    return open_hdf5(path, "not an h5ad file, or cut off")
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading(path, "cannot be read as AnnData", "write it again")
 
 
 def _element(file: h5py.File, name: str) -> Any:
@@ -66,13 +71,12 @@ def read_adata(path: Path) -> anndata.AnnData:
     """Read the whole file, its counts as they lie there (sparse stays sparse).
 
     Raises:
-        DataError: the file is missing, no h5ad, or broken.
+        DataError: the file is missing, no h5ad, broken, or larger than the memory that is free.
     """
-    _opened(path).close()
-    try:
+    with _opened(path) as file, _reading(path):
+        require_room(file, path)
+    with _reading(path):
         return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read as AnnData ({error}): write it again") from error
 
 
 def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:

@@ -10,13 +10,12 @@ pretraining, a missed one costs the benchmark. A sample without a label is a pat
 benchmark sample it may be anybody's, and counts as a possible sibling.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from past.base.errors import DataError
+from past.base.text.reading import read_words
 
 COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")
 
@@ -61,13 +60,7 @@ def read_patient_table(path: Path) -> PatientTable:
     Raises:
         DataError: missing, or without the columns that the rule reads.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such table; give HEST-1k's metadata csv")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    absent = [column for column in COLUMNS if not rows or column not in rows[0]]
-    if absent:
-        raise DataError(f"{path}: no column {', '.join(absent)}: give HEST-1k's metadata csv")
+    rows = read_words(path, COLUMNS, "give HEST-1k's metadata csv")
     labels = {row["id"]: re.sub(r"\s", "", row["patient"]).lower() for row in rows}
     studies = {row["id"]: study_of(row["dataset_title"]) for row in rows}
     first: dict[tuple[str, ...], str] = {}

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from past.base.errors import PastError
+from past.base.text.address import hold
 from past.cli import entry
 from past.cli.bench import bench
 from past.cli.models import exports, imports
@@ -14,7 +15,12 @@ from past.cli.report import report
 from past.cli.shards import shards
 from past.cli.verify import verify
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reading molecules out of histology.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they may be secrets
+    help="Reading molecules out of histology.",
+)
 app.add_typer(shards, name="shards")
 app.command()(verify)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.train)
@@ -29,6 +35,7 @@ app.add_typer(exports, name="export")
 
 def main() -> None:
     """Run the command line; an error that the user can mend is one sentence on stderr and exit code 1."""
+    sys.argv[1:] = map(hold, sys.argv[1:])
     try:
         app()
     except PastError as error:

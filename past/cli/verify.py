@@ -30,7 +30,7 @@ def verify(
         task = bar.add_task("shards", total=len(index.shards))
         faults = reading.verify(index, sample=sample, workers=workers, report=lambda: bar.advance(task))
     if faults:
-        raise DataError("\n".join(faults))
+        raise DataError(*faults)
     if as_json:
         print(json.dumps(reading.summary(index)))
     else:

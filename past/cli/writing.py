@@ -83,4 +83,4 @@ def draw(out: Path, sources: "Sequence[SectionSource]", settings: "ShardSettings
         for warning in warnings:
             say(f"warning: {warning}", style="yellow")
     if unread:
-        raise DataError("\n".join(unread))
+        raise DataError(*unread)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from past.base.errors import ConfigError
 from past.base.files import atomic_file, create_once, remove_abandoned
+from past.base.text.reading import read_json
 
 SHOWN = 120  # letters of a value in a message
 
@@ -83,7 +84,7 @@ class Results:
                     f"made from; {cure}"
                 )
             return
-        found, own = (dict(_flat(json.loads(text))) for text in (self._claim.read_text(), self._text))
+        found, own = (dict(_flat(said)) for said in (read_json(self._claim, cure), json.loads(self._text)))
         for name in [*own, *found]:
             if found.get(name) != own.get(name):
                 old, new = (_shown(values.get(name, "nothing")) for values in (found, own))

@@ -6,6 +6,8 @@ import pandas as pd
 
 from past.base.files import write_atomically
 from past.base.runs import Run
+from past.base.text.address import shown
+from past.base.text.reading import read_text
 from past.report.blocks import Block, page, picture
 from past.report.plots import training_curves
 
@@ -27,4 +29,6 @@ def training_blocks(run: Run) -> list[Block]:
 
 def configuration_blocks(run: Run) -> list[Block]:
     """Return a training's configuration; nothing where it has none."""
-    return [Block("Configuration", code=run.config.read_text())] if run.config.is_file() else []
+    if not run.config.is_file():
+        return []
+    return [Block("Configuration", code=shown(read_text(run.config, "give the directory of a run")))]

@@ -10,12 +10,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 
 from past.base.errors import DataError
 from past.base.files import write_atomically
 from past.base.runs import Run
+from past.base.text.address import shown
+from past.base.text.reading import read_yaml
 from past.report.blocks import Block, as_table, page, picture
 from past.report.plots import ACCENT, CHANCE, INK, QUIET
 
@@ -75,7 +76,10 @@ def _read(directory: Path) -> Trained:
     log = run.directory / "metrics.csv"
     if not (log.is_file() and run.config.is_file()):
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
-    own = {key: without_run(value, directory) for key, value in flat(yaml.safe_load(run.config.read_text()))}
+    own = {
+        key: without_run(shown(value), directory)
+        for key, value in flat(read_yaml(run.config, "give the directory of a run"))
+    }
     return Trained(run.directory.name, own, pd.read_csv(log))
 
 

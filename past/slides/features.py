@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import read_adata, read_places
-from past.base.hdf5 import open_hdf5
 
 FEATURES = ("features", "embeddings")
 NAMES = ("barcodes", "barcode")
@@ -38,21 +38,26 @@ def read_feature_file(path: Path) -> Features:
         return Features(adata.to_df().to_numpy(), coords, tuple(map(str, adata.obs_names)))
     if not path.is_file():
         raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
-    try:
-        with open_hdf5(path) as file:
-            found = list(file)
-            features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
-            coords = np.asarray(file["coords"]) if "coords" in file else None
-            names = next((np.asarray(file[name]).ravel() for name in NAMES if name in file), None)
-    except OSError as error:
-        raise DataError(f"{path}: not an HDF5 file, or cut off ({error}): copy it again") from error
+    with open_hdf5(path) as file, reading(path, "not a features file, or damaged", "copy it again"):
+        found = list(file)
+        features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
+        coords = np.asarray(file["coords"]) if "coords" in file else None
+        names = next((np.asarray(file[name]).ravel() for name in NAMES if name in file), None)
+        text = None if names is None else tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
     if features is None or coords is None:
         raise DataError(
             f"{path}: holds {', '.join(found) or 'nothing'}; needs 'features' or 'embeddings', and 'coords'"
         )
     if features.ndim == 3 and len(features) == 1:  # TRIDENT and CLAM may keep a batch axis
-        features, coords = features[0], coords.reshape(-1, coords.shape[-1])
-    text = None if names is None else tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+        features, coords = features[0], coords[0] if coords.ndim == 3 else coords
+    for name, values in (("features", features), ("coords", coords)):
+        if values.ndim != 2 or values.dtype.kind not in "iuf" or len(values) != len(features):
+            raise DataError(
+                f"{path}: {name} of shape {values.shape} and type {values.dtype} for {len(features)} tiles: "
+                "write a row of numbers a tile"
+            )
+    if text is not None and len(text) != len(features):
+        raise DataError(f"{path}: {len(text)} barcodes for {len(features)} tiles: write one a tile")
     return Features(features, coords, text)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
 from past.base.files import atomic_file
+from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import sha256_of
-from past.base.hdf5 import open_hdf5
+
+AGAIN = "download it again"
 
 
 @dataclass(frozen=True)
@@ -41,31 +43,28 @@ class PatchFile:
         """
         if not path.is_file():
             raise DataError(f"{path}: no such patch file; is the benchmark downloaded whole?")
-        try:
-            with open_hdf5(path) as file:
-                missing = [name for name in ("img", "coords", "barcode") if name not in file]
-                if missing:
-                    raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
-                shape, dtype = file["img"].shape, file["img"].dtype  # type: ignore[union-attr]
-                coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
-        except OSError as error:
-            raise DataError(f"{path}: not an HDF5 file, or cut off ({error}): download it again") from error
+        with open_hdf5(path, cure=AGAIN) as file, reading(path, "not a patch file, or damaged", AGAIN):
+            missing = [name for name in ("img", "coords", "barcode") if name not in file]
+            if missing:
+                raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
+            shape, dtype = tuple(file["img"].shape), file["img"].dtype  # type: ignore[union-attr]
+            coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
+            barcodes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
         if len(shape) != 4 or shape[3] != 3 or dtype != np.uint8:
             raise DataError(f"{path}: img is {dtype} of shape {shape}; a patch file holds uint8 (n, H, W, 3)")
+        if coords.ndim != 2 or coords.shape[1] != 2 or coords.dtype.kind not in "iuf":
+            raise DataError(f"{path}: coords of shape {coords.shape}, {coords.dtype}: wanted (x, y) a tile; {AGAIN}")
         if not len(names) == len(coords) == shape[0]:
             raise DataError(f"{path}: {shape[0]} images, {len(coords)} coords, {len(names)} barcodes: make it again")
-        barcodes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
         if len(set(barcodes)) < len(barcodes):
             raise DataError(f"{path}: {len(barcodes) - len(set(barcodes))} barcodes occur twice: make it again")
         return PatchFile(path, barcodes, coords)
 
     def images(self, start: int, stop: int) -> np.ndarray:
         """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""
-        try:
-            with open_hdf5(self.path) as file:
-                return np.asarray(file["img"][start:stop])  # type: ignore[index]
-        except OSError as error:
-            raise DataError(f"{self.path}: tiles {start}–{stop} cannot be read ({error}): download it again") from error
+        fault = f"tiles {start}–{stop} cannot be read"
+        with open_hdf5(self.path, cure=AGAIN) as file, reading(self.path, fault, AGAIN):
+            return np.asarray(file["img"][start:stop])  # type: ignore[index]
 
     @cached_property
     def sha256(self) -> str:

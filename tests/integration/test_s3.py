@@ -9,7 +9,8 @@ from moto.server import ThreadedMotoServer
 from shards import write_set
 
 from past.base.errors import DataError
-from past.data.shards.remote import Transfer, open_set
+from past.data.shards.remote import open_set
+from past.data.shards.transfer import Transfer
 from past.data.stream.plan import Reading
 from past.data.stream.stream import shard_stream
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from shards import tar_of
+from shards import said_of, tar_of
 
 from past.data.shards.cell_format import encode_sample
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.records import CellRecord, Section
 
 GENES = tuple(f"G{i}" for i in range(24))
@@ -40,7 +41,13 @@ def write_planted(root: Path, slices: Sequence[Slice], linked: bool = True) -> S
         (root / f"{one.name}-000000.tar").write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         shards.append(Shard(f"{one.name}-000000.tar", one.cells, len(content), digest, one.name, (one.patient,)))
-    index = ShardIndex(GENES, tuple(shards), {"px": SIDE, "mpp": 0.5, "neighbours": 2}, {}, str(root))
+    index = ShardIndex(
+        GENES,
+        tuple(shards),
+        {"px": SIDE, "mpp": 0.5, "neighbours": 2},
+        {s.section: said_of(s) for s in shards},
+        str(root),
+    )
     (root / INDEX).write_text(index.to_json())
     return index
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from past.data.shards.cell_format import encode_sample
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.records import CellRecord, RawCell, Section
 from past.data.shards.tar import TarReader
 
@@ -67,9 +68,21 @@ def write_set(root: Path, sizes: Sequence[int], patients: int = 3, image_format:
         (root / f"{section}-000000.tar").write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         shards.append(Shard(f"{section}-000000.tar", size, len(content), digest, section, (patient,)))
-    index = ShardIndex(GENES, tuple(shards), {"px": SIDE, "mpp": 0.5, "neighbours": 2}, {}, str(root))
+    index = ShardIndex(
+        GENES,
+        tuple(shards),
+        {"px": SIDE, "mpp": 0.5, "neighbours": 2},
+        {s.section: said_of(s) for s in shards},
+        str(root),
+    )
     (root / INDEX).write_text(index.to_json())
     return index
+
+
+def said_of(shard: Shard) -> dict[str, object]:
+    """What an index says of the section that is one shard."""
+    about = {"patient": shard.patients[0], "organ": "breast", "technology": "Xenium", "species": "Homo sapiens"}
+    return {**about, "cells": shard.samples}
 
 
 def keys_of(index: ShardIndex) -> list[str]:

@@ -49,7 +49,13 @@ def write_slides(root: Path, sections: tuple[str, ...] = ("A1", "A2", "B1", "C1"
     settings: dict[str, object] = {
         "px": 16, "mpp": 0.5, "encoder": "planted", "fingerprint": "0", "width": WIDTH, "normalise_stain": False,
     }  # fmt: skip
-    sections_known = {name: {"patient": name[0], "spots": spots, "slides": 1} for name in sections}
+    sections_known: dict[str, dict[str, object]] = {
+        name: {
+            "patient": name[0], "organ": "Breast", "technology": "made up", "species": "human", "spots": spots,
+            "slides": 1,
+        }
+        for name in sections
+    }  # fmt: skip
     index = ShardIndex(GENES, tuple(shards), settings, sections_known, str(root))
     (root / INDEX).write_text(index.to_json())
     return root

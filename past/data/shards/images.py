@@ -4,10 +4,10 @@ import io
 from typing import Final, cast
 
 import torch
-from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from past.base.errors import DataError
+from past.base.foreign.encoded import open_encoded
 
 MAX_SIDE: Final = 4096  # px, where no size is asked for
 # what may stand before a JPEG's frame header: tables, restart interval, application data, comment; all with a length
@@ -34,10 +34,10 @@ def decode(content: bytes, side: int | None = None) -> torch.Tensor:
             pixels = cast("torch.Tensor", decode_jpeg(encoded, mode=ImageReadMode.RGB))
             _require(pixels.shape[1:] == (height, width))
             return pixels
-        with Image.open(io.BytesIO(content), formats=("PNG", "WEBP")) as image:
+        with open_encoded(io.BytesIO(content)) as image:
             _require(image.size == (width, height))  # before it is decoded
             rgb = image.convert("RGB").tobytes()
-    except (RuntimeError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except (RuntimeError, OSError, ValueError, SyntaxError, EOFError) as error:
         cause = " ".join(str(error).partition("<_io")[0].split())[:80]
         raise DataError(f"its image does not decode ({cause}): damaged") from error
     return torch.frombuffer(bytearray(rgb), dtype=torch.uint8).view(height, width, 3).permute(2, 0, 1)

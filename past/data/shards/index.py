@@ -1,30 +1,19 @@
 """`index.json`: what lies in a directory of shards, so that nobody has to open them to know."""
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from past.base.errors import DataError
 from past.base.genes import gene_hash
+from past.base.text.reading import json_of, read_text
+from past.data.shards.entries import Shard, require_genes, require_sections, require_settings, shard_of
 
-INDEX = "index.json"
-VERSION = 1
-_NAME = re.compile(r"[A-Za-z0-9_-]+\.tar")  # never a path: shards may come from anywhere
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One tar file: all its samples are of one section of one patient."""
-
-    name: str
-    samples: int
-    bytes: int
-    sha256: str
-    section: str
-    patients: tuple[str, ...]
+INDEX: Final = "index.json"
+VERSION: Final = 1
+INDEX_BYTES: Final = 64 << 20  # at most: a quarter of a million shards
 
 
 @dataclass(frozen=True)
@@ -77,64 +66,45 @@ class ShardIndex:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @staticmethod
-    def from_json(text: str, root: str) -> "ShardIndex":
-        """Parse the file's text.
+    def from_json(text: str | bytes, root: str) -> "ShardIndex":
+        """Parse the file's text, and check all that a training relies on.
+
+        Args:
+            text: of the file, or its bytes.
+            root: where it was read from.
 
         Raises:
-            DataError: not JSON, another version, or a gene list that does not match its hash.
+            DataError: not JSON, another version, or what no writer of shards would write; the message names it.
         """
+        cure = f"not an index of shards, or the file was changed by hand; run 'past shards merge {root}'"
+        content = json_of(text, f"{root}/{INDEX}", cure)
         try:
-            content = json.loads(text)
-            if content["version"] != VERSION:
-                raise DataError(
-                    f"{root}/{INDEX}: version {content['version']}, this program reads {VERSION}: make the shards again"
-                )
+            version = content["version"]
+            if version != VERSION:
+                raise DataError(f"version {version!r:.20}, this program reads {VERSION}: make the shards again")
             index = ShardIndex(
-                genes=_strings(content["genes"]),
-                shards=tuple(_entry(shard, root) for shard in content["shards"]),
-                settings=dict(content["settings"]),
-                sections={name: dict(facts) for name, facts in dict(content["sections"]).items()},
+                genes=require_genes(content["genes"], content["genes_hash"]),
+                shards=tuple(map(shard_of, content["shards"])),
+                settings=require_settings(content["settings"]),
+                sections=require_sections(content["sections"]),
                 root=root,
             )
-            if index.genes_hash != content["genes_hash"]:
-                raise DataError(
-                    f"{root}/{INDEX}: the gene list does not match its hash {content['genes_hash']}: "
-                    "the file was changed by hand"
-                )
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{root}/{INDEX}: not an index of shards ({type(error).__name__}: {error}), or the file was changed "
-                f"by hand; run 'past shards merge {root}'"
-            ) from error
+            for shard in index.shards:
+                if shard.section not in index.sections:
+                    raise TypeError(f"{shard.name} is of section {shard.section!r:.80}, and its sections name no such")
+        except DataError as error:
+            raise DataError(f"{root}/{INDEX}: {error}") from error
+        except KeyError as error:
+            raise DataError(f"{root}/{INDEX}: it has no {error!s:.80}: {cure}") from error
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{root}/{INDEX}: {error}: {cure}") from error
         return index
 
     @staticmethod
     def read(root: str | Path) -> "ShardIndex":
         """Read `<root>/index.json` of a local directory."""
         path = Path(root) / INDEX
+        cure = f"make shards with 'past shards' first, or finish with 'past shards merge {root}'"
         if not path.is_file():
-            raise DataError(
-                f"{root}: no {INDEX} there; make shards with 'past shards' first, "
-                f"or finish with 'past shards merge {root}'"
-            )
-        return ShardIndex.from_json(path.read_text(), str(root))
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise TypeError(f"wanted a list of names, found {value!r:.80}")
-    return tuple(value)
-
-
-def _entry(content: dict[str, object], root: str) -> Shard:
-    """Make a shard's entry of what JSON holds, which may be anything."""
-    shard = Shard(**{**content, "patients": _strings(content["patients"])})  # type: ignore[arg-type]
-    counts, texts = (shard.samples, shard.bytes), (shard.name, shard.sha256, shard.section)
-    if not (
-        all(type(count) is int and count >= 0 for count in counts)
-        and all(isinstance(text, str) for text in texts)
-        and _NAME.fullmatch(shard.name)
-        and _SHA256.fullmatch(shard.sha256)
-    ):
-        raise DataError(f"{root}/{INDEX}: {shard.name!r:.80} is no shard's entry: the file was changed by hand")
-    return shard
+            raise DataError(f"{root}: no {INDEX} there; {cure}")
+        return ShardIndex.from_json(read_text(path, cure, INDEX_BYTES), str(root))

@@ -17,6 +17,8 @@ from past.base.keys import Members
 
 MAX_BYTES: Final = 64 << 20  # of all arrays of one sample together, unpacked
 MAX_ROWS: Final = 4096  # the cell and its neighbours
+MAX_COUNT: Final = (1 << 32) - 1  # the largest that is stored
+MAX_PLACE: Final = 1e8  # µm, or pixels, from the origin: what lies farther is no place on a slide
 
 _END = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -132,12 +134,16 @@ def check_rows(arrays: dict[str, np.ndarray], places: str, most: int, genes: int
     bounds = offsets.astype(np.int64)
     if bounds[0] != 0 or bounds[-1] != len(ids) or bool((bounds[1:] < bounds[:-1]).any()):
         raise DataError(f"offsets does not rise from 0 to {len(ids)}, the number of counts")
-    if positions.shape != (rows, 2) or positions.dtype.kind != "f" or not bool(np.isfinite(positions).all()):
-        raise DataError(f"{places} has shape {positions.shape}: wanted ({rows}, 2) finite numbers")
+    if positions.shape != (rows, 2) or positions.dtype.kind != "f" or not bool((abs(positions) <= MAX_PLACE).all()):
+        raise DataError(
+            f"{places} has shape {positions.shape}: wanted ({rows}, 2) finite numbers, none beyond {MAX_PLACE:g}"
+        )
     if not len(ids):
         return
-    if not bool((counts > 0).all()) or (counts.dtype.kind == "f" and not bool(np.isfinite(counts).all())):
-        raise DataError("counts holds a number that is not above 0 (NaN, negative, zero or infinite)")
+    if not bool(((counts > 0) & (counts <= MAX_COUNT)).all()):
+        raise DataError(f"counts holds a number that is not above 0, or is above {MAX_COUNT:,} (or NaN)")
+    if counts.dtype.kind == "f" and not bool((counts == np.floor(counts)).all()):
+        raise DataError("counts holds a number that is not whole: raw counts are stored, not normalised ones")
     if int(ids.min()) < 0 or (genes is not None and int(ids.max()) >= genes):
         raise DataError(f"genes holds ids from {ids.min()} to {ids.max()}: not in the gene list ({genes or '?'} names)")
     rising = ids[1:] > ids[:-1]

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.slide_format import format_of
 from past.data.shards.tar import TarReader
 

@@ -8,114 +8,23 @@ import contextlib
 import fcntl
 import hashlib
 import io
-import logging
 import os
 import re
-import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from past.base.errors import DataError
 from past.base.files import lock
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.base.text.address import file_at, hold, is_address, with_secrets
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, INDEX_BYTES, ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard
+from past.data.shards.transfer import PATIENT, Transfer
 
-log = logging.getLogger(__name__)
-
-READ_BYTES: Final = 1 << 20
-SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing waits for ever
 OWN_FOLDER: Final = "past-shards"  # below the folder that the user gives, where other files may lie
 OURS: Final = re.compile(r"[0-9a-f]{64}(\.tar|\.\d+(\.[0-9a-f]{32})?\.part)")  # names that this cache gives
-_FINAL: Final = (400, 401, 403, 404, 405, 410)  # answers that another try will not change
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """How patient a transfer is.
-
-    Attributes:
-        attempts: tries in a row that bring nothing after which it is given up.
-        timeout: seconds without an answer that end a try.
-        pause: seconds before the second such try, doubled before each further one.
-        slowest: bytes/s over the whole, below which it is given up.
-    """
-
-    attempts: int = 6
-    timeout: float = 30.0
-    pause: float = 0.5
-    slowest: float = SLOWEST
-
-    def fetch(self, url: str, file: BinaryIO, size: int | None = None) -> None:
-        """Append to `file` what it lacks of the bytes at `url`, `size` of them (None: as many as there are).
-
-        Raises:
-            DataError: not there, not allowed, of another size, too slow, or cut off too often; names url and cause.
-        """
-        have, began, useless = file.seek(0, os.SEEK_END), time.monotonic(), 0
-        while size is None or have < size:
-            cause = "cut off"
-            try:
-                with _open(url, have, self.timeout) as (body, start, end):
-                    if end is None or (size is not None and end != size):
-                        raise DataError(f"{url}: it has {end} bytes, not the {size} of the index: another version?")
-                    size = end
-                    file.truncate(file.seek(start))
-                    # what has come, however little: a read that waits for a whole part would wait for a trickle
-                    read = getattr(body, "read1", body.read)
-                    while part := read(min(READ_BYTES, size - file.tell())):
-                        file.write(part)
-                        if time.monotonic() - began > self.timeout + size / self.slowest:
-                            raise DataError(f"{url}: slower than {self.slowest / 1024:,.0f} KiB/s: given up")
-            except urllib.error.HTTPError as error:
-                cause = f"{error.code} {error.reason}"
-                if error.code in _FINAL:
-                    raise _cannot(url, cause) from error
-            except (FileNotFoundError, PermissionError) as error:
-                raise _cannot(url, str(error)) from error
-            except (OSError, HTTPException) as error:
-                cause = str(error) or type(error).__name__
-            useless = 0 if file.tell() > have else useless + 1
-            have = file.tell()
-            if useless >= self.attempts:
-                raise DataError(f"{url}: {cause}, {useless} times in a row: given up after {have:,} bytes")
-            if useless:
-                log.warning("%s: %s: trying again", url, cause)
-                time.sleep(self.pause * 2 ** (useless - 1))
-
-
-def _cannot(url: str, cause: str) -> DataError:
-    return DataError(f"{url}: {cause}: check the address, and that it may be read from here")
-
-
-@contextlib.contextmanager
-def _open(url: str, start: int, timeout: float) -> Iterator[tuple[BinaryIO, int, int | None]]:
-    """Open `url` at byte `start`; yields the body, where it really starts (some servers ignore the wish), its end."""
-    if url.startswith(("http://", "https://")):
-        request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            start = start if answer.status == 206 else 0
-            yield answer, start, None if answer.length is None else start + answer.length
-        return
-    import fsspec
-
-    try:
-        system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise DataError(f"{url}: {error}") from error
-    try:
-        with system.open(path, "rb") as file:
-            file.seek(start)
-            yield cast("BinaryIO", file), start, cast("int", system.size(path))
-    except (OSError, DataError):
-        raise
-    except Exception as error:  # every store has exceptions of its own
-        raise OSError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -123,7 +32,7 @@ class CachedShards:
     """Opens the shards of an address, through a cache on this machine's disk.
 
     Attributes:
-        url: where the shards and their index lie.
+        url: where the shards and their index lie, as it may be shown.
         folder: the cache.
         limit: bytes that the cache may take, at least those of the shards that are read at the same time.
         transfer: how patient it is.
@@ -132,7 +41,7 @@ class CachedShards:
     url: str
     folder: Path
     limit: int
-    transfer: Transfer = Transfer()
+    transfer: Transfer = PATIENT
 
     def __call__(self, shard: Shard) -> BinaryIO:
         """Open a shard, fetching it unless it is in the cache.
@@ -162,7 +71,7 @@ class CachedShards:
             part.unlink(missing_ok=True)
             return
         self._make_room()
-        self.transfer.fetch(f"{self.url.rstrip('/')}/{shard.name}", file, shard.bytes)
+        self.transfer.fetch(file_at(with_secrets(self.url), shard.name), file, shard.bytes)
         file.seek(0)
         if hashlib.file_digest(cast(io.BufferedRandom, file), "sha256").hexdigest() != shard.sha256:
             file.truncate(0)
@@ -221,11 +130,11 @@ def _last_read(path: Path) -> float:
     return 0.0
 
 
-def open_set(root: str, cache: Path, limit: int, transfer: Transfer = Transfer()) -> tuple[ShardIndex, OpenShard]:
+def open_set(root: str, cache: Path, limit: int, transfer: Transfer = PATIENT) -> tuple[ShardIndex, OpenShard]:
     """Read the index of a directory or an address, and return it with what opens its shards.
 
     Args:
-        root: a directory, or an address (`https://…`, `s3://…`).
+        root: a directory, or an address (`https://…`, `s3://…`), whose secrets are held.
         cache: directory for shards of an address; they lie in a folder of their own in it.
         limit: bytes that the cache may take.
         transfer: how patient the transfers are.
@@ -233,9 +142,9 @@ def open_set(root: str, cache: Path, limit: int, transfer: Transfer = Transfer()
     Raises:
         DataError: not there, or not an index.
     """
-    if "://" not in root:
+    if not is_address(root):
         return ShardIndex.read(root), LocalShards(root)
-    file = io.BytesIO()
-    transfer.fetch(f"{root.rstrip('/')}/{INDEX}", file)
-    index = ShardIndex.from_json(file.getvalue().decode("utf-8", "replace"), root)
+    root, file = hold(root), io.BytesIO()
+    transfer.fetch(file_at(with_secrets(root), INDEX), file, limit=INDEX_BYTES)
+    index = ShardIndex.from_json(file.getvalue(), root)
     return index, CachedShards(root, cache.expanduser() / OWN_FOLDER, limit, transfer)

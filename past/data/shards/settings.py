@@ -14,8 +14,10 @@ from past.base.errors import ConfigError, DataError
 from past.base.files import create_once, write_atomically
 from past.base.genes import gene_hash
 from past.base.keys import Members
+from past.base.text.reading import read_json
 from past.data.shards.cell_format import safe_name
-from past.data.shards.index import INDEX, Shard
+from past.data.shards.entries import MOST_SAMPLES, Shard, shard_of
+from past.data.shards.index import INDEX
 
 SETTINGS = "settings.json"
 SECTIONS = "sections"
@@ -47,6 +49,8 @@ class ShardSettings:
     def __post_init__(self) -> None:
         if self.px < 1 or self.neighbours < 0 or self.cells_per_shard < 1 or (self.mpp is not None and self.mpp <= 0):
             raise ConfigError(f"{self}: px, mpp and cells_per_shard must be above 0, neighbours 0 or more")
+        if self.cells_per_shard > MOST_SAMPLES:
+            raise ConfigError(f"cells_per_shard={self.cells_per_shard}: a shard holds {MOST_SAMPLES:,} at most")
         if self.image_format not in Members.IMAGES:
             raise ConfigError(f"image format {self.image_format!r}: use one of {', '.join(Members.IMAGES)}")
 
@@ -110,11 +114,11 @@ class SectionProgress:
         Raises:
             DataError: it cannot be read as one.
         """
+        content = read_json(path, "remove it and write the section again")
         try:
-            content = json.loads(path.read_text())
-            shards = tuple(Shard(**{**shard, "patients": tuple(shard["patients"])}) for shard in content.pop("shards"))
+            shards = tuple(map(shard_of, content.pop("shards")))
             return SectionProgress(**content, shards=shards)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"{path}: not a section's progress ({error}); remove it and write the section again"
             ) from error
@@ -172,16 +176,14 @@ def read_settings(root: Path) -> dict[str, Any]:
         DataError: it is missing or cannot be read.
     """
     path = root / SETTINGS
+    if not path.is_file():
+        raise DataError(f"{root}: no {SETTINGS} there, so no shards were written to it: use 'past shards' first")
+    content = read_json(path, "restore it, or write to another --out")
     try:
-        content = json.loads(path.read_text())
         if content["genes_hash"] != gene_hash(content["genes"]):
             raise DataError(f"{path}: the gene list does not match its hash: the file was changed by hand")
         return content
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{root}: no {SETTINGS} there, so no shards were written to it: use 'past shards' first"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); restore it, or write to another --out") from error
 
 

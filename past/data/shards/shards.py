@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OpenShard, ShardReader
 from past.data.shards.records import RawCell, SlideRecord
 from past.data.shards.remote import open_set

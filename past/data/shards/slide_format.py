@@ -24,7 +24,7 @@ from past.base.keys import Members
 from past.data.shards.cell_format import pack, sparse_rows
 from past.data.shards.npz import check_rows, unpack
 from past.data.shards.records import SlideRecord
-from past.data.shards.tar import CELL_FORMAT, OF_SECTION, SampleFormat, read_description
+from past.data.shards.tar import CELL_FORMAT, OF_SAMPLE, SampleFormat, read_description
 
 MAX_BYTES: Final = 4 << 30  # of one slide: a million spots of 1,536 features, and their counts
 MAX_SPOTS: Final = 4 << 20
@@ -52,9 +52,9 @@ def _read_slide(key: str, shard: str, members: dict[str, bytes], genes: int | No
         raise DataError(f"features has shape {features.shape} of {features.dtype}: wanted ({spots}, width) of float16")
     if not bool(np.isfinite(features).all()):
         raise DataError("features holds NaN or infinity: embed the section again")
-    meta = read_description(members[Members.META], (*OF_SECTION, "encoder"))
+    meta = read_description(members[Members.META], (*OF_SAMPLE, "encoder"))
     names = meta.get("spots")
-    if not isinstance(names, list) or len(names) != spots:
+    if not isinstance(names, list) or len(names) != spots or not all(isinstance(name, str) for name in names):
         raise DataError(f"its json does not name its {spots} spots")
     return SlideRecord(key, shard, **arrays, meta=meta)
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.reader import LocalShards, OpenShard, ShardReader
 from past.data.shards.records import SlideRecord
 from past.data.shards.slide_format import holds_slides

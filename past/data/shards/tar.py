@@ -12,14 +12,15 @@ A sample of 224 px and eight neighbours, on one core (benchmarks/stream.py):
     tarfile, with np.load and json.loads          328 µs
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from past.base.errors import DataError
-from past.base.keys import Members
+from past.base.keys import Keys, Members
+from past.base.text.reading import json_of
+from past.data.shards.entries import OF_SECTION, is_mpp
 from past.data.shards.npz import MAX_BYTES, read_arrays
 from past.data.shards.records import RawCell
 
@@ -37,7 +38,7 @@ _KINDS = {
     b"5": "a folder",
     b"6": "a pipe",
 }
-OF_SECTION: Final = ("section", "patient", "organ", "technology", "species")
+OF_SAMPLE: Final = ("section", *OF_SECTION)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,12 @@ def _read_cell(key: str, shard: str, members: dict[str, bytes], genes: int | Non
     if len(members) != 3 or len(images) != 1 or Members.ARRAYS not in members or Members.META not in members:
         raise DataError(f"its members are {', '.join(members)}: wanted one image, npz and json")
     arrays = read_arrays(members[Members.ARRAYS], genes)
-    return RawCell(key, shard, images[0], **arrays, meta=read_description(members[Members.META], ("cell", *OF_SECTION)))
+    meta = read_description(members[Members.META], ("cell", *OF_SAMPLE))
+    if meta.get("mpp") is None:
+        raise DataError("its json gives no mpp: a cell's crop has one")
+    if not isinstance(meta.get(Keys.CELL_TYPE), str | None):
+        raise DataError(f"its json gives {Keys.CELL_TYPE} {meta[Keys.CELL_TYPE]!r:.40}: wanted a word")
+    return RawCell(key, shard, images[0], **arrays, meta=meta)
 
 
 CELL_FORMAT: Final = SampleFormat(3, LIMITS, _read_cell)
@@ -187,15 +193,12 @@ def read_description(content: bytes, words: Sequence[str]) -> dict[str, object]:
     Raises:
         DataError: not JSON, a word missing, or an mpp that is no number above 0 (null: unknown).
     """
-    try:
-        meta = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"its json cannot be read ({str(error)[:80]})") from error
+    meta = json_of(content, "its description", "make the shard again")
     for word in words:
         if not isinstance(meta, dict) or not isinstance(meta.get(word), str):
             raise DataError(f"its json has no {word!r}")
     mpp = meta.get("mpp")
-    if mpp is not None and (type(mpp) not in (int, float) or not 0 < mpp < 1e6):
+    if mpp is not None and not is_mpp(mpp):
         raise DataError(f"its json gives mpp {mpp!r:.40}: wanted µm/px above 0, or null")
     return meta
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from PIL import Image
-
 from past.base.errors import DataError
+from past.base.foreign.encoded import open_encoded
 from past.data.shards.cell_format import sample_key
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.records import RawCell, SlideRecord
 from past.data.shards.settings import SETTINGS
 from past.data.shards.slide_format import format_of, unit
@@ -27,13 +27,17 @@ SMALL = 5_000  # samples that are read sooner than processes start
 
 @dataclass(frozen=True)
 class _Task:
-    """One shard to check: its first cell's position in its section, and the rows to read (None: every byte)."""
+    """One shard to check: its first cell's position in its section, what the index says of that, and the rows to read.
+
+    `rows` None: every byte.
+    """
 
     root: str
     shard: Shard
     first: int
     genes: int
     settings: dict[str, object]
+    facts: dict[str, object]
     rows: tuple[int, ...] | None
 
 
@@ -66,15 +70,14 @@ def verify(
         workers: processes; None: one a core, where it is worth it.
         report: called after each shard.
     """
-    if not isinstance(index.settings.get("px"), int):
-        raise DataError(f"{index.root}/{INDEX}: settings say no px: run 'past shards merge {index.root}'")
     faults = _check_set(index)
     rows = _pick(index, sample, seed) if sample < 1 else None
     done: dict[str, int] = defaultdict(int)
     tasks = []
     for shard in index.shards:
         picked = None if rows is None else tuple(rows[shard.name])
-        tasks.append(_Task(index.root, shard, done[shard.section], len(index.genes), index.settings, picked))
+        facts = index.sections.get(shard.section, {})
+        tasks.append(_Task(index.root, shard, done[shard.section], len(index.genes), index.settings, facts, picked))
         done[shard.section] += shard.samples
     samples = index.samples if rows is None else sum(map(len, rows.values()))
     for found in _run(tasks, workers or (os.cpu_count() or 1 if samples > SMALL else 1)):
@@ -120,6 +123,9 @@ def _check_set(index: ShardIndex) -> list[str]:
     samples, what = Counter[str](), unit(index.settings)
     for shard in index.shards:
         samples[shard.section] += shard.samples
+        patient = index.sections.get(shard.section, {}).get("patient")
+        if shard.patients != (patient,):
+            faults.append(f"{shard.name}: is of patient {', '.join(shard.patients)}, its section of {patient}")
     for name, facts in index.sections.items():
         if facts.get(what) != samples[name]:
             faults.append(f"section {name}: should have {facts.get(what)} {what}, its shards have {samples[name]}")
@@ -172,6 +178,9 @@ def _check_sample(task: _Task, row: int, sample: RawCell | SlideRecord) -> Itera
     for word, value in (("section", task.shard.section), ("patient", task.shard.patients[0])):
         if sample.meta[word] != value:
             yield f"is of {word} {sample.meta[word]!r}, its shard of {value!r}"
+    for word in ("organ", "technology", "species"):
+        if sample.meta[word] != task.facts.get(word):
+            yield f"is of {word} {sample.meta[word]!r}, the index says {task.facts.get(word)!r}"
     if isinstance(sample, RawCell):
         yield from _check_image(sample, task.settings["px"])
     elif sample.features.shape[1] != task.settings["width"]:
@@ -180,10 +189,10 @@ def _check_sample(task: _Task, row: int, sample: RawCell | SlideRecord) -> Itera
 
 def _check_image(sample: RawCell, px: object) -> Iterator[str]:
     try:
-        with Image.open(io.BytesIO(sample.image), formats=("JPEG", "WEBP", "PNG")) as image:
+        with open_encoded(io.BytesIO(sample.image)) as image:
             if image.size != (px, px):
                 yield f"its image claims {image.width} × {image.height} px, not {px} × {px}"
             else:
                 image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # noqa: BLE001 (each decoder raises its own)
         yield f"its image does not decode ({error})"

@@ -16,7 +16,7 @@ from past.base.errors import DataError
 from past.base.files import atomic_file, remove_abandoned
 from past.base.genes import gene_hash
 from past.data.shards.cell_format import encode_sample, safe_name, sample_key, shard_name
-from past.data.shards.index import Shard
+from past.data.shards.entries import Shard
 from past.data.shards.records import CellRecord, Samples, SampleSource, Section, SlideRecord
 from past.data.shards.settings import SECTIONS, SectionProgress, ShardSettings, claim_settings
 from past.data.shards.slide_format import encode_slide, unit

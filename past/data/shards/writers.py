@@ -52,7 +52,7 @@ def write_set(
     wanted = [source for source in sources if only is None or source.name in only]
     errors = _write_all(root, wanted, settings, genes, workers, report)
     if errors:
-        raise DataError("\n".join(errors))
+        raise DataError(*errors)
     return merge(root) if all(progress.complete for progress in read_progress(root)) else None
 
 

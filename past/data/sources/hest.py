@@ -1,6 +1,5 @@
 """HEST-1k samples: `st/<id>.h5ad`, `wsis/<id>.tif` or `patches/<id>.h5`, and what its metadata says."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from anndata import AnnData
 from past.base.errors import DataError
 from past.base.h5ad import feature_names, read_adata, read_counts, read_places, read_var_names
 from past.base.patients import read_patient_table, study_of
+from past.base.text.reading import read_json
 from past.data.shards.records import Section
 from past.data.sources.hest_cells import read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
@@ -166,11 +166,10 @@ def read_metadata(root: Path, sample: str) -> dict[str, str]:
             said.update({str(word): str(value) for word, value in row.items() if pd.notna(value)})
     path = _json(root, sample)
     if path.is_file():
-        try:
-            content = json.loads(path.read_text())
-            said.update({word: str(value) for word, value in content.items() if value is not None and value == value})
-        except (OSError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: not JSON of metadata ({error}): download it again") from error
+        content = read_json(path, "download it again")
+        if not isinstance(content, dict):
+            raise DataError(f"{path}: not JSON of metadata: download it again")
+        said.update({word: str(value) for word, value in content.items() if value is not None and value == value})
     if not said:
         raise DataError(f"{sample}: neither {path} nor a HEST_v*.csv in {root} says anything of it: download one")
     return said

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from past.base.errors import DataError
-from past.data.sources.tables import read_table
+from past.base.errors import DataError, reading
+from past.data.sources.tables import DAMAGED, read_table
 from past.data.sources.tenx import MIN_QUALITY
 
 COLUMNS: Final = ("cell_id", "feature_name", "qv", "he_x", "he_y")
@@ -42,8 +42,9 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
     """
     shapely = _shapely(segmentation)
     table = read_table(segmentation, ["geometry"])
-    outlines = shapely.from_wkb(table["geometry"].to_numpy())
-    centroids = shapely.centroid(outlines)
+    with reading(segmentation, *DAMAGED):
+        outlines = shapely.from_wkb(table["geometry"].to_numpy())
+        centroids = shapely.centroid(outlines)
     by_outline = "cellvit" in segmentation.name
     if by_outline:
         names = [f"nucleus{number}" for number in range(len(outlines))]
@@ -91,17 +92,15 @@ def _within(shapely: Any, outlines: np.ndarray) -> Callable[[pd.DataFrame], np.n
 
 
 def _batches(path: Path) -> Iterator[pd.DataFrame]:
-    try:
-        from pyarrow import parquet
+    from pyarrow import parquet
 
+    with reading(path, *DAMAGED):
         file = parquet.ParquetFile(path)
         missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
         if missing:
             raise DataError(f"{path}: no column {', '.join(missing)}: not HEST's transcripts")
         for batch in file.iter_batches(_TRANSCRIPTS_AT_ONCE, columns=list(COLUMNS)):
             yield batch.to_pandas()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: the table is damaged or cut off ({error}): download it again") from error
 
 
 def _shapely(path: Path) -> Any:

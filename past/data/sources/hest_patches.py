@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from past.base.errors import DataError
-from past.base.hdf5 import open_hdf5
+from past.base.errors import DataError, reading
+from past.base.foreign.hdf5 import open_hdf5
 
 PATCH_PX: Final = 224
 PATCH_MPP: Final = 0.5  # µm/px
@@ -35,16 +35,16 @@ class PatchPicture:
         Raises:
             DataError: damaged, of another size, or of none of the spots.
         """
-        try:
-            with open_hdf5(path) as file:
-                images: Any = file["img"]
-                barcode: Any = file["barcode"]
-                shape = images.shape
-                barcodes = [_text(name) for name in np.asarray(barcode).ravel()]
-        except (OSError, KeyError) as error:
-            raise DataError(f"{path}: not HEST's patches, or damaged ({error}): download it again") from error
-        if shape != (len(barcodes), PATCH_PX, PATCH_PX, 3):
-            raise DataError(f"{path}: patches of {shape}, wanted {len(barcodes)} × {PATCH_PX} × {PATCH_PX} × 3")
+        said = "not HEST's patches, or damaged", "download it again"
+        with open_hdf5(path, *said) as file, reading(path, *said):
+            images: Any = file["img"]
+            barcode: Any = file["barcode"]
+            shape, kind = tuple(images.shape), images.dtype
+            barcodes = [_text(name) for name in np.asarray(barcode).ravel()]
+        if shape != (len(barcodes), PATCH_PX, PATCH_PX, 3) or kind != np.uint8:
+            raise DataError(
+                f"{path}: patches of {shape}, {kind}, wanted {len(barcodes)} × {PATCH_PX} × {PATCH_PX} × 3, uint8"
+            )
         row_of = {name: row for row, name in enumerate(barcodes)}
         kept = np.array([i for i, name in enumerate(names) if name in row_of], dtype=np.int64)
         if not len(kept):
@@ -65,14 +65,18 @@ class PatchPicture:
                 f"{self._path}: patches of {PATCH_PX} px at {PATCH_MPP} µm/px only: "
                 f"use --px {PATCH_PX} --mpp {PATCH_MPP}, or download the sample's wsis/*.tif"
             )
-        return Image.fromarray(self._images[row])
+        return self._image(row)
 
     def reduce(self, factor: int, /) -> Image.Image:
         """Return the slide made smaller, white where no patch lies."""
         small = Image.new("RGB", (math.ceil(self.size[0] / factor), math.ceil(self.size[1] / factor)), "white")
         for (left, top), row in self._row_at.items():
-            small.paste(Image.fromarray(self._images[row]).reduce(factor), (left // factor, top // factor))
+            small.paste(self._image(row).reduce(factor), (left // factor, top // factor))
         return small
+
+    def _image(self, row: int) -> Image.Image:
+        with reading(self._path, f"patch {row} cannot be read", "download it again"):
+            return Image.fromarray(self._images[row])
 
 
 def _text(name: object) -> str:

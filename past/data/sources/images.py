@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.encoded import open_encoded
 from past.base.pictures import Picture
 from past.data.sources.tiff import open_tiff
 
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF
-MAX_PIXELS = 4_000_000_000  # 12 GB as RGB: a whole-slide image at full resolution; beyond, the header lies
-FORMATS = ("JPEG", "PNG", "WEBP")  # others start programs (EPS) or are read by code that few have looked at
 _MODES = {
     "RGBA": "RGBA",
     "L": "one grey channel (fluorescence?)",
@@ -63,22 +62,20 @@ def read_image(path: Path) -> Image.Image:
     Raises:
         DataError: it is missing, of an unknown format, too large, cut off, or not RGB of 8 bits a channel.
     """
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # whole-slide images are larger than PIL's default
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{path}: claims {image.width} × {image.height} px, more than {MAX_PIXELS:,} in all")
-            if image.mode not in ("RGB", "P"):
-                raise DataError(f"{path}: {_MODES.get(image.mode, image.mode)}: give the H&E image as RGB of 8 bits")
-            return image.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such image") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    if not path.is_file():
+        raise DataError(f"{path}: no such image")
+    with reading(path, "the image is damaged or cut off", "copy it again"):
+        try:
+            with open_encoded(path) as image:
+                if image.mode not in ("RGB", "P"):
+                    found = _MODES.get(image.mode, image.mode)
+                    raise DataError(f"{found}: give the H&E image as RGB of 8 bits")
+                image.load()
+                return image.convert("RGB") if image.mode == "P" else image  # converting RGB would copy it
+        except UnidentifiedImageError as error:
+            raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
 
 
 def check_inside(section: str, size: tuple[int, int], centres: np.ndarray) -> None:

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.gzipped import open_bytes
+from past.base.foreign.memory import require_memory
+
+DAMAGED = ("the table is damaged or cut off", "copy it again")
 
 
 def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure: str) -> Path:
@@ -31,10 +36,15 @@ def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.Data
     Raises:
         DataError: damaged, cut off, or without one of the columns.
     """
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **options)  # type: ignore[call-overload]
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
+    with reading(path, *DAMAGED):
+        if path.suffix == ".parquet":
+            from pyarrow import parquet
+
+            require_rows(parquet.read_metadata(path), path)
+            table = pd.read_parquet(path)
+        else:
+            with open_bytes(path) as file:
+                table = pd.read_csv(file, **options)  # type: ignore[call-overload]
     missing = [column for column in columns if column not in table]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12]))}")
@@ -47,10 +57,13 @@ def read_rows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     Raises:
         DataError: missing, damaged or cut off.
     """
-    try:
-        yield from pd.read_csv(path, index_col=0, chunksize=rows)
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: the table is damaged or cut off ({error}): copy it again") from error
+    with reading(path, *DAMAGED), open_bytes(path) as file:
+        yield from pd.read_csv(file, index_col=0, chunksize=rows)
+
+
+def require_rows(about: Any, path: Path) -> None:
+    """Raise DataError where a Parquet file's rows, of 8 bytes a cell, do not fit into memory: equal ones pack well."""
+    require_memory(8 * about.num_rows * about.num_columns, f"{path}: its {about.num_rows:,} rows", DAMAGED[1])
 
 
 def rows_named(table: pd.DataFrame, names: Sequence[str], source: str, where: str) -> pd.DataFrame:

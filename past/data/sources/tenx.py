@@ -1,8 +1,7 @@
 """10x matrices as its instruments and programs write them: HDF5, Matrix Market folders, and Xenium's zipped Zarr."""
 
-import gzip
 import re
-import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +10,11 @@ import numpy as np
 from scipy.io import mmread
 from scipy.sparse import csc_matrix, csr_matrix
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.foreign.gzipped import lines_of, open_bytes
+from past.base.foreign.hdf5 import open_hdf5
+from past.base.foreign.memory import require_memory
 from past.base.h5ad import require_counts, require_whole
-from past.base.hdf5 import open_hdf5
 
 _CONTROL = re.compile(
     r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
@@ -69,17 +70,15 @@ def read_matrix(path: Path) -> Matrix:
         DataError: damaged, or not such a matrix.
     """
     features, are_genes = _features(path)
-    try:
+    with _reading(path):
         if path.suffix == ".h5":
             counts, barcodes = _read_h5(path)
         elif path.suffix == ".zip":
             counts, barcodes = _read_zarr(path)
         else:
-            counts, barcodes = csr_matrix(mmread(path).T), _lines(path.with_name("barcodes.tsv.gz"))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    if counts.shape != (len(barcodes), len(features)):
-        raise _damaged(path, f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
+            counts, barcodes = csr_matrix(_mtx(path).T), list(lines_of(path.with_name("barcodes.tsv.gz")))
+        if counts.shape != (len(barcodes), len(features)):
+            raise ValueError(f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
     kept: Any = counts[:, np.flatnonzero(are_genes)]
     named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
     return Matrix(require_counts(kept, str(path)), named, barcodes, len(features) - len(named))
@@ -87,7 +86,7 @@ def read_matrix(path: Path) -> Matrix:
 
 def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
     """Return every feature's symbol and id, and whether it is a gene."""
-    try:
+    with _reading(path):
         if path.suffix == ".h5":
             with open_hdf5(path) as file:
                 group: Any = file["matrix/features"]
@@ -96,14 +95,12 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
             said = _zarr(path).attrs
             names, ids, kinds = (list(said[key]) for key in ("feature_keys", "feature_ids", "feature_types"))
         else:
-            rows = [line.split("\t") for line in _lines(path.with_name("features.tsv.gz"))]
+            rows = [line.split("\t") for line in lines_of(path.with_name("features.tsv.gz"))]
             ids, names = ([row[i] for row in rows] for i in (0, 1))
             kinds = [row[2] if len(row) > 2 else _GENES[0] for row in rows]
-    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
-    are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
-    return features, are_genes
+        features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
+        are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
+        return features, are_genes
 
 
 def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
@@ -144,10 +141,18 @@ def cell_names(numbers: np.ndarray) -> list[str]:
     return [f"{prefix:08x}".translate(letters) + f"-{suffix}" for prefix, suffix in numbers.tolist()]
 
 
-def _lines(path: Path) -> list[str]:
-    with gzip.open(path, "rt") as file:
-        return [line.rstrip("\n") for line in file]
+def _mtx(path: Path) -> Any:
+    """Read a Matrix Market file; what it claims to hold is allocated before it is read."""
+    with open_bytes(path) as file:
+        for line in file:
+            if not line.startswith(b"%"):
+                require_memory(
+                    24 * int(line.split()[2]), f"{path}: its {line.decode().strip()} values", "copy it again"
+                )
+                break
+    with open_bytes(path) as file:
+        return mmread(file)
 
 
-def _damaged(path: Path, why: object) -> DataError:
-    return DataError(f"{path}: not a 10x matrix, or damaged ({why}): copy it again")
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading(path, "not a 10x matrix, or damaged", "copy it again")

@@ -1,18 +1,19 @@
 """H&E in TIFF files of any size (OME-TIFF, pyramidal or not, tiles or strips), read tile by tile."""
 
 import math
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
 from past.base.pictures import TiledPicture
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
+DAMAGED = ("the image is damaged or cut off", "copy it again")
+MAX_SIDE = 2**20  # px, of an image and its tiles: no slide is 26 cm long at 0.25 µm/px
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
 RETILE = "rewrite it in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 
@@ -24,22 +25,23 @@ def open_tiff(path: Path) -> TiledPicture:
         DataError: missing, damaged, not 8-bit RGB with the channels last, or stored in one piece too large to decode.
     """
     try:
-        from tifffile import TiffFile, TiffFileError
+        from tifffile import TiffFile
     except ImportError as error:
         raise DataError(f"{path}: TIFF needs 'pip install past-pathology[wsi]'") from error
     if not path.is_file():
         raise DataError(f"{path}: no such image")
-    try:
+    with reading(path, *DAMAGED):
         file = TiffFile(path)
-        series = file.series[0]
-        levels = [cast("TiffPage", level.pages[0]) for level in series.levels]
-        axes, shape, kind = series.axes, series.shape, series.dtype
-    except (TiffFileError, OSError, ValueError, IndexError, KeyError, struct.error) as error:
-        raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
-    _require_rgb(path, axes, shape, kind)
-    pictures = [_level(path, file, page) for page in levels]
-    pictures[0].smaller = tuple(pictures[1:])
-    return pictures[0]
+        try:
+            series = file.series[0]
+            levels = [cast("TiffPage", level.pages[0]) for level in series.levels]
+            _require_rgb(path, series.axes, series.shape, series.dtype)
+            pictures = [_level(path, file, page) for page in levels]
+        except BaseException:
+            file.close()
+            raise
+        pictures[0].smaller = tuple(pictures[1:])
+        return pictures[0]
 
 
 def _require_rgb(path: Path, axes: str, shape: tuple[int, ...], kind: Any) -> None:
@@ -61,20 +63,28 @@ def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
     """Return one resolution of the file."""
     wide = page.tilewidth if page.is_tiled else page.imagewidth
     high = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    sides = (wide, high, page.imagewidth, page.imagelength)
+    if not all(type(side) is int and 0 < side <= MAX_SIDE for side in sides):
+        raise ValueError(f"{page.imagewidth} × {page.imagelength} px in tiles of {wide} × {high}")
     if wide * high * 3 > MAX_TILE_BYTES:
         raise DataError(f"{path}: stored in one piece of {wide} × {high} px, which cannot be read by region: {RETILE}")
-    across = math.ceil(page.imagewidth / wide)
+    across, down = math.ceil(page.imagewidth / wide), math.ceil(page.imagelength / high)
+    if not len(page.dataoffsets) == len(page.databytecounts) == across * down:
+        raise ValueError(
+            f"{across * down:,} tiles of {wide} × {high} px make the image, {len(page.dataoffsets):,} are there"
+        )
 
     def read(row: int, column: int) -> np.ndarray:
         index = row * across + column
-        try:
+        with reading(path, *DAMAGED):
             file.filehandle.seek(page.dataoffsets[index])
             data = file.filehandle.read(page.databytecounts[index])
             tile = page.decode(data, index, jpegtables=page.jpegtables)[0]
-        except Exception as error:  # each codec raises its own
-            raise DataError(f"{path}: the image is damaged or cut off ({error}): copy it again") from error
-        if tile is None:  # a tile that was never written
-            return np.zeros((high, wide, 3), np.uint8)
-        return tile[0]
+            if tile is None:  # a tile that was never written
+                return np.zeros((high, wide, 3), np.uint8)
+            shown = min(high, page.imagelength - row * high), min(wide, page.imagewidth - column * wide)
+            if tile.shape[3:] != (3,) or tile.shape[1] < shown[0] or tile.shape[2] < shown[1]:
+                raise ValueError(f"a tile of {tile.shape[1:]}, wanted {(*shown, 3)}")
+            return tile[0]
 
     return TiledPicture((page.imagewidth, page.imagelength), (wide, high), read)

@@ -1,6 +1,5 @@
 """Space Ranger's `outs/`: Visium spots, and Visium HD's bins of 2, 8 or 16 µm."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError
+from past.base.text.reading import read_json
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
@@ -129,7 +129,7 @@ def fitted_mpp(known: np.ndarray, places: np.ndarray) -> float | None:
 
 
 def _scales(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: not JSON of scale factors ({error}): copy it again") from error
+    said = read_json(path, "copy it again")
+    if not isinstance(said, dict):
+        raise DataError(f"{path}: not JSON of scale factors: copy it again")
+    return said

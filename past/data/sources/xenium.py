@@ -1,7 +1,6 @@
 """Xenium output bundles (versions 1 to 3) with their registered H&E image."""
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from past.base.errors import DataError
+from past.base.errors import DataError, reading
+from past.base.text.reading import read_json, read_text
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import only_file, read_table, rows_named
@@ -95,11 +95,11 @@ def read_alignment(path: Path) -> np.ndarray:
     Raises:
         DataError: it is not such a matrix.
     """
-    try:
-        matrix = np.array([[float(word) for word in row] for row in csv.reader(path.open()) if row])
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a matrix of 3 × 3 numbers ({error}): export it again") from error
-    if matrix.shape != (3, 3) or not np.allclose(matrix[2], (0, 0, 1)) or abs(np.linalg.det(matrix)) < 1e-9:
+    with reading(path, "not a matrix of 3 × 3 numbers", "export it again"):
+        rows = csv.reader(read_text(path, "export it again").splitlines())
+        matrix = np.array([[float(word) for word in row] for row in rows if row])
+    flat = matrix.shape != (3, 3) or not np.isfinite(matrix).all()
+    if flat or not np.allclose(matrix[2], (0, 0, 1)) or abs(np.linalg.det(matrix)) < 1e-9:
         raise DataError(f"{path}: {matrix.tolist()} does not turn one image into the other: export it again")
     return matrix
 
@@ -111,13 +111,11 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 
 
 def _experiment(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text())
-        if not float(said["pixel_size"]) > 0:
-            raise ValueError(f"pixel_size {said['pixel_size']}")
-        return said
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: no experiment.xenium with a pixel_size ({error}): copy it again") from error
+    said = read_json(path, "copy it again")
+    size = said.get("pixel_size") if isinstance(said, dict) else None
+    if type(size) not in (int, float) or not 0 < size < 1e6:
+        raise DataError(f"{path}: no experiment.xenium with a pixel_size above 0 ({size!r:.40}): copy it again")
+    return said
 
 
 def _cells(path: Path, matrix: Matrix, matrix_path: Path) -> pd.DataFrame:

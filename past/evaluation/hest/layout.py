@@ -1,7 +1,5 @@
 """A HEST-Bench task on disk: its folds, its genes, and its samples' expression in the order of their tiles."""
 
-import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ import numpy as np
 from past.base.errors import DataError
 from past.base.genes import read_genes
 from past.base.h5ad import read_adata, read_counts
+from past.base.text.reading import read_json, read_words
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
 MADE = "task.json"  # what `past bench-from` says of a task that it made
@@ -105,9 +104,8 @@ def fold_numbers(folder: Path, part: str = "test") -> set[int]:
 
 def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     path = folder / "splits" / name
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or any(row.get(column) in (None, "") for row in rows for column in COLUMNS):
+    rows = read_words(path, COLUMNS, "download it again")
+    if not all(row[column] for row in rows for column in COLUMNS):
         raise DataError(f"{path}: needs rows with the columns {', '.join(COLUMNS)}; download it again")
     twice = [sample for sample, count in Counter(row["sample_id"] for row in rows).items() if count > 1]
     if twice:
@@ -166,7 +164,8 @@ def read_patients(folder: Path) -> dict[str, str]:
     path = folder / MADE
     if not path.is_file():
         return {}
+    content = read_json(path, "make the task again")
     try:
-        return {str(sample): str(patient) for sample, patient in json.loads(path.read_text())["patients"].items()}
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        return {str(sample): str(patient) for sample, patient in content["patients"].items()}
+    except (KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{path}: no patients in it ({error}): make the task again") from error

@@ -1,12 +1,12 @@
 """A benchmark run as blocks of a page: scores, the published leaderboard beside them, figures, what moved them."""
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from past.base.text.reading import read_json
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.maps import extreme_genes, gene_strips, only, section_maps, task_bars
 
@@ -19,7 +19,7 @@ def blocks(results: Path) -> list[Block]:
     """Return what was judged in `results`; nothing where it was not."""
     if not (results / SUMMARY).is_file():
         return []
-    content = json.loads((results / SUMMARY).read_text())
+    content = read_json(results / SUMMARY, "judge again")
     rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
     own = only(rows, images=AS_THEY_ARE)
     return [

@@ -1,12 +1,12 @@
 """A run's retrieval as blocks of its page: recall beside chance and a linear map, and what a few crops find."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from past.base.text.reading import read_json
 from past.report.blocks import Block, as_table, picture
 from past.report.plots import ACCENT, INK, QUIET, plt
 
@@ -16,7 +16,7 @@ def blocks(results: Path) -> list[Block]:
     path = results / "retrieval.json"
     if not path.is_file():
         return []
-    rows = pd.DataFrame(json.loads(path.read_text())["rows"])
+    rows = pd.DataFrame(read_json(path, "judge again")["rows"])
     recall = [column for column in rows.columns if "@" in column and "mean" in column]
     shown = rows.loc[:, ["scope", "name", "patient", "matcher", "cells", *recall]].astype({"cells": int})
     k = 5 if "recall@5/mean" in recall else int(recall[0].removeprefix("recall@").split("/")[0])

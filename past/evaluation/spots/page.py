@@ -1,6 +1,5 @@
 """Zero-shot prediction and imputation of slides, as blocks of a run's page: scores, maps of truth beside prediction."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from past.base.text.reading import read_json
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.maps import cluster_maps, extreme_genes, only, section_maps, task_bars
 from past.report.plots import png
@@ -35,7 +35,7 @@ def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
 
 
 def _task(results: Path, task: str, title: str) -> list[Block]:
-    content = json.loads((results / f"{task}.json").read_text())
+    content = read_json(results / f"{task}.json", "judge again")
     rows, tops = pd.DataFrame(content["rows"]), content["tops"]
     text = (
         f"Pearson r of log1p counts over the masked spots, mean over the {tops[0]} most variable of "

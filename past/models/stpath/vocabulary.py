@@ -1,7 +1,6 @@
 """STPath's closed vocabularies, in the published order, and its genes: names in; tokens, or a sentence, out."""
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from past.base.errors import DataError
 from past.base.genes import gene_hash
+from past.base.text.reading import read_json
 
 PADDING: Final = 0
 MASK: Final = 1  # of genes: a spot whose expression is not known
@@ -97,14 +97,7 @@ class GeneVocabulary:
         Raises:
             DataError: no such file, or not of that form.
         """
-        try:
-            symbols = json.loads(path.read_text())
-        except OSError as error:
-            raise DataError(
-                f"{path}: cannot be read ({error.strerror}); give symbol2ensembl.json of the weights"
-            ) from error
-        except ValueError as error:
-            raise DataError(f"{path}: not JSON ({error}); give symbol2ensembl.json of the weights") from error
+        symbols = read_json(path, "give symbol2ensembl.json of the weights")
         if not isinstance(symbols, dict) or not all(isinstance(value, str) for value in symbols.values()):
             raise DataError(f'{path}: should be {{"symbol": "Ensembl id", …}}; give symbol2ensembl.json of the weights')
         return GeneVocabulary(symbols)

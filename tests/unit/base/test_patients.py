@@ -61,7 +61,7 @@ def test_each_clause_of_the_rule_joins(tmp_path: Path) -> None:
 
 
 def test_another_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such table"):
+    with pytest.raises(DataError, match="no such file"):
         read_patient_table(tmp_path / "none.csv")
     (tmp_path / "other.csv").write_text("id,organ\nA,Lung\n")
     with pytest.raises(DataError, match="no column dataset_title, patient, study_link"):

@@ -10,7 +10,8 @@ import pytest
 from shards import members, tar_of, write_set
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults, LocalShards, ShardReader
 
 
@@ -54,7 +55,7 @@ def test_a_broken_sample_is_given_as_its_fault_and_the_next_one_is_read(index: S
         found = [reader.take(place) for place in range(5)]
     assert [getattr(sample, "key", None) for sample in found] == ["S0_0000000", None, "S0_0000002", None, None]
     assert isinstance(found[1], DataError)
-    assert str(found[1]).startswith("S0-000000.tar: sample S0_0000001: its json cannot be read")
+    assert str(found[1]).startswith("S0-000000.tar: sample S0_0000001: its description: not ")
     assert str(found[3]) == str(found[4]) == "S0-000000.tar: ends after 3 samples; its index counts 6"
 
 

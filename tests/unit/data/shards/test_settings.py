@@ -6,7 +6,7 @@ import pytest
 from toy_sections import GENES, SETTINGS, ToySource
 
 from past.base.errors import ConfigError, DataError
-from past.data.shards.index import Shard
+from past.data.shards.entries import Shard
 from past.data.shards.merge import merge
 from past.data.shards.settings import (
     SectionProgress,
@@ -59,9 +59,18 @@ def test_settings_that_cannot_work():
 
 
 def test_progress_that_cannot_be_read_is_named(root):
-    SectionProgress.path(root, "A").write_text("{")
-    with pytest.raises(DataError, match=r"A\.json: not a section's progress"):
-        merge(root)
+    path = SectionProgress.path(root, "A")
+    whole = path.read_text()
+    for text, said in (
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON that is read here"),
+        ("[]", "not a section's progress"),
+        ('{"name": "A", "shards": [5]}', "not a section's progress"),
+        (whole.replace('"samples": 4', '"samples": 1e300'), "not a section's progress"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=rf"A\.json: {said}"):
+            merge(root)
 
 
 def test_settings_changed_by_hand_are_refused(root):

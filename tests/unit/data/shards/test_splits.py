@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.splits import split_patients
 
 

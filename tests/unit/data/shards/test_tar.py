@@ -95,13 +95,19 @@ class Evil:
     ("content", "message"),
     [
         (with_member("npz", pickle.dumps(Evil()) * 9), "does not end in a directory of 4 arrays"),
-        (with_member("json", b"[" * 100_000), "its json cannot be read"),
+        (with_member("json", b"[" * 100_000), "its description: not JSON that is read here (nested too deep)"),
         (with_member("json", b'{"cell": "a"}'), "its json has no 'section'"),
-        (with_member("json", b"\xff\xfe"), "its json cannot be read"),
-        (with_member("json", b"9" * 9999), "its json cannot be read"),
+        (with_member("json", b"\xff\xfe"), "its description: not UTF-8 text"),
+        (with_member("json", b"9" * 9999), "its description: not JSON (Exceeds the limit"),
         (
             with_member("json", members(0)[f"{KEY}.json"].replace(b"0.5", b"NaN")),
             "its json gives mpp nan: wanted µm/px above 0",
+        ),
+        (with_member("json", members(0)[f"{KEY}.json"].replace(b"0.5", b"null")), "its json gives no mpp"),
+        (with_member("json", members(0)[f"{KEY}.json"].replace(b"0.5", b"0")), "its json gives mpp 0: wanted"),
+        (
+            with_member("json", members(0)[f"{KEY}.json"].replace(b"0.5", b'0.5, "cell_type": [1]')),
+            "its json gives cell_type [1]: wanted a word",
         ),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from toy_sections import GENES, SETTINGS, ToySource
 
-from past.data.shards.index import Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import ShardIndex
 from past.data.shards.verify import summary, verify
 from past.data.shards.write import write_shard
 from past.data.shards.writers import write_set
@@ -91,6 +92,31 @@ def other_patient(members):
     ]
 
 
+def other_organ(members):
+    return [
+        (name, body.replace(b'"organ": "', b'"organ": "un') if name.endswith("json") else body)
+        for name, body in members
+    ]
+
+
+def with_value(array, value):
+    """Return a change that puts a value into an array of every sample, as a float64 where it must be one."""
+
+    def change(members):
+        return [(name, _with_value(body, array, value) if name.endswith("npz") else body) for name, body in members]
+
+    return change
+
+
+def _with_value(body, array, value):
+    arrays = dict(np.load(io.BytesIO(body)))
+    changed = arrays[array].astype(np.float64)
+    changed.flat[0] = value
+    file = io.BytesIO()
+    np.savez(file, **{**arrays, array: changed})
+    return file.getvalue()
+
+
 def zero_count(members):
     changed = []
     for name, body in members:
@@ -115,6 +141,13 @@ def zero_count(members):
         (other_image, "its image claims 8 × 8 px, not 16 × 16"),
         (other_patient, "is of patient 'P9', its shard of 'P1'"),
         (zero_count, "counts holds a number that is not above 0"),
+        (with_value("counts", 1e300), "counts holds a number that is not above 0, or is above 4,294,967,295"),
+        (with_value("counts", np.nan), "counts holds a number that is not above 0"),
+        (with_value("counts", -1), "counts holds a number that is not above 0"),
+        (with_value("counts", 0.5), "counts holds a number that is not whole"),
+        (with_value("positions", 1e300), "positions has shape (4, 2): wanted (4, 2) finite numbers, none beyond 1e+08"),
+        (with_value("positions", np.nan), "positions has shape"),
+        (other_organ, "is of organ 'unbreast', the index says 'breast'"),
     ],
 )
 def test_what_is_wrong_within_a_shard_is_told(root, change, fault):
@@ -143,6 +176,13 @@ def test_counts_of_sections_and_shards_are_compared(root):
     assert "B-000001.tar: the index counts it 2 times" in verify(twice)
 
 
+def test_a_section_of_another_patient_than_its_shards_is_told(root):
+    index = ShardIndex.read(root)
+    wrong = {**index.sections, "B": {**index.sections["B"], "patient": "P1"}}
+    faults = verify(replace(index, sections=wrong))
+    assert faults == [f"B-00000{i}.tar: is of patient P2, its section of P1" for i in range(2)]
+
+
 def test_a_sample_reads_few_cells_and_finds_what_is_wrong_with_them(root, monkeypatch):
     index = rewrite(root, "A-000000.tar", other_image)
     faults = verify(index, sample=0.99, seed=0)
@@ -158,5 +198,5 @@ def test_an_empty_shard_is_counted_as_such(tmp_path):
     shard = write_shard(tmp_path / "E-000000.tar", [], tissue.section, 0, len(GENES), "png")
     assert isinstance(shard, Shard)
     assert shard.samples == 0
-    index = ShardIndex(GENES, (shard,), {"px": 16}, {}, str(tmp_path))
+    index = ShardIndex(GENES, (shard,), {"px": 16}, {"A": {"patient": "P1", "cells": 0}}, str(tmp_path))
     assert verify(index) == []

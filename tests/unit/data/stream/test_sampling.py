@@ -6,7 +6,7 @@ import pytest
 from shards import members, tar_of, write_set
 
 from past.base.errors import DataError
-from past.data.shards.index import Shard
+from past.data.shards.entries import Shard
 from past.data.shards.reader import LocalShards
 from past.data.stream.sampling import MOST_SHARDS, sample_cells
 

@@ -70,7 +70,7 @@ def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path, caplog: pyte
 
 def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> None:
     write_task(tmp_path)
-    with pytest.raises(DataError, match=r"hest.csv: no such table"):
+    with pytest.raises(DataError, match=r"hest.csv: no such file"):
         run(tmp_path, metadata=tmp_path / "hest.csv")
     assert run(tmp_path)[1]["test_patients_known"] == {f"IDC fold {k}": False for k in range(3)}
     table = "id,dataset_title,patient,organ,study_link\nA,One,P1,Breast,\nB,One,,Breast,\n"

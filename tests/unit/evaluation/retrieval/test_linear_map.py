@@ -7,8 +7,8 @@ import torch
 from planted import Slice, write_planted
 
 from past.base.errors import DataError
+from past.data.shards.entries import Shard
 from past.data.shards.images import decode
-from past.data.shards.index import Shard
 from past.evaluation.retrieval.linear_map import Linear, linear_matcher
 from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from past.base.errors import DataError
-from past.base.hdf5 import open_hdf5
+from past.base.foreign.hdf5 import open_hdf5
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Text that comes from others: JSON, YAML, tables and addresses."""
