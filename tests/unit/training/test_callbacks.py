@@ -1,4 +1,6 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
@@ -6,7 +8,7 @@ import pytest
 import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
 
-from past.training.callbacks import GradientNorm
+from past.training.callbacks import GradientNorm, SeedBatches
 from past.training.metrics_csv import MetricsCSV
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -39,3 +41,23 @@ def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) 
     assert len(norms.found) == 8 // accumulate
     assert logged == pytest.approx(norms.found, rel=1e-4)
     assert min(norms.found) > 0.01  # or the clipping would not show
+
+
+def seeds_of(updates: list[int], seed: int = 1, rank: int = 0) -> list[int]:
+    """The seed of each batch of one program, in which batches belong to these updates."""
+    callback, found = SeedBatches(seed), []
+    trainer: Any = SimpleNamespace(global_rank=rank, fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace()))
+    with torch.random.fork_rng():
+        for update in updates:
+            trainer.global_step = update
+            callback.on_train_batch_start(trainer, pl.LightningModule(), None, 0)
+            found.append(torch.initial_seed())
+            assert trainer.fit_loop.epoch_loop._batches_that_stepped == update
+    return found
+
+
+def test_a_batchs_seed_follows_from_run_rank_update_and_place() -> None:
+    whole = seeds_of([0, 0, 1, 1, 2])
+    assert seeds_of([1, 1, 2]) == whole[2:], "after a resume"
+    others = [*whole, *seeds_of([0, 0, 1], seed=2), *seeds_of([0, 0, 1], rank=1)]
+    assert len(set(others)) == len(others)
