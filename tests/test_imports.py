@@ -28,7 +28,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "past.training": ("past.nn",),
     "past.slides": ("past.nn", "past.checkpoints", "past.data.stream"),
     "past.models": ("past.checkpoints", "past.nn"),
-    "past.evaluation": (STATISTICS,),
+    "past.evaluation": (STATISTICS, "past.report"),
     STATISTICS: (),
     PROBES: (STATISTICS,),
     "past.report": (),
@@ -106,8 +106,8 @@ def breaches(root: Path) -> list[str]:
         for other in sorted(other for other in seen if within(other, "past")):
             target = other if other in own else other.rpartition(".")[0]  # the module, or a name that it defines
             there = room_of(target, folders)
-            if room in DOORS:  # but nothing imports the entry points
-                breach = there in ("past.train", "past.evaluate") and there != room and room != "past.cli"
+            if room in DOORS:  # but only the command line imports the entry points, and nothing the command line
+                breach = there in ("past.train", "past.evaluate", "past.cli") and room not in (there, "past.cli")
             else:
                 breach = not is_allowed(room, there)
             if breach:
@@ -133,6 +133,8 @@ BROKEN = {
     "report/a.py": "from past.evaluation.hest import page",
     "slides/a.py": "from past.cli import app",
     "config.py": "from past.train import main",
+    "train.py": "from past.cli.report import report",
+    "evaluate.py": "from past.config import build\nfrom past.cli import app",
     "training/a.py": "import hydra",
     "slides/b.py": "import lightning.pytorch",
     "attic/a.py": "x = 1",
