@@ -91,12 +91,13 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
     for name, path in init.items():
         if path is None:
             continue
-        if name in ("cell_encoder", "model"):
+        part = load_part(path, None if name == "model" else name)
+        if part.reads_genes:
             load_model(path).require_vocabulary(vocabulary)
         if name == "model":
-            load_strictly(module.model, load_part(path).state_dict(), path)
+            load_strictly(module.model, part.state_dict(), path)
             continue
-        part, own = load_part(path, name), getattr(module.model, name)
+        own = getattr(module.model, name)
         if part.width != own.width:
             raise ConfigError(f"init.{name}={path} has width {part.width}, the model {own.width}: set {name} to match")
         setattr(module.model, name, part)

@@ -50,6 +50,8 @@ class ColourGrid(Part):
         grid: n, a divisor of the crops' side; 4 gives 48 features.
     """
 
+    alone_as = "image_encoder"
+
     def __init__(self, grid: int = 4) -> None:
         super().__init__()
         self.grid = grid
@@ -68,6 +70,8 @@ class ColourEncoder(Part):
 
     Nothing in it is learned: `fit` once, and let the projection head learn.
     """
+
+    alone_as = "image_encoder"
 
     centre: torch.Tensor
     scale: torch.Tensor

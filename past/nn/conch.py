@@ -50,6 +50,8 @@ class CONCHEncoder(Part):
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    alone_as = "image_encoder"
+
     mean: torch.Tensor
     std: torch.Tensor
 

@@ -57,6 +57,8 @@ class ImageEncoder(Part):
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    alone_as = "image_encoder"
+
     mean: torch.Tensor
     std: torch.Tensor
 

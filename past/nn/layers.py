@@ -1,7 +1,7 @@
-"""Layers that both towers use, and `Part`: a module that remembers how it was built."""
+"""`Part`, a module that remembers how it was built, and attention over sentences of several lengths."""
 
 import inspect
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,8 @@ class Part(nn.Module):
     """
 
     config: dict[str, object]
+    alone_as: ClassVar[str | None] = None  # the part of a model that one trained or imported by itself can be
+    reads_genes: ClassVar[bool] = False  # whether its weights are of one vocabulary
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments; the class's own `__init__` does the building."""
