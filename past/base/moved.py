@@ -1,4 +1,4 @@
-"""Runs of before the rooms: what their configurations and checkpoints name, and where it is now."""
+"""Configurations and checkpoints of before the modules had today's names: old name → today's."""
 
 from collections.abc import Mapping
 from typing import Any, Final
