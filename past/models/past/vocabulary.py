@@ -1,7 +1,7 @@
 """PAST's reserved tokens.
 
-Ids 0-18 are Nicheformer's (0 and 2, its mask and its CLS, are not used here); 19-21 are ours, for platforms that it did not train on. Genes
-begin at RESERVED.
+Ids 0-18 are Nicheformer's (0 and 2, its mask and its CLS, are not used here); 19-21 are ours, for platforms that it did
+not train on. Genes begin at RESERVED.
 """
 
 from types import MappingProxyType

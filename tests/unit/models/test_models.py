@@ -43,5 +43,5 @@ def test_a_tower_is_had_from_a_model_and_from_itself(saved: Path, name: str, alo
     [("image", "cell_encoder"), ("cell", "image_encoder"), ("past", "head"), ("stpath", "image_encoder")],
 )
 def test_another_part_is_refused_by_name(saved: Path, folder: str, name: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"{folder}: no part '{name}'; it is a \w+ of "):
+    with pytest.raises(CheckpointError, match=rf"{folder}: no part '{name}'; it is a \w+ of"):
         load_part(saved / folder, name)
