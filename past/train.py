@@ -1,9 +1,10 @@
 """Train a model: compose the configuration, build its parts, fit. `python train.py experiment=demo --help` teaches."""
 
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -12,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.errors import ConfigError, PastError
+from past.base.errors import ConfigError, PastError, TrainingError
 from past.base.runs import Run, agree_on_run_id
 from past.base.text.address import hold
 from past.models import load_model, load_part
@@ -35,8 +36,9 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
 
     from past.nn.weights import load_strictly
     from past.training.best import with_metric
-    from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
+    from past.training.checkpoint_io import AtomicCheckpointIO
     from past.training.cluster import cluster_plugins
+    from past.training.going_on import changed_settings, keep_former_settings, place_to_start, read_start
 
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
@@ -48,7 +50,8 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
     module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
     config["callbacks"] = with_metric(config["callbacks"], module.monitor)
-    module.keep_in_checkpoints(config=config, **data.description())
+    about = data.description()
+    module.keep_in_checkpoints(config=config, **about)
     trainer = door.build(
         config["trainer"],
         "trainer",
@@ -58,19 +61,22 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
         logger=door.build_all(config["logger"], "logger"),
         plugins=[AtomicCheckpointIO(), *cluster_plugins()],
     )
-    asked = config["ckpt"]
-    checkpoint = newest_good_checkpoint(run.checkpoints) if asked == "auto" else asked and Path(asked)
-    if checkpoint is None and module.has_parts_to_fit:
-        module.fit_parts(data.samples.for_fitting())
-    start_from(module, config["init"], data.samples.gene_names)
-    if checkpoint is not None:
-        saved = read_checkpoint(checkpoint)
-        data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
-        load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
-    if trainer.is_global_zero:
-        door.save(config, run.config)
-        log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with run.claimed() if trainer.is_global_zero else nullcontext():
+        checkpoint = place_to_start(run, config["ckpt"])
+        if checkpoint is None and module.has_parts_to_fit:
+            module.fit_parts(data.samples.for_fitting())
+        start_from(module, config["init"], data.samples.gene_names)
+        update, changed = 0, {}
+        if checkpoint is not None:
+            saved = read_start(checkpoint)
+            update, changed = saved["global_step"], changed_settings(checkpoint, run, config, about["trained_on"])
+            data.samples.require_same(saved["past"]["tokenizer"], str(checkpoint))
+            load_strictly(module, saved["state_dict"], checkpoint)  # says in a sentence what does not fit
+        if trainer.is_global_zero:
+            keep_former_settings(run, update, changed)
+            door.save(config, run.config)
+            log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 
@@ -104,10 +110,10 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
         module.model.config[name] = part.config
 
 
-def main() -> None:
-    """Compose what the command line says, once the secrets of its addresses are held."""
-    sys.argv[1:] = map(hold, sys.argv[1:])
-    _main()
+def main() -> float | None:
+    """Compose what the command line says, names as they were typed, once the secrets of its addresses are held."""
+    sys.argv[1:] = door.words_as_typed([hold(word) for word in sys.argv[1:]])
+    return _main()
 
 
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")
@@ -117,10 +123,15 @@ def _main(composed: DictConfig) -> float | None:
     from past.training.best import best_score
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    hydra_config = HydraConfig.get()
+    sweeps = hydra_config.mode == RunMode.MULTIRUN
     try:
-        hydra_config = HydraConfig.get()
-        sweeps = hydra_config.mode == RunMode.MULTIRUN
         return best_score(train(composed, job=int(hydra_config.job.num) if sweeps else None))
+    except TrainingError as error:
+        if not sweeps:
+            sys.exit(f"error: {error}")
+        log.error("error: %s", error)
+        return -math.inf  # the worst; the others of the sweep go on
     except (PastError, OSError) as error:
         sys.exit(f"error: {error}")
     except RuntimeError as error:

@@ -1,15 +1,43 @@
-"""A run's one directory, the same on all ranks: `<output_root>/<name>/<run_id>/`."""
+"""A run's one directory, the same on all ranks: `<output_root>/<name>/<run_id>/`; it says what was trained there."""
 
+import contextlib
+import fcntl
+import logging
 import os
 import re
+import socket
 import uuid
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+from past.base.disk.locks import lock
+from past.base.disk.space import space_for
 from past.base.errors import ConfigError
 
 RUN_ID = "PAST_RUN_ID"
+log = logging.getLogger(__name__)
+# What a run may be given otherwise when it goes on, each with all below it: where and how fast it runs, how long, and
+# what it writes. All else is what its weights were trained with.
+MAY_CHANGE: Final = (
+    "output_root", "name", "run_id", "ckpt", "callbacks", "logger", "module.execution", "module.loss.cache_chunk",
+    "data.num_workers", "data.cache", "data.cache_gb", "data.on_error", "data.max_skipped",
+    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.precision",
+    "trainer.max_epochs", "trainer.max_steps", "trainer.log_every_n_steps", "trainer.check_val_every_n_epoch",
+    "trainer.val_check_interval", "trainer.limit_val_batches", "trainer.enable_model_summary", "trainer.profiler",
+)  # fmt: skip
+UNSET: Final = "not set"
+_claims: set[int] = set()  # open files whose locks are this process's alone
+
+
+def _leave_claims() -> None:
+    """In a process that was forked: close what it inherited, or a run would be taken as long as a worker lives."""
+    for claim in _claims:
+        os.close(claim)
+
+
+os.register_at_fork(after_in_child=_leave_claims)
 
 
 class Run:
@@ -42,9 +70,82 @@ class Run:
         """Folder of result files."""
         return self.directory / "results"
 
+    def config_until(self, update: int | Literal["*"]) -> Path:
+        """The configuration that held until `update`, where it was another; "*": a pattern of all."""
+        return self.directory / f"config.until-{update}.yaml"
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep every other training out of the directory meanwhile; on a file system without locks nothing does.
+
+        Raises:
+            ConfigError: another process trains there; says which.
+            NoSpaceError: the disk is full.
+        """
+        path = self.directory / ".training"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        claim = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        _claims.add(claim)
+        try:
+            _lock_or_refuse(claim, self.directory)
+            yield
+        finally:
+            _claims.discard(claim)
+            os.close(claim)
+            with contextlib.suppress(FileNotFoundError):  # where there are no locks, another may be as quick
+                if [*self.directory.iterdir()] == [path]:  # nothing was written
+                    path.unlink()
+                    self.directory.rmdir()
+
+
+def _lock_or_refuse(claim: int, directory: Path) -> None:
+    """Take the lock of a run's directory, and leave a note of who has it."""
+    try:
+        lock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        who = os.pread(claim, 200, 0).decode(errors="replace")
+        raise ConfigError(
+            f"{directory} is being trained already ({who}): wait for its end, or give another run_id"
+        ) from error
+    with space_for(directory / ".training"):
+        os.truncate(claim, 0)
+        os.pwrite(
+            claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0
+        )
+
+
+def what_to_give(path: Path, otherwise: str) -> str:
+    """Return the checkpoints that a run has where `path` was looked for, or `otherwise` where there are none."""
+    there = sorted((path / "checkpoints" if path.is_dir() else path.parent).glob("*.ckpt"))
+    return " or ".join(map(str, there)) or otherwise
+
+
+def flat(node: object, path: str = "") -> list[tuple[str, str]]:
+    """Return the leaves of nested settings as (dotted name, value as text); a list is a leaf."""
+    if not isinstance(node, Mapping):
+        return [(path, str(node))]
+    return [leaf for key, value in node.items() for leaf in flat(value, f"{path}.{key}" if path else str(key))]
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that differ, dotted name → (before, now); one that is not there is `UNSET`."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys([*before, *now]):
+        one, other = before.get(key, UNSET), now.get(key, UNSET)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found |= {f"{key}.{name}": pair for name, pair in changes(one, other).items()}
+        elif one != other:
+            found[str(key)] = (one, other)
+    return found
+
+
+def may_change(name: str) -> bool:
+    """Whether a run may go on with another value of a setting."""
+    return any(name == known or name.startswith(f"{known}.") for known in MAY_CHANGE)
+
 
 def newest_run(output_root: str | Path, name: str) -> Run:
-    """Return the run of `name` that was trained last.
+    """Return the run of `name` that was trained last, and log which it is: nobody named it.
 
     Raises:
         ConfigError: there is none.
@@ -53,7 +154,9 @@ def newest_run(output_root: str | Path, name: str) -> Run:
     runs = [path.parent for path in folder.glob("*/config.yaml")]
     if not runs:
         raise ConfigError(f"no run in {folder}: train one with train.py, or name it by output_root=, name= and run_id=")
-    return Run(output_root, name, max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime).name)
+    newest = max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime)
+    log.info("%s: the newest of %d named %s is taken; run_id= names another", newest, len(runs), name)
+    return Run(output_root, name, newest.name)
 
 
 def agree_on_run_id(asked: str | None, job: int | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from past.base.errors import DataError
+from past.base.errors import DataError, PastError
 
 
 def report(
@@ -20,13 +20,24 @@ def report(
     past report runs/demo/demo
     past report runs/mine/*
     """
-    from past.report.sweep import write_sweep
+    from past.report.sweep import has_training, write_sweep
 
     given = [run.resolve() for run in runs if run.name != "sweep.html"]  # an earlier page, among runs/mine/*
+    left_out: list[PastError] = []
     for run in given:
-        typer.echo(f"open {write_run_page(run)}")
-    if len(given) > 1:
-        typer.echo(f"open {write_sweep(given)}")
+        try:
+            typer.echo(f"open {write_run_page(run)}")
+        except PastError as error:
+            left_out.append(error)
+            typer.echo(f"left out: {error}", err=True)
+    if len(left_out) == len(given):
+        raise left_out[0]
+    trained = [run for run in given if has_training(run)]
+    if len(trained) > 1:
+        try:
+            typer.echo(f"open {write_sweep(trained)}")
+        except DataError as error:  # the pages are there
+            typer.echo(f"not compared: {error}", err=True)
 
 
 def write_run_page(directory: Path) -> Path:

@@ -14,9 +14,13 @@ class Part(nn.Module):
     """A module that keeps its constructor's arguments in `config`, so that a checkpoint can build it again.
 
     `config` holds plain values, the class's name under "part", and for an argument that is a Part, that part's config.
+
+    Attributes:
+        fetched: arguments that name files or repositories: None in `config`, for a saved model brings its own weights.
     """
 
     config: dict[str, object]
+    fetched: ClassVar[tuple[str, ...]] = ()
     alone_as: ClassVar[str | None] = None  # the part of a model that one trained or imported by itself can be
     reads_genes: ClassVar[bool] = False  # whether its weights are of one vocabulary
 
@@ -28,7 +32,7 @@ class Part(nn.Module):
         bound.apply_defaults()
         part.config = {"part": cls.__name__}
         for name, value in list(bound.arguments.items())[1:]:
-            part.config[name] = value.config if isinstance(value, Part) else value
+            part.config[name] = value.config if isinstance(value, Part) else None if name in cls.fetched else value
         return part
 
 

@@ -1,58 +1,98 @@
 """Weight files: reading one without executing it, and loading one without leaving anything out."""
 
 import pickle
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from past.base.errors import CheckpointError
+from past.base.errors import CheckpointError, reading
+from past.base.runs import what_to_give
 
 SHOWN = 4
+# What programs put a state dict under; of a teacher and a student the teacher is the one that is released
+WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student", "module", "net")
+STARTS = (b"PK", b"\x80")  # of a zip, and of the pickles of before torch 1.6
+PIECE = 1 << 20  # bytes that are checked at a time
+
+
+def require_whole(path: Path) -> None:
+    """Compare every member of a torch file with the checksum that torch wrote beside it; torch itself does not.
+
+    The file is read once more for it, at about 1 GB/s, and once a process as long as it stays the same. What carries
+    no checksums (files of before torch 1.6, or saved without) is passed over.
+
+    Raises:
+        CheckpointError: damaged; names the first member that is.
+    """
+    about = path.stat()
+    _compared(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _compared(path: Path, inode: int, size: int, changed: int) -> None:
+    """Compare a version of a file; see `require_whole`."""
+    with path.open("rb") as file:
+        if file.read(2) != STARTS[0]:
+            return
+    cure = "use another checkpoint of the run, or another copy"
+    with reading(path, "damaged", cure, CheckpointError), zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.CRC]  # 0: saved without checksums
+        if sum(member.file_size for member in members) > size:
+            raise CheckpointError(f"{path}: damaged (its members are larger than it): {cure}")
+        for member in members:
+            with archive.open(member) as file:
+                while file.read(PIECE):
+                    pass
 
 
 def read_torch(path: Path) -> dict[str, Any]:
     """Read a torch file's dictionary onto the CPU; nothing but tensors and plain values is ever loaded.
 
     Raises:
-        CheckpointError: no such file, broken, not a dictionary, or one that would have to run code.
+        CheckpointError: no such file, damaged, not a dictionary, or one that would have to run code.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such weight file; give a .safetensors, .bin, .pth or .ckpt file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: not a weight file, or one that holds more than weights and could run code; it was not loaded: "
-            "save its state dict alone"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}): cut off, or not a weight file") from error
+        there = what_to_give(path, "a .safetensors, .bin, .pth or .ckpt file")
+        raise CheckpointError(f"{path}: no such weight file; give {there}")
+    require_whole(path)
+    with path.open("rb") as file:
+        if not file.read(2).startswith(STARTS):  # torch would try it as an archive that it unpacks to disk
+            raise CheckpointError(f"{path}: cannot be read: cut off, or not a weight file")
+    with reading(path, "cannot be read", "cut off, or not a weight file", CheckpointError):
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{path}: not a weight file, or one that holds more than weights and could run code; it was not "
+                "loaded: save its state dict alone"
+            ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, not a state dict; save model.state_dict()")
     return content
 
 
-def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor]:
-    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under the first of `keys` that is there.
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under WRAPPERS, one in the other.
 
     Raises:
         CheckpointError: no such file, broken, or not a state dict (names → tensors).
     """
     if path.suffix == ".safetensors":
-        try:
+        with reading(path, "missing, cut off, or not a .safetensors file", "copy it again", CheckpointError):
             return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path}: missing, cut off, or not a .safetensors file ({error})") from error
-    content = read_torch(path)
-    state = next((content[key] for key in keys if key in content), content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+    state = content = read_torch(path)
+    while not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        inside = next((state[key] for key in WRAPPERS if isinstance(state.get(key), dict)), None)
+        if inside is None:
+            raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+        state = inside
     return state
 
 

@@ -4,18 +4,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from past.base.files import write_atomically
+from past.base.files import require_own, write_atomically
 from past.base.runs import Run
 from past.base.text.address import shown
 from past.base.text.reading import read_text
-from past.report.blocks import Block, page, picture
+from past.report.blocks import MARK, Block, page, picture
 from past.report.plots import training_curves
 
 
 def write_page(folder: Path, title: str, blocks: list[Block]) -> Path:
     """Write `<folder>/report.html` and return its path."""
-    target = folder / "report.html"
-    write_atomically(target, page(title, f"{len(blocks)} parts", blocks))
+    return write_over(folder / "report.html", page(title, f"{len(blocks)} parts", blocks))
+
+
+def write_over(target: Path, content: str) -> Path:
+    """Write a page, in the place of an earlier one, and return its path.
+
+    Raises:
+        ConfigError: what is there is no page of ours.
+    """
+    require_own(target, MARK)
+    write_atomically(target, content)
     return target
 
 
@@ -28,7 +37,8 @@ def training_blocks(run: Run) -> list[Block]:
 
 
 def configuration_blocks(run: Run) -> list[Block]:
-    """Return a training's configuration; nothing where it has none."""
-    if not run.config.is_file():
-        return []
-    return [Block("Configuration", code=shown(read_text(run.config, "give the directory of a run")))]
+    """Return a training's configuration, and those of before where it went on with another; nothing: it has none."""
+    former = sorted(run.directory.glob(run.config_until("*").name))
+    files = {"Configuration": run.config} | {f"Configuration, {path.stem.partition('.')[2]}": path for path in former}
+    there = {title: path for title, path in files.items() if path.is_file()}
+    return [Block(title, code=shown(read_text(path, "give the directory of a run"))) for title, path in there.items()]

@@ -13,18 +13,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from past.base.errors import DataError
-from past.base.files import write_atomically
-from past.base.runs import Run
+from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
 from past.report.blocks import Block, as_table, page, picture
+from past.report.html import write_over
 from past.report.plots import ACCENT, CHANCE, INK, QUIET
 
 MONITOR = "callbacks.best.monitor"  # the setting that names the metric by which a run's best checkpoint is chosen
 MOST_PANELS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """One run: its settings by dotted names, and what it logged."""
 
@@ -36,33 +36,41 @@ class Trained:
 def write_sweep(directories: Sequence[Path]) -> Path:
     """Write `sweep.html` into the folder that the runs share and return its path.
 
+    They are compared by the metric that most of them have; the page names those that are left out.
+
     Args:
         directories: of two runs or more.
 
     Raises:
-        DataError: a directory without a run, or runs that share no metric.
+        DataError: a directory without a run, or no two runs that share a metric.
     """
-    runs = [_read(directory) for directory in directories]
+    given = [_read(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
-    metric = next((name for name in judged_by(runs) if all(name in run.metrics for run in runs)), None)
-    if metric is None:
-        raise DataError(f"{folder}: the {len(runs)} runs share no metric (val/…): give runs that validated")
+    metric = max(judged_by(given), key=lambda name: sum(name in run.metrics for run in given))
+    runs = [run for run in given if metric in run.metrics]
+    if len(runs) < 2:
+        raise DataError(f"{folder}: no two of {len(given)} runs share a metric (val/…): give runs that validated")
+    left_out = ", ".join(run.name for run in given if run not in runs)
     varied = differences([run.settings for run in runs])
     table = compared(runs, metric, varied)
     shown = table.sort_values("best", ascending=False)
     blocks = [
         Block(
             "Runs",
-            text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first.",
+            text=f"The best {metric} of each run, the update at which it was reached, and chance; the best run first."
+            + (f" Left out, without {metric}: {left_out}." if left_out else ""),
             table=as_table(shown, decimals=3),
         ),
         Block("While training", image=picture(curves(runs, metric))),
     ]
     if varied:
         blocks.append(Block("By setting", image=picture(by_setting(table, varied[:MOST_PANELS]))))
-    target = folder / "sweep.html"
-    write_atomically(target, page(f"{folder.name}: {len(runs)} runs", metric, blocks))
-    return target
+    return write_over(folder / "sweep.html", page(f"{folder.name}: {len(runs)} runs", metric, blocks))
+
+
+def has_training(directory: Path) -> bool:
+    """Whether a directory holds what a training logged, and the settings that it had."""
+    return (directory / "metrics.csv").is_file() and (directory / "config.yaml").is_file()
 
 
 def judged_by(runs: Sequence[Trained]) -> list[str]:
@@ -74,7 +82,7 @@ def judged_by(runs: Sequence[Trained]) -> list[str]:
 def _read(directory: Path) -> Trained:
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
     log = run.directory / "metrics.csv"
-    if not (log.is_file() and run.config.is_file()):
+    if not has_training(directory):
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
     own = {
         key: without_run(shown(value), directory)
@@ -87,13 +95,6 @@ def without_run(value: str, directory: Path) -> str:
     """Return a setting with the run id left out of "<name>/<run_id>" (paths) and "<name>-<run_id>" (W&B)."""
     name, run_id = re.escape(directory.parent.name), re.escape(directory.name)
     return re.sub(rf"(?<![\w.+=,-])({name}[/-]){run_id}(?![\w.+=,-])", r"\1…", value)
-
-
-def flat(node: object, path: str = "") -> list[tuple[str, str]]:
-    """Return the leaves of nested settings as (dotted name, value as text); a list is a leaf."""
-    if not isinstance(node, Mapping):
-        return [(path, str(node))]
-    return [leaf for key, value in node.items() for leaf in flat(value, f"{path}.{key}" if path else str(key))]
 
 
 def differences(settings: Sequence[Mapping[str, str]]) -> list[str]:

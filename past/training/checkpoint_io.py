@@ -1,7 +1,6 @@
 """Lightning checkpoints: written whole or not at all, read without running code, the newest good one found."""
 
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from past.base.errors import CheckpointError
 from past.base.files import atomic_file
 from past.base.moved import with_states_of_today
+from past.base.runs import what_to_give
+from past.nn.weights import require_whole
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a training checkpoint onto the CPU, never running code in it.
 
     Raises:
-        CheckpointError: missing, cut off, or not a training checkpoint.
+        CheckpointError: missing, cut off, damaged, or not a training checkpoint.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint; give ckpt=auto, or the path of a .ckpt file")
+        raise CheckpointError(f"{path}: no such checkpoint; give {what_to_give(path, 'ckpt=auto, or a .ckpt file')}")
+    require_whole(path)
+    return _opened(path)
+
+
+def _opened(path: Path) -> dict[str, Any]:
+    """Open a checkpoint without reading its tensors yet."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
@@ -51,13 +58,35 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def newest_good_checkpoint(directory: Path) -> Path | None:
-    """Return the run's checkpoint that is furthest in training and whole, or None; broken ones are named in the log."""
-    good: list[tuple[int, float, Path]] = []
+    """Return the run's checkpoint that is furthest in training and whole; None: it has none at all.
+
+    What is broken is named in the log. Only those that are newer than the one returned are read whole.
+
+    Raises:
+        CheckpointError: there are checkpoints, and every one is broken.
+    """
+    steps: list[tuple[int, float, Path]] = []
+    broken: list[str] = []
+
+    def pass_over(path: Path, error: Exception) -> None:
+        broken.append(path.name)
+        log.warning("%s is passed over: %s", path.name, error)
+
     for path in sorted(directory.glob("*.ckpt")):
         try:
-            step = int(read_checkpoint(path)["global_step"])
-        except (CheckpointError, KeyError, zipfile.BadZipFile) as error:
-            log.warning("%s is passed over: %s", path.name, error)
-            continue
-        good.append((step, path.stat().st_mtime, path))
-    return max(good)[2] if good else None
+            steps.append((int(_opened(path)["global_step"]), path.stat().st_mtime, path))
+        except (CheckpointError, KeyError) as error:
+            pass_over(path, error)
+    for _, _, path in sorted(steps, reverse=True):
+        try:
+            require_whole(path)
+        except CheckpointError as error:
+            pass_over(path, error)
+        else:
+            return path
+    if broken:
+        raise CheckpointError(
+            f"{directory}: nothing to go on from, {' and '.join(broken)} cannot be read: put a copy in place, "
+            "or begin anew under another run_id"
+        )
+    return None

@@ -1,7 +1,9 @@
 """`last.ckpt`: written while training, at the end of each epoch, and before a signal ends it, between two updates."""
 
 import signal
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from rich import print as rich_print
 
-from past.training.private import is_accumulating
+from past.base.errors import require_number
+from past.training.leaving import Leaving
+from past.training.private import checkpoint_of, is_accumulating
+from past.training.sharded import Sharded
 
 NOTED = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # a launcher that listens to them brings the job back itself
@@ -24,16 +28,23 @@ class KeepLast(Callback):
     checkpoint written; a second Ctrl-C ends it at once. After SIGINT the program goes on; after another signal it ends
     with 128 plus its number, as a shell would say it, unless a launcher had set a handler of its own, which is called.
     In the validation after an epoch such a signal ends it after the batch in hand, Ctrl-C after the next update.
+    An update that takes more than `grace` seconds after SIGTERM is left out, and the state before it is saved; with
+    trainer=fsdp it is always finished. A second SIGTERM ends the training at once.
     Saved when a batch ends and not when an epoch does: an epoch that was cut short would count as done otherwise.
 
     Args:
         directory: the run's checkpoints.
         every: updates between two checkpoints; the end of an epoch and of the training are always kept.
+        grace: seconds.
     """
 
-    def __init__(self, directory: str, every: int = 500) -> None:
+    def __init__(self, directory: str, every: int = 500, grace: float = 10.0) -> None:
+        require_number("callbacks.last.every", every, least=1)
+        require_number("callbacks.last.grace", grace, least=0.0)
         self._path = Path(directory) / "last.ckpt"
-        self._every = every
+        self._every, self._grace = every, grace
+        self._leaving: Leaving | None = None
+        self._begun, self._took = 0.0, 0.0  # of the update in hand; seconds of the last one
         self._noted = 0  # number of the signal that asked to stop
         self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
 
@@ -45,12 +56,20 @@ class KeepLast(Callback):
             if self._noted == signum == signal.SIGINT:
                 raise KeyboardInterrupt
             self._noted = signum
-            if trainer.is_global_zero:
-                again = "; once more to stop at once" if signum == signal.SIGINT else ""
-                rich_print(f"\n[bold]{signal.Signals(signum).name}: finishing this update and saving{again}.[/bold]")
 
         before = {signum: signal.signal(signum, note) for signum in NOTED}
         self._before = {signum: handler for signum in PASSED_ON if callable(handler := before[signum])}
+        self._begun = time.monotonic()
+        if trainer.is_global_zero:
+            self._leaving = Leaving(self._grace, NOTED, self._prospect)
+            self._leaving.may_leave(lambda: None)  # nothing was trained yet
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Weights change from here on: the update in hand can be left out no more."""
+        if self._leaving is not None:
+            self._leaving.must_stay()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -60,13 +79,24 @@ class KeepLast(Callback):
             return
         self._agree(trainer)
         due = trainer.global_step % self._every == 0 or trainer.global_step == trainer.max_steps
-        if self._noted or due or trainer.is_last_batch:
-            for logger in trainer.loggers:  # what a resumed run will not train, and so not log, again
-                logger.save()
+        saved = self._noted or due or trainer.is_last_batch
+        if saved:
+            _save_loggers(trainer)  # what a resumed run will not train, and so not log, again
             trainer.save_checkpoint(self._path, weights_only=False)
         if self._noted:
             trainer.should_stop = True
             trainer.limit_val_batches = 0
+        self._took, self._begun = time.monotonic() - self._begun, time.monotonic()
+        if self._leaving is None:
+            return
+        if saved:
+            self._leaving.may_leave(partial(_save_loggers, trainer))
+        elif 10 * self._took >= self._grace and not isinstance(trainer.strategy, Sharded):
+            self._leaving.may_leave(partial(self._write, trainer, _before_the_next(trainer, pl_module)))
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The next update begins."""
+        self._begun = time.monotonic()
 
     def on_validation_batch_end(
         self,
@@ -94,7 +124,31 @@ class KeepLast(Callback):
         Raises:
             SystemExit: training was ended by a signal other than Ctrl-C, and no launcher handles it.
         """
+        self._stop_leaving()
         self._end()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Hear no signals any more."""
+        self._stop_leaving()
+
+    def _stop_leaving(self) -> None:
+        if self._leaving is not None:
+            self._leaving.must_stay()
+            self._leaving.stop()
+            self._leaving = None
+
+    def _prospect(self, signum: int) -> str:
+        """Say what becomes of the update in hand."""
+        last = f"; the last one took {self._took:,.1f} s" if self._took else ""
+        if signum == signal.SIGINT:
+            last += "; once more to stop at once"
+        elif signum == signal.SIGTERM and self._leaving is not None and self._leaving.can_leave:
+            last += f"; it is left out if it takes more than {self._grace:g} s"
+        return f"finishing this update and saving{last}"
+
+    def _write(self, trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
+        trainer.strategy.save_checkpoint(checkpoint, self._path)
+        _save_loggers(trainer)
 
     def _agree(self, trainer: pl.Trainer) -> None:
         """Take the signal that any rank got."""
@@ -107,3 +161,16 @@ class KeepLast(Callback):
         if self._noted in self._before:
             self._before[self._noted](self._noted, None)
         raise SystemExit(128 + self._noted)
+
+
+def _save_loggers(trainer: pl.Trainer) -> None:
+    for logger in trainer.loggers:
+        logger.save()
+
+
+def _before_the_next(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+    """Return a checkpoint as of now that stays so until weights change: what forward passes change is copied."""
+    checkpoint = checkpoint_of(trainer)
+    state = checkpoint["state_dict"]
+    state |= {name: state[name].clone() for name, _ in module.named_buffers() if name in state}
+    return checkpoint

@@ -16,7 +16,8 @@ from past.base.files import write_atomically
 class MetricsCSV(Logger):
     """Writes every logged number to `<directory>/metrics.csv`.
 
-    Rows that an earlier part of the run wrote are kept; a step that is trained again after a resume is written anew.
+    Rows that an earlier part of the run wrote are kept up to where this part begins; what was logged from there on
+    belongs to weights that are not there any more.
 
     Args:
         directory: the run's directory.
@@ -31,7 +32,7 @@ class MetricsCSV(Logger):
         if self._path.is_file():
             with self._path.open(newline="") as file:
                 self._rows = {int(row["step"]): {k: v for k, v in row.items() if v} for row in csv.DictReader(file)}
-        self._unsaved = 0
+        self._unsaved, self._begun = 0, False
 
     @property
     def name(self) -> str:
@@ -56,7 +57,10 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Merge `metrics` into the row of `step`."""
-        row = self._rows.setdefault(int(step or 0), {})
+        own = int(step or 0)
+        if not self._begun:
+            self._begun, self._rows = True, {step: row for step, row in self._rows.items() if step <= own}
+        row = self._rows.setdefault(own, {})
         row.update(metrics)
         self._unsaved += 1
         if self._unsaved >= self._flush_every:

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 
+from past.base.errors import TrainingError
 from past.nn.layers import Part
+from past.training.norms import is_finite
 
 
 class TrainedModule(pl.LightningModule):
@@ -28,7 +30,16 @@ class TrainedModule(pl.LightningModule):
         self._kept |= values
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the model without this program's configuration."""
+        """Add what rebuilds the model without this program's configuration; Lightning asks all ranks for it.
+
+        Raises:
+            TrainingError: weights that are not finite; no checkpoint is written over by them.
+        """
+        if not is_finite(self):
+            raise TrainingError(
+                f"after update {checkpoint['global_step']} weights are not finite, and training has ended; they were "
+                "not saved: begin under another run_id with a lower module.optim.lr"
+            )
         checkpoint["past"] = {"model": self.model.config, **self._kept}
 
     def fit_parts(self, sample: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.training.steps import Length
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ class Rate:
     warmup: float = 0.05
 
     def __post_init__(self) -> None:
+        require_number("module.optim.lr", self.lr, above=0.0)
+        require_number("module.optim.min_lr", self.min_lr, least=0.0)
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"module.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
         if self.min_lr > self.lr:

@@ -16,6 +16,11 @@ def is_accumulating(trainer: pl.Trainer) -> bool:
     return trainer.fit_loop.epoch_loop._should_accumulate()
 
 
+def checkpoint_of(trainer: pl.Trainer) -> dict[str, Any]:
+    """Return what `trainer.save_checkpoint` would write; its tensors are those in training, not copies."""
+    return trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+
+
 def set_logged_step(trainer: pl.Trainer, updates: int) -> None:
     """Set the number of updates that loggers are told; Lightning's own is short by one after two stops."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = updates

@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,64 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(
     step = read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"]
     assert step >= 1
     assert train_tiny(tissue, tmp_path, "stopped", f"trainer.max_steps={step + 3}").global_step == step + 3
+
+
+@contextmanager
+def blocked(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A training that is stuck in an operation."""
+    command = [sys.executable, ROOT / "train.py", *words]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert any("blocked" in line for line in process.stdout), process.stderr.read()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+# an epoch has five batches, and so three updates: it is stuck in the second batch of the fifth
+BLOCK = ("trainer.accumulate_grad_batches=2", "+callbacks.block._target_=held.BlockAt", "+callbacks.block.at=4")
+
+
+@pytest.mark.usefixtures("training_environment")
+@pytest.mark.parametrize("cache_chunk", ["null", "3"])
+def test_an_update_that_takes_long_is_left_out_after_sigterm(
+    tissue: Path, tmp_path: Path, environment: dict[str, str], cache_chunk: str
+) -> None:
+    same = (BLOCK[0], f"module.loss.cache_chunk={cache_chunk}")
+    train_tiny(tissue, tmp_path, "whole", *same)
+    block = [*BLOCK[1:], "+callbacks.block.place=1", "callbacks.last.grace=0", "data.num_workers=1"]
+    with blocked(tiny(tissue, tmp_path, "left", *same, *block), environment) as process:
+        process.terminate()
+        said = process.communicate(timeout=120)
+        assert process.returncode == 143, said
+    assert "it is left out if it takes more than 0 s" in " ".join(said[0].split())
+    last = tmp_path / "tiny" / "left" / "checkpoints" / "last.ckpt"
+    assert read_checkpoint(last)["global_step"] == 4
+    train_tiny(tissue, tmp_path, "left", *same)
+    own, whole = (read_checkpoint(tmp_path / "tiny" / run / "checkpoints" / "last.ckpt") for run in ("left", "whole"))
+    for name, value in whole["state_dict"].items():
+        assert torch.equal(own["state_dict"][name], value), name
+    left, right = (metrics_of(tmp_path / "tiny" / run) for run in ("left", "whole"))
+    assert [row["train/loss"] for row in left] == [row["train/loss"] for row in right]
+
+
+def test_a_second_sigterm_ends_it_at_once(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    with blocked(tiny(tissue, tmp_path, "twice", *BLOCK, "callbacks.last.grace=1e6"), environment) as process:
+        assert process.stdout is not None
+        process.terminate()
+        assert any("SIGTERM: finishing this update" in line for line in process.stdout)
+        while process.poll() is None:  # what follows within a second is the same signal, passed on twice
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.3)
+        assert process.returncode == 143
+    folder = tmp_path / "tiny" / "twice" / "checkpoints"
+    assert {path.name for path in folder.iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert read_checkpoint(folder / "last.ckpt")["global_step"] == 3  # the epoch's last, as it was
 
 
 UNFINISHED = """

@@ -1,5 +1,6 @@
 """A training that holds still in the middle of an epoch until a signal reaches it, and tells who is to be signalled."""
 
+import ctypes
 import os
 import select
 import signal
@@ -29,10 +30,10 @@ class HoldAt(Callback):
         self._at = None
         signalled, wake = socket.socketpair()
         wake.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno())  # also for a signal that comes before we wait
+        before = signal.set_wakeup_fd(wake.fileno())  # also for a signal that comes before we wait
         self._pipe.write_text(f"{os.getpid()}\n")
         signalled.recv(1)
-        signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(before)
 
 
 class Pipe:
@@ -52,3 +53,26 @@ class Pipe:
         if not select.select([self._file], [], [], seconds)[0]:
             raise TimeoutError(f"{self.path}: nobody holds still")
         return int(os.read(self._file, 100))
+
+
+class BlockAt(Callback):
+    """In the last batch of update `at` the first rank computes and never ends, as in one operation of torch's.
+
+    No signal interrupts it. It says so on stdout.
+
+    Args:
+        at: updates that are done by then.
+        place: batches of the update that are done by then.
+    """
+
+    def __init__(self, at: int, place: int = 0) -> None:
+        self._at, self._place = at, place
+
+    def on_before_backward(self, trainer: pl.Trainer, *_: object) -> None:
+        if trainer.global_step == self._at and trainer.global_rank == 0:
+            self._place -= 1
+            if self._place < 0:
+                print("blocked", flush=True)
+                mutex = ctypes.create_string_buffer(64)
+                for _ in range(2):  # whoever has it waits for it
+                    ctypes.CDLL(None).pthread_mutex_lock(mutex)

@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 import past.train as entry
 from past.models.past.batch import CellBatch
-from past.models.past.module import PASTModule
+from past.models.past.module import Contrast, PASTModule
 
 ROOT = Path(entry.__file__).resolve().parents[1]
 TINY = (
@@ -69,6 +70,22 @@ class KillRank(Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class PoisonAt(Callback):
+    """Adds a number that is none to one rank's loss in the given update; its gradient stays as it is."""
+
+    def __init__(self, update: int, rank: int = 0) -> None:
+        self._update, self._rank = update, rank
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        if trainer.global_step == self._update - 1 and trainer.global_rank == self._rank:
+            pl_module.loss = Poisoned(**vars(pl_module.loss))
+
+
+class Poisoned(Contrast):
+    def __call__(self, *given: Any) -> torch.Tensor:
+        return super().__call__(*given) + float("nan")
+
+
 class Tell(Callback):
     """Says on stdout that the first update is done."""
 
@@ -117,12 +134,12 @@ def composed(config: str, *overrides: str) -> DictConfig:
         return compose(config, [*overrides])
 
 
-def tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> list[str]:
+def tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> list[str]:
     """The command line of a small PAST, of every part the smallest."""
     return [*TINY, f"data.root={shards}", f"output_root={root}", f"run_id={run_id}", *overrides]
 
 
-def train_tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
+def train_tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
     return entry.train(composed("train", *tiny(shards, root, run_id, *overrides)))
 
 

@@ -8,9 +8,10 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from past.base.errors import DataError
-from past.base.foreign.memory import available_memory
+from past.base.foreign.memory import require_memory
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP")  # others start programs (EPS) or are read by code that few have looked at
+RETILE: Final = "write it as a TIFF in tiles ('vips tiffsave IMAGE OUT.tif --tile --pyramid --compression jpeg')"
 MAX_BYTES: Final = 16 << 30  # of memory that decoding one picture may take
 # Bytes of memory for each pixel at the most, measured (Pillow 13): RGB lies in words of four bytes; libjpeg holds all
 # coefficients of a progressive file, libwebp a canvas and a frame of RGBA besides; a palette is converted
@@ -29,12 +30,10 @@ def open_encoded(source: Path | BinaryIO) -> Iterator[Image.Image]:
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # PIL's own limit knows neither memory nor slides
     try:
         with Image.open(source, formats=FORMATS) as image:
-            takes, left = taken(image), min(MAX_BYTES, available_memory())
-            if takes > left:
-                raise DataError(
-                    f"claims {image.width:,} × {image.height:,} px, which take {takes / 1e9:,.1f} GB of memory: "
-                    f"at most {left / 1e9:,.1f} GB here, so it was not decoded"
-                )
+            takes, what = taken(image), f"claims {image.width:,} × {image.height:,} px: decoding"
+            if takes > MAX_BYTES:
+                raise DataError(f"{what} takes {takes / 1e9:,.1f} GB, more than {MAX_BYTES / 1e9:,.1f}: {RETILE}")
+            require_memory(takes, what, RETILE)
             yield image
     finally:
         Image.MAX_IMAGE_PIXELS = limit

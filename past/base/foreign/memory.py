@@ -3,9 +3,11 @@
 import resource
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from past.base.errors import DataError
 
+SMALL: Final = 64 << 20  # bytes that are not asked for
 _GROUPS = (  # limit and use of a container's memory, control groups of version 2 and 1
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -31,6 +33,8 @@ def available_memory() -> int:
 
 def require_memory(wanted: int, what: str, cure: str) -> None:
     """Raise DataError where `wanted` bytes are more than may be taken; `what` names the file and what needs them."""
+    if wanted <= SMALL:
+        return
     left = available_memory()
     if wanted > left:
         raise DataError(f"{what} needs {wanted / 1e9:,.2f} GB of memory, and {left / 1e9:,.2f} GB are free: {cure}")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from past.base.errors import ConfigError, require_number
 from past.training.optim import Rate, WarmupCosine
 from past.training.private import clippable
 from past.training.steps import Length
@@ -28,6 +29,13 @@ class Optim(Rate):
     betas: tuple[float, float] = (0.9, 0.95)
     decay_all: bool = False
     fused: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("image_encoder_factor", "weight_decay"):
+            require_number(f"module.optim.{name}", getattr(self, name), least=0.0)
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"module.optim.betas={list(self.betas)}: give two numbers from 0 to below 1")
 
 
 def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:

@@ -136,12 +136,19 @@ def zip_of_members(dice: Dice, members: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, body in members.items():
             if dice.chance(0.02):
-                archive.writestr(zipfile.ZipInfo(name), bytes(64 << 20), zipfile.ZIP_DEFLATED)  # 64 KB, of zeros
+                archive.writestr(
+                    zipfile.ZipInfo(_plain(name)), bytes(64 << 20), zipfile.ZIP_DEFLATED
+                )  # 64 KB, of zeros
             else:
-                archive.writestr(zipfile.ZipInfo(name.replace("\0", "0").encode("utf-8", "replace").decode()), body)
+                archive.writestr(zipfile.ZipInfo(_plain(name)), body)
         if dice.chance(0.05):
             archive.comment = b"PK\5\6" * 9
     return file.getvalue()
+
+
+def _plain(name: str) -> str:
+    """A name that zipfile writes."""
+    return name.replace("\0", "0").encode("utf-8", "replace").decode()[:9_000]
 
 
 def zip_headers(dice: Dice, content: bytes) -> bytes:

@@ -29,6 +29,7 @@ class Format:
         inputs: how many are tried.
         pack: makes files, by their paths below the folder, of the pieces.
         damage: share of the inputs whose bytes are damaged; the others are well formed and lie.
+        alone: each of the pieces that are changed is an input by itself, without the others.
     """
 
     make: Callable[[], Contents]
@@ -37,6 +38,7 @@ class Format:
     inputs: int
     pack: Callable[[Contents], Contents] = as_it_is
     damage: float = 0.5
+    alone: bool = False
 
 
 def case_of(name: str, form: Format, sound: Contents, number: int, outside: Path) -> Contents:
@@ -45,4 +47,5 @@ def case_of(name: str, form: Format, sound: Contents, number: int, outside: Path
     piece = dice.of(list(form.changes))
     changes = form.changes[piece]
     change = dice.of(ANY) if not changes or dice.chance(form.damage) else dice.of(changes)
-    return form.pack({**sound, piece: change(dice, sound[piece])})
+    others = {key: body for key, body in sound.items() if not (form.alone and key in form.changes)}
+    return form.pack({**others, piece: change(dice, sound[piece])})

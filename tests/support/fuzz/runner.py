@@ -48,29 +48,30 @@ class Fuzzer:
 
     def __init__(self, folder: Path, module: str = "fuzz.formats", hang: float = HANG) -> None:
         self._folder, self._module, self._hang = folder, module, hang
-        self._worker: subprocess.Popen[str] | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, name: str, end: int, first: int = 0) -> Outcome:
         """Try the inputs `first` … `end` - 1 of a format."""
         outcome, began, number = Outcome(), time.monotonic(), first
         while number < end and len(outcome.failures) < SHOWN:
-            worker = self._started()
-            self._ask(worker, f"{self._module} {name} {number} {end}\n")
-            for line in self._answers(worker, number == first):
+            lines = self._asked(f"{self._module} {name} {number} {end}\n")
+            if lines.next(START) != "ready":
+                self._stop()
+                raise RuntimeError(f"{name}: the sound input cannot be read: {self._last_words()}")
+            while (line := lines.next(self._hang)) not in ("", "done") and len(outcome.failures) < SHOWN:
                 where, said, *detail = line.split(" ", 2)
                 number = int(where) + 1
                 if said == "bad":
                     outcome.failures.append(self._kept(name, int(where), json.loads(detail[0])))
                 else:
                     outcome.counts[said] += 1
-                if len(outcome.failures) >= SHOWN:
-                    self.close()
-                    break
-            else:
-                if self._worker is None:  # it crashed, or was stopped
-                    outcome.failures.append(self._kept(name, number, self._last_words()))
-                    number += 1
+            if line == "done":
+                break
+            self._stop()
+            if not line:
+                outcome.failures.append(self._kept(name, number, self._last_words()))
+                number += 1
         outcome.seconds = time.monotonic() - began
         return outcome
 
@@ -81,7 +82,8 @@ class Fuzzer:
             self._worker.wait()
             self._worker = None
 
-    def _started(self) -> "subprocess.Popen[str]":
+    def _asked(self, task: str) -> "_Lines":
+        """Give the worker a task, one that is started where there is none; return its answers."""
         if self._worker is None:
             with (self._folder / "stderr").open("w") as errors:
                 self._worker = subprocess.Popen(
@@ -89,36 +91,27 @@ class Fuzzer:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    text=True,
                     env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
-        return self._worker
+        assert self._worker.stdin is not None
+        assert self._worker.stdout is not None
+        self._worker.stdin.write(task.encode())
+        self._worker.stdin.flush()
+        return _Lines(self._worker.stdout)
 
-    def _ask(self, worker: "subprocess.Popen[str]", task: str) -> None:
-        assert worker.stdin is not None
-        worker.stdin.write(task)
-        worker.stdin.flush()
-
-    def _answers(self, worker: "subprocess.Popen[str]", starting: bool):
-        """Yield the worker's lines until it is done; `self._worker` is None afterwards where it did not come so far."""
-        assert worker.stdout is not None
-        lines = _Lines(worker.stdout)
-        wait = START
-        while (line := lines.next(wait)) != "done":
-            if not line:
-                if worker.poll() is None:
-                    worker.send_signal(signal.SIGABRT)  # faulthandler writes where it was
-                worker.wait()
-                self._worker = None
-                return
-            yield line
-            wait = self._hang
+    def _stop(self) -> None:
+        """End a worker that does not answer, or answers no more; faulthandler writes where it was."""
+        assert self._worker is not None
+        try:
+            self._worker.wait(1)  # it ended by itself
+        except subprocess.TimeoutExpired:
+            self._worker.send_signal(signal.SIGABRT)
+        self.close()
 
     def _last_words(self) -> str:
         said = (self._folder / "stderr").read_text(errors="replace").strip().splitlines()
-        place = next((i for i, line in enumerate(said) if "Fatal Python error" in line), max(0, len(said) - 8))
-        own = [line.strip() for line in said[place:] if "/past/" in line or "Fatal" in line]
-        return f"crashed, or took over {self._hang:g} s: {' | '.join(own[:4] or said[-8:])}"
+        places = [line.strip() for line in said if "Fatal Python error" in line or "/past/" in line]
+        return f"crashed, or took over {self._hang:g} s: {' | '.join([*said[-1:], *places[:4]])}"
 
     def _kept(self, name: str, number: int, what: str) -> str:
         """Keep the input that lies in the worker's folder; return the failure's line."""
@@ -131,7 +124,7 @@ class Fuzzer:
 class _Lines:
     """Lines of a pipe, waited for so long and no longer."""
 
-    def __init__(self, pipe: IO[str]) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         self._handle = pipe.fileno()
         self._held = b""
 

@@ -38,7 +38,7 @@ class Watch:
     def __init__(self, folder: Path, outside: Path) -> None:
         own = Path(__file__).resolve().parents[3]  # the repository: its modules are imported late
         library = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values(), str(own)}
-        self._allowed = tuple(f"{os.path.realpath(path)}/" for path in [*library, folder]) + _SYSTEM
+        self._allowed = tuple(f"{os.path.realpath(path)}/" for path in [*library, folder])
         self._outside = os.path.realpath(outside)
         self._armed = False
         self._seen: list[str] = []
@@ -67,6 +67,8 @@ class Watch:
                     self._seen.append(f"{event} {os.fsdecode(path)!r:.200}")
 
     def _is_outside(self, path: str) -> bool:
+        if os.path.normpath(os.path.abspath(path)).startswith(_SYSTEM):
+            return False
         real = os.path.realpath(path)
         return real.startswith(self._outside) or not f"{real}/".startswith(self._allowed)
 

@@ -1,11 +1,23 @@
+import errno
+import fcntl
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from torch.distributed import TCPStore
 
 from past.base.errors import ConfigError
-from past.base.runs import RUN_ID, Run, agree_on_run_id, newest_run
+from past.base.runs import (
+    RUN_ID,
+    UNSET,
+    Run,
+    agree_on_run_id,
+    changes,
+    may_change,
+    newest_run,
+    what_to_give,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +55,8 @@ def test_a_name_that_is_no_folder_is_refused(bad: str, tmp_path: Path) -> None:
         Run(tmp_path, "demo", bad)
 
 
-def test_the_newest_run_is_found(tmp_path: Path) -> None:
+def test_the_newest_run_is_found_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     with pytest.raises(ConfigError, match="no run in"):
         newest_run(tmp_path, "demo")
     for age, name in enumerate(("new", "old")):
@@ -52,6 +65,7 @@ def test_the_newest_run_is_found(tmp_path: Path) -> None:
         run.config.write_text("seed: 1\n")
         os.utime(run.config, (1000 - age, 1000 - age))
     assert newest_run(tmp_path, "demo").directory.name == "new"
+    assert caplog.messages == [f"{tmp_path}/demo/new: the newest of 2 named demo is taken; run_id= names another"]
 
 
 def test_after_a_restart_the_ranks_meet_in_a_new_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +86,61 @@ def test_after_a_restart_the_ranks_meet_in_a_new_store(monkeypatch: pytest.Monke
     monkeypatch.setenv("MASTER_PORT", str(old))
     assert agree_on_run_id(None) == first
     assert os.environ["MASTER_PORT"] == str(new)
+
+
+def test_one_training_at_a_time(tmp_path: Path) -> None:
+    run = Run(tmp_path, "demo", "one")
+    with run.claimed():
+        run.config.touch()
+        with (
+            pytest.raises(ConfigError, match=rf"demo/one is being trained already \(process {os.getpid()} on"),
+            run.claimed(),
+        ):
+            pass
+        worker = os.fork()  # what a loader's worker inherits must not keep the run taken
+        if worker == 0:
+            signal.pause()
+    try:
+        with run.claimed():
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+    assert run.config.is_file()
+
+
+def test_a_directory_in_which_nothing_was_written_goes_again(tmp_path: Path) -> None:
+    run = Run(tmp_path, "demo", "one")
+    with pytest.raises(RuntimeError), run.claimed():
+        raise RuntimeError
+    assert not run.directory.exists()
+
+
+def test_without_locks_nobody_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    run = Run(tmp_path, "demo", "one")
+    with run.claimed(), run.claimed():
+        assert run.directory.is_dir()
+
+
+def test_what_is_set_otherwise_is_named(tmp_path: Path) -> None:
+    before = {"optim": {"lr": 0.1, "betas": [0.9, 0.95]}, "niche": None, "old": 1, "seed": 1}
+    now = {"optim": {"lr": 0.2, "betas": [0.9, 0.95]}, "niche": {"hidden": 4}, "seed": 1, "new": 2}
+    assert changes(before, now) == {
+        "optim.lr": (0.1, 0.2), "niche": (None, {"hidden": 4}), "old": (1, UNSET), "new": (UNSET, 2),
+    }  # fmt: skip
+    assert [may_change(name) for name in ("callbacks.last.every", "trainer.devices", "trainer.devicess")] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_runs_checkpoints_are_what_to_give(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    assert what_to_give(tmp_path, "another") == "another"
+    for name in ("best", "last"):
+        (tmp_path / "checkpoints" / f"{name}.ckpt").touch()
+    both = f"{tmp_path}/checkpoints/best.ckpt or {tmp_path}/checkpoints/last.ckpt"
+    assert what_to_give(tmp_path, "another") == what_to_give(tmp_path / "checkpoints" / "none.ckpt", "another") == both

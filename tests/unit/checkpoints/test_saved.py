@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from damaged import zero_a_page
 
 from past.base.errors import CheckpointError, ConfigError
 from past.base.genes import gene_hash
-from past.checkpoints.saved import Saved, build_part, save_model
+from past.checkpoints.description import build_part
+from past.checkpoints.saved import Saved, save_model
 from past.models import load_model, load_part, parts
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.fusion import Film
@@ -133,3 +135,27 @@ def test_config_is_plain_and_builds_an_equal_part() -> None:
     assert again.config == model.config
     assert isinstance(again, Part)
     assert {k: v.shape for k, v in again.state_dict().items()} == {k: v.shape for k, v in model.state_dict().items()}
+
+
+def test_damage_is_found_in_a_folder_and_in_a_runs_checkpoint(saved: Path, tmp_path: Path) -> None:
+    model = small_model()
+    state = {f"model.{name}": torch.rand_like(value) for name, value in model.state_dict().items()}
+    torch.save({"state_dict": state, "past": {"model": model.config}}, tmp_path / "last.ckpt")
+    zero_a_page(tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: damaged"):
+        load_model(tmp_path / "last.ckpt")
+    zero_a_page(saved / "weights.safetensors")
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors: damaged"):
+        load_model(saved)
+
+
+def test_a_folder_of_before_hashes_is_read(saved: Path) -> None:
+    edit(lambda content: content.pop("weights_sha256"), saved)
+    assert isinstance(load_model(saved).model, PASTModel)
+
+
+def test_a_runs_folder_is_told_with_its_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/checkpoints/last.ckpt").touch()
+    with pytest.raises(CheckpointError, match=r"run: no model there.*: give .*run/checkpoints/last\.ckpt$"):
+        load_model(tmp_path / "run")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from retrieval_results import write_run
+from typer.testing import CliRunner
 
 from past.base.errors import DataError
+from past.cli.app import app
 from past.cli.report import write_run_page
 
 
@@ -24,15 +26,24 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert path == run / "report.html"
     assert "<h1>toy / first</h1>" in text
     titles = re.findall(r"<h2>(.*?)</h2>", text)
-    assert titles == ["Training", "Retrieval", "Recall by section", "What a crop finds", "Configuration"]
+    assert titles == ["Training", "Retrieval", "Two by two", "Recall by section", "What a crop finds", "Configuration"]
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
     sizes = [Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures]
     assert len(sizes) == 3
     assert min(min(size) for size in sizes) > 200
     cells = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")]
-    assert ["section", "S1", "&lt;C&gt;", "linear", "20", "0.500"] in cells
-    assert len(cells[1:]) == 6
+    scores = ["0.500 [0.450, 0.700]", "0.250", "7 blocks (correlation 2.5 spots)"]
+    assert ["section", "S1", "&lt;C&gt;", "linear", "20", *scores] in cells
+    assert len(cells[1:]) == 6 + 1  # and one comparison
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
+
+
+def test_former_settings_have_a_part_of_their_own(run: Path) -> None:
+    (run / "config.until-30.yaml").write_text("name: before\n")
+    text = write_run_page(run).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles[-2:] == ["Configuration", "Configuration, until-30"]
+    assert "name: before" in text
 
 
 def test_names_and_settings_cannot_write_html(run: Path) -> None:
@@ -49,3 +60,24 @@ def test_what_is_missing_is_left_out(run: Path) -> None:
     (run / "metrics.csv").unlink()
     with pytest.raises(DataError, match="give the directory of a run"):
         write_run_page(run)
+
+
+def test_a_run_that_has_nothing_keeps_no_other_from_its_page(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "toy" / name) for name in ("first", "second")]
+    empty = tmp_path / "toy" / "begun"
+    empty.mkdir()
+    done = CliRunner().invoke(app, ["report", str(empty), *map(str, runs)])
+    assert done.exit_code == 0
+    assert f"left out: {empty}: no metrics.csv and no results there" in done.stderr
+    assert all((run / "report.html").is_file() for run in runs)
+    assert "2 runs" in (tmp_path / "toy" / "sweep.html").read_text()
+    assert isinstance(CliRunner().invoke(app, ["report", str(empty)]).exception, DataError)
+
+
+def test_runs_that_did_not_validate_have_their_pages(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "toy" / name) for name in ("first", "second")]
+    (runs[0] / "metrics.csv").write_text("step,train/loss\n9,3.1\n")
+    done = CliRunner().invoke(app, ["report", *map(str, runs)])
+    assert done.exit_code == 0
+    assert "not compared: " in done.stderr
+    assert all((run / "report.html").is_file() for run in runs)

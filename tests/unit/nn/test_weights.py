@@ -1,7 +1,10 @@
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from damaged import zero_a_page
 from safetensors.torch import save_file
 from torch import nn
 
@@ -17,8 +20,8 @@ def test_both_kinds_of_file_give_the_same_tensors(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "model": STATE}, tmp_path / "within.pth")
     for found in (
         read_weights(tmp_path / "w.safetensors"),
-        read_weights(tmp_path / "w.pth", keys=("model",)),
-        read_weights(tmp_path / "within.pth", keys=("state_dict", "model")),
+        read_weights(tmp_path / "w.pth"),
+        read_weights(tmp_path / "within.pth"),
     ):
         assert {name: value.tolist() for name, value in found.items()} == {"weight": [[1.0, 2.0]], "bias": [3.0]}
 
@@ -74,3 +77,42 @@ def test_what_fits_is_loaded() -> None:
     layer = nn.Linear(2, 1)
     load_strictly(layer, STATE, "f.pth")
     assert layer(torch.tensor([10.0, 100.0])).item() == 213
+
+
+def test_a_zeroed_page_is_damage_and_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.pth"
+    torch.save({"a": torch.ones(10), "w": torch.rand(5000)}, path)
+    read: list[str] = []
+    whole = zipfile.ZipFile.open
+
+    def counted(archive: zipfile.ZipFile, name: Any, *rest: Any, **options: Any) -> Any:
+        read.append(getattr(name, "filename", name))
+        return whole(archive, name, *rest, **options)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", counted)
+    read_torch(path)
+    once = list(read)
+    read_torch(path)
+    assert read == once
+    assert len(set(once)) == len(once) > 2
+    zero_a_page(path)
+    with pytest.raises(CheckpointError, match=r"model\.pth: damaged \(Bad CRC-32 for file 'model/data/1'\)"):
+        read_torch(path)
+
+
+def test_files_without_checksums_are_read(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"w": torch.ones(3)}, tmp_path / "without.pth")
+    finally:
+        torch.serialization.set_crc32_options(before)
+    for name in ("old.pth", "without.pth"):
+        assert torch.equal(read_torch(tmp_path / name)["w"], torch.ones(3))
+
+
+def test_what_a_run_has_is_named_where_the_best_is_missing(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"best\.ckpt: no such weight file; give .*last\.ckpt$"):
+        read_torch(tmp_path / "best.ckpt")

@@ -9,7 +9,8 @@ import yaml
 from matplotlib import pyplot as plt
 
 from past.base.errors import DataError
-from past.report.sweep import by_setting, differences, flat, without_run, write_sweep
+from past.base.runs import flat
+from past.report.sweep import by_setting, differences, without_run, write_sweep
 
 METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"
 
@@ -56,6 +57,13 @@ def test_a_run_id_that_is_in_a_setting_leaves_it_as_it_is(tmp_path: Path) -> Non
     assert without_run("toy/10", tmp_path / "toy" / "1") == "toy/10"
 
 
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
+    (runs[1] / "config.yaml").write_text("a: &a [x, x]\nb: [*a, *a]\n")
+    with pytest.raises(DataError, match=r"toy/b/config\.yaml: not YAML"):
+        write_sweep(runs)
+
+
 def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "x", "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path / "y", "b", 0.7, "grid", 0, 0)]
     (runs[1] / "metrics.csv").write_text("step,val/recall@5/mean\n9,\n")
@@ -80,8 +88,12 @@ def test_runs_of_a_new_model_are_compared_by_the_metric_of_their_best_checkpoint
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
     (runs[1] / "metrics.csv").write_text("step,train/loss\n9,1.0\n")
-    with pytest.raises(DataError, match="the 2 runs share no metric"):
+    with pytest.raises(DataError, match="no two of 2 runs share a metric"):
         write_sweep(runs)
+    third = write_run(tmp_path, "c", 0.7, "uni", 0.6, 0.4)
+    page = write_sweep([*runs, third])
+    assert [row[0] for row in rows_of(page)] == ["run", "c", "a"]
+    assert "Left out, without val/recall@5/mean: b." in page.read_text()
     (runs[1] / "metrics.csv").unlink()
     with pytest.raises(DataError, match=r"b: no metrics\.csv and config\.yaml"):
         write_sweep(runs)

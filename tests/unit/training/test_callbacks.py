@@ -7,8 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from tiny_past import planted_data, tiny_module, tiny_trainer
+from tiny_training import PoisonAt
 
+from past.base.errors import TrainingError
 from past.training.callbacks import GradientNorm, SeedBatches
+from past.training.checkpoint_io import read_checkpoint
+from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -41,6 +45,45 @@ def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) 
     assert len(norms.found) == 8 // accumulate
     assert logged == pytest.approx(norms.found, rel=1e-4)
     assert min(norms.found) > 0.01  # or the clipping would not show
+
+
+class BreakGradient(pl.Callback):
+    """Makes one number of the gradient infinite in update `at`."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == self._at - 1:
+            gradient = next(parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None)
+            gradient.flatten()[0] = float("inf")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    ("breaks", "named"), [(PoisonAt(3), "the loss"), (BreakGradient(3), "the norm of the gradient")]
+)
+def test_training_ends_at_the_first_number_that_is_none(
+    tmp_path: Path, accumulate: int, breaks: pl.Callback, named: str
+) -> None:
+    data, module = planted_data(tmp_path / "set"), tiny_module()
+    module.fit_parts(data.samples.for_fitting())
+    callbacks = [GradientNorm(), KeepLast(str(tmp_path), every=1), breaks]
+    trainer = tiny_trainer(tmp_path, callbacks=callbacks, accumulate_grad_batches=accumulate)
+    with pytest.raises(TrainingError, match=f"^update 3: {named} is not finite, and training has ended; nothing"):
+        trainer.fit(module, datamodule=data)
+    saved = read_checkpoint(tmp_path / "last.ckpt")
+    assert saved["global_step"] == 2
+    assert all(value.isfinite().all() for value in saved["state_dict"].values())
+
+
+def test_a_scaler_may_leave_updates_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, module = planted_data(tmp_path / "set"), tiny_module()
+    module.fit_parts(data.samples.for_fitting())
+    trainer = tiny_trainer(tmp_path, callbacks=[GradientNorm(), BreakGradient(3)], max_steps=3)
+    monkeypatch.setattr(trainer.precision_plugin, "scaler", object(), raising=False)
+    trainer.fit(module, datamodule=data)
+    assert trainer.global_step == 3
 
 
 def seeds_of(updates: list[int], seed: int = 1, rank: int = 0) -> list[int]:

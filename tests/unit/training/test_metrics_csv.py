@@ -35,3 +35,13 @@ def test_a_resumed_run_continues_the_file(tmp_path: Path) -> None:
         ("3", "30.0"),
         ("4", "4.0"),
     ]
+
+
+def test_what_lies_after_the_place_where_a_run_goes_on_is_forgotten(tmp_path: Path) -> None:
+    first = MetricsCSV(str(tmp_path), flush_every=1)
+    for step in (1, 2, 3, 4):
+        first.log_metrics({"loss": float(step)}, step)
+    second = MetricsCSV(str(tmp_path))
+    second.log_metrics({"loss": 20.0}, 2)
+    second.finalize("success")
+    assert [row["loss"] for row in rows(tmp_path / "metrics.csv")] == ["1.0", "20.0"]

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from past.base.errors import TrainingError
 from past.nn.colour import ColourGrid
 from past.training.module import TrainedModule
 
@@ -24,3 +25,10 @@ def test_a_checkpoint_carries_the_models_config_and_what_is_given_besides(tmp_pa
 
 def test_a_model_has_nothing_to_fit_unless_it_says_so() -> None:
     assert TrainedModule(ColourGrid(2)).has_parts_to_fit is False
+
+
+def test_weights_that_are_no_numbers_are_not_saved() -> None:
+    module = TrainedModule(ColourGrid(2))
+    module.weight = torch.nn.Parameter(torch.tensor([1.0, float("nan")]))
+    with pytest.raises(TrainingError, match="after update 7 weights are not finite, and training has ended; they were"):
+        module.on_save_checkpoint({"global_step": 7})

@@ -59,6 +59,6 @@ def read_all(folder: Path) -> None:
 
 
 FORMATS = {
-    "picture": Format(_pictures, read_all, {key: [pictures.picture_of] for key in _pictures()}, 1_000),
-    "tiff": Format(_tiffs, read_all, {key: [pictures.tiff_of] for key in _tiffs()}, 800),
+    "picture": Format(_pictures, read_all, {key: [pictures.picture_of] for key in _pictures()}, 1_500, alone=True),
+    "tiff": Format(_tiffs, read_all, {key: [pictures.tiff_of] for key in _tiffs()}, 1_200, alone=True),
 }

@@ -70,9 +70,9 @@ def use(source: FileSource) -> None:
 
 
 def _read_section(folder: Path) -> None:
-    for name in ("S", "T"):
-        read_genes(folder / f"{name}.h5ad")
-        use(AnnDataSource(folder / f"{name}.h5ad"))
+    for path in sorted(folder.glob("*.h5ad")):
+        read_genes(path)
+        use(AnnDataSource(path, OPTIONS))
 
 
 def _matrix(form: str):
@@ -104,8 +104,8 @@ def _features() -> Contents:
 
 
 def _read_features(folder: Path) -> None:
-    read_feature_file(folder / "S.h5")
-    read_feature_file(folder / "S.h5ad")
+    for path in sorted(folder.iterdir()):
+        read_feature_file(path)
 
 
 def _patches(px: int = 8) -> Contents:
@@ -171,7 +171,8 @@ def _hest() -> Contents:
     with TemporaryDirectory() as folder:
         outlines.to_parquet(Path(folder) / "cells.parquet")
         cells = (Path(folder) / "cells.parquet").read_bytes()
-    said = b"id,dataset_title,patient,organ,species,st_technology,pixel_size_um_estimated\nA,T,P1,Breast,Homo sapiens,Xenium,0.5\n"
+    said = b"id,dataset_title,patient,organ,study_link,species,st_technology,pixel_size_um_estimated\n"
+    said += b"A,T,P1,Breast,,Homo sapiens,Xenium,0.5\n"
     return {
         "st/A.h5ad": _h5ad(_adata()),
         "wsis/A.tif": file.getvalue(),
@@ -193,7 +194,7 @@ def _stimage() -> Contents:
     }
 
 
-OPTIONS = SectionOptions(patient=None)
+OPTIONS = SectionOptions(patient="P1", organ="Breast", technology="Visium", species="Homo sapiens")
 _CSV, _H5 = texts.table_of(","), [hdf5.hdf5_of]
 _MTX = {
     "matrix/matrix.mtx.gz": [archives.gzipped(texts.table_of(" "))],
@@ -201,41 +202,41 @@ _MTX = {
     "matrix/barcodes.tsv.gz": [archives.gzipped(texts.table_of("\t"))],
 }
 FORMATS = {
-    "h5ad": Format(_section, _read_section, {"S.h5ad": _H5, "T.h5ad": _H5}, 1_000, damage=0.3),
+    "h5ad": Format(_section, _read_section, {"S.h5ad": _H5, "T.h5ad": _H5}, 800, damage=0.3, alone=True),
     "tenx_h5": Format(_matrix("h5"), _read_matrix("matrix.h5"), {"matrix.h5": _H5}, 1_000, damage=0.3),
     "tenx_mtx": Format(_matrix("mtx"), _read_matrix("matrix/matrix.mtx.gz"), _MTX, 500),
     "tenx_zarr": Format(
         _matrix("zarr.zip"), _read_matrix("matrix.zarr.zip"),
         {"matrix.zarr.zip": [
-            archives.zip_members(texts.json_of, "cell_features/.zattrs"), archives.zip_members(texts.json_of, ".zarray"),
-            archives.zip_headers,
+            archives.zip_members(texts.json_of, "cell_features/.zattrs"),
+            archives.zip_members(texts.json_of, ".zarray"), archives.zip_headers,
         ]}, 500,
     ),
-    "features_h5": Format(_features, _read_features, {"S.h5": _H5, "S.h5ad": _H5}, 1_000, damage=0.3),
+    "features_h5": Format(_features, _read_features, {"S.h5": _H5, "S.h5ad": _H5}, 1_000, damage=0.3, alone=True),
     "patches_h5": Format(_patches, _read_patches, {"S.h5": _H5}, 1_000, damage=0.3),
     "visium": Format(
-        _visium, lambda folder: use(VisiumSource(folder / "S" / "outs")),
+        _visium, lambda folder: use(VisiumSource(folder / "S" / "outs", OPTIONS)),
         {
             "S/outs/spatial/tissue_positions.parquet": [], "S/outs/spatial/scalefactors_json.json": [texts.json_of],
             "S/outs/filtered_feature_bc_matrix.h5": _H5,
         }, 500, damage=0.4,
     ),
     "xenium": Format(
-        _xenium, lambda folder: use(XeniumSource(folder / "S")),
+        _xenium, lambda folder: use(XeniumSource(folder / "S", OPTIONS)),
         {
             "S/experiment.xenium": [texts.json_of], "S/cells.parquet": [], "S/cell_feature_matrix.h5": _H5,
             "S/test_he_imagealignment.csv": [_CSV], "S/test_he_image.ome.tif": [pictures.tiff_of],
         }, 500, damage=0.4,
     ),
     "hest": Format(
-        _hest, lambda folder: use(HestSource(folder / "st" / "A.h5ad")),
+        _hest, lambda folder: use(HestSource(folder / "st" / "A.h5ad", OPTIONS)),
         {
             "st/A.h5ad": _H5, "metadata/A.json": [texts.json_of], "HEST_v1.csv": [_CSV],
             "transcripts/A_transcripts.parquet": [], "xenium_seg/A_xenium_cell_seg.parquet": [],
         }, 500, damage=0.4,
     ),
     "stimage": Format(
-        _stimage, lambda folder: use(STImageSource(folder / "Visium" / "gene_exp" / "A_count.csv")),
+        _stimage, lambda folder: use(STImageSource(folder / "Visium" / "gene_exp" / "A_count.csv", OPTIONS)),
         {
             "Visium/gene_exp/A_count.csv": [_CSV], "Visium/coord/A_coord.csv": [_CSV], "meta/meta_all.csv": [_CSV],
         }, 500, damage=0.4,

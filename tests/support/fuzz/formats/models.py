@@ -52,8 +52,8 @@ def _weights() -> Contents:
 
 
 def _read_weights(folder: Path) -> None:
-    for name in ("new.pth", "old.pth"):
-        for tensor in read_weights(folder / name).values():
+    for path in sorted(folder.iterdir()):
+        for tensor in read_weights(path).values():
             tensor.float().sum()
 
 
@@ -70,7 +70,9 @@ def _pickled(dice: Dice, content: bytes) -> bytes:
 
 
 FORMATS = {
-    "model_json": Format(_folder, lambda folder: _read_model(folder / "m"), {"m/model.json": [texts.json_of]}, 600, damage=0.2),
+    "model_json": Format(
+        _folder, lambda folder: _read_model(folder / "m"), {"m/model.json": [texts.json_of]}, 600, damage=0.2
+    ),
     "safetensors": Format(
         _folder, lambda folder: _read_model(folder / "m"), {"m/weights.safetensors": [archives.safetensors_of]}, 600
     ),
@@ -78,5 +80,5 @@ FORMATS = {
         _checkpoint, lambda folder: _read_model(folder / "last.ckpt"),
         {"last.ckpt": [archives.zip_headers, archives.zip_members(_pickled, "data.pkl")]}, 600,
     ),
-    "pth": Format(_weights, _read_weights, {"new.pth": [archives.zip_headers], "old.pth": []}, 600),
+    "pth": Format(_weights, _read_weights, {"new.pth": [archives.zip_headers], "old.pth": []}, 1_000, alone=True),
 }  # fmt: skip

@@ -11,7 +11,8 @@ from slide_shards import WIDTH, slide
 from fuzz import archives, pictures, texts
 from fuzz.case import Contents, Format
 from past.base.errors import DataError
-from past.data.shards.index import INDEX, Shard, ShardIndex
+from past.data.shards.entries import Shard
+from past.data.shards.index import INDEX, ShardIndex
 from past.data.shards.merge import merge
 from past.data.shards.settings import SectionProgress
 from past.data.shards.shards import Shards
@@ -21,6 +22,7 @@ from past.data.shards.splits import split_patients
 from past.data.shards.verify import summary, verify
 
 SET = ("S0-000000.tar", "S1-000000.tar", INDEX)
+ABOUT = {"patient": "P0", "organ": "breast", "technology": "Xenium", "species": "Homo sapiens"}
 IMAGES = ("jpg", "png", "webp")
 
 
@@ -33,9 +35,8 @@ def _cells() -> Contents:
 
 def _sample() -> Contents:
     """An index, and a sample of each kind of image in pieces."""
-    index = ShardIndex(
-        GENES, (Shard(SET[0], 3, 1, "0" * 64, "S0", ("P0",)),), {"px": 16, "mpp": 0.5, "neighbours": 2}, {}
-    )
+    shard = Shard(SET[0], 3, 10_000, "0" * 64, "S0", ("P0",))
+    index = ShardIndex(GENES, (shard,), {"px": 16, "mpp": 0.5, "neighbours": 2}, {"S0": ABOUT | {"cells": 3}})
     pieces = {INDEX: index.to_json().encode()}
     for number, image_format in enumerate(IMAGES):
         pieces |= members(number, image_format=image_format)
@@ -44,8 +45,8 @@ def _sample() -> Contents:
 
 def _slides() -> Contents:
     settings = {"encoder": "planted", "width": WIDTH, "px": 16, "mpp": 0.5}
-    shard = Shard(SET[0], 1, 1, "0" * 64, "S0", ("S",))
-    index = ShardIndex(SLIDE_GENES, (shard,), settings, {"S0": {"slides": 1}})
+    shard = Shard(SET[0], 1, 10_000, "0" * 64, "S0", ("S",))
+    index = ShardIndex(SLIDE_GENES, (shard,), settings, {"S0": ABOUT | {"slides": 1}})
     return {INDEX: index.to_json().encode(), **dict(encode_slide(slide("S0", 12, 0), len(SLIDE_GENES)))}
 
 
@@ -65,7 +66,7 @@ def _writing() -> Contents:
     pieces["settings.json"] = json.dumps(settings).encode()
     del pieces[INDEX]
     for shard in index.shards:
-        facts = {"cells": shard.samples, "patient": shard.patients[0]}
+        facts = ABOUT | {"cells": shard.samples, "patient": shard.patients[0]}
         progress = SectionProgress(
             shard.section, True, {"file": shard.section}, index.settings, index.genes_hash, facts, (shard,)
         )
@@ -113,7 +114,9 @@ FORMATS = {
         _sample, read_cells, {key: [archives.npz_of, archives.zip_headers] for key in _ending(_sample, ".npz")}, 3_500,
         _packed,
     ),
-    "cell_json": Format(_sample, read_cells, {key: [texts.json_of] for key in _ending(_sample, "0.json")}, 1_500, _packed, 0.3),
+    "cell_json": Format(
+        _sample, read_cells, {key: [texts.json_of] for key in _ending(_sample, "0.json")}, 1_500, _packed, 0.3
+    ),
     "cell_image": Format(
         _sample, read_cells, {key: [pictures.picture_of] for key in _ending(_sample, *IMAGES)}, 2_500, _packed
     ),

@@ -53,18 +53,18 @@ def _task() -> Contents:
         "IDC/var_50genes.json": json.dumps({"genes": NAMES}).encode(),
         "IDC/var_50genes_0.json": json.dumps({"genes": NAMES[:5]}).encode(),
         "IDC/task.json": json.dumps({"patients": {"A": "P1", "B": "P2", "C": "P3"}}).encode(),
-        "HEST_v1.csv": b"id,dataset_title,patient,organ\nA,T,P1,Breast\nB,T,P2,Breast\nC,U,,Breast\n",
+        "HEST_v1.csv": b"id,dataset_title,patient,organ,study_link\nA,T,P1,Breast,\nB,T,P2,Breast,x\nC,U,,Breast,\n",
     }
 
 
 def _read_genes(folder: Path) -> None:
-    read_genes(folder / "genes.txt")
-    read_genes(folder / "genes.json")
+    for path in sorted(folder.iterdir()):
+        read_genes(path)
 
 
 def _read_synonyms(folder: Path) -> None:
-    read_synonyms(folder / "table.csv")
-    read_synonyms(folder / "table.tsv.gz")
+    for path in sorted(folder.iterdir()):
+        read_synonyms(path)
 
 
 def _read_symbols(folder: Path) -> None:
@@ -73,10 +73,13 @@ def _read_symbols(folder: Path) -> None:
 
 
 def _read_positions(folder: Path) -> None:
-    read_positions(folder / "tissue_positions.csv")
-    read_positions(folder / "tissue_positions_list.csv")
-    read_table(folder / "cells.csv.gz", ["cell_id", "x_centroid"])
-    read_alignment(folder / "alignment.csv")
+    for path in sorted(folder.iterdir()):
+        if path.name == "alignment.csv":
+            read_alignment(path)
+        elif path.suffix == ".gz":
+            read_table(path, ["cell_id", "x_centroid"])
+        else:
+            read_positions(path)
 
 
 def _read_task(folder: Path) -> None:
@@ -87,9 +90,10 @@ def _read_task(folder: Path) -> None:
 
 _CSV = texts.table_of(",")
 FORMATS = {
-    "gene_list": Format(_genes, _read_genes, {"genes.txt": [], "genes.json": [texts.json_of]}, 1_000),
+    "gene_list": Format(_genes, _read_genes, {"genes.txt": [], "genes.json": [texts.json_of]}, 1_000, alone=True),
     "gene_table": Format(
-        _synonyms, _read_synonyms, {"table.csv": [_CSV], "table.tsv.gz": [gzipped(texts.table_of("\t"))]}, 500
+        _synonyms, _read_synonyms, {"table.csv": [_CSV], "table.tsv.gz": [gzipped(texts.table_of("\t"))]}, 600,
+        alone=True,
     ),
     "symbols": Format(_symbols, _read_symbols, {"symbol2ensembl.json": [texts.json_of]}, 500, damage=0.3),
     "positions": Format(
@@ -97,9 +101,10 @@ FORMATS = {
         {
             "tissue_positions.csv": [_CSV], "tissue_positions_list.csv": [_CSV], "alignment.csv": [_CSV],
             "cells.csv.gz": [gzipped(_CSV)],
-        }, 600,
+        }, 800, alone=True,
     ),
     "bench_task": Format(
-        _task, _read_task, {name: [texts.json_of if name.endswith("json") else _CSV] for name in _task()}, 800, damage=0.3
+        _task, _read_task, {name: [texts.json_of if name.endswith("json") else _CSV] for name in _task()}, 800,
+        damage=0.3,
     ),
 }  # fmt: skip
