@@ -110,7 +110,7 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 def _experiment(path: Path) -> dict[str, Any]:
     said = read_json(path, "copy it again")
     size = said.get("pixel_size") if isinstance(said, dict) else None
-    if type(size) not in (int, float) or not 0 < size < 1e6:
+    if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size < 1e6:
         raise DataError(f"{path}: no experiment.xenium with a pixel_size above 0 ({size!r:.40}): copy it again")
     return said
 
