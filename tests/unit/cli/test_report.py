@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from retrieval_results import write_run
-from toy_task import add_toy
 from typer.testing import CliRunner
 
 from past.base.errors import DataError
 from past.cli.app import app
-from past.cli.report import task_blocks, write_results_page, write_run_page
+from past.cli.report import write_run_page
 
 
 @pytest.fixture
@@ -63,15 +62,6 @@ def test_what_is_missing_is_left_out(run: Path) -> None:
     (run / "metrics.csv").unlink()
     with pytest.raises(DataError, match="give the directory of a run"):
         write_run_page(run)
-
-
-def test_a_tasks_page_is_found_by_its_name_alone(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = [block.title for block in task_blocks(run / "results")]
-    (run / "results" / "count.json").write_text('{"letters": 3}')
-    assert [block.title for block in task_blocks(run / "results")] == before
-    add_toy(tmp_path / "more", monkeypatch)
-    assert [block.title for block in task_blocks(run / "results")] == ["Letters", *before]
-    assert "<h2>Letters</h2>" in write_results_page(run / "results").read_text()
 
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{$", "{{7*7}}", "[/bold]", "../../x")

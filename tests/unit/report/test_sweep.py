@@ -72,10 +72,23 @@ def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tm
     assert rows_of(page)[2] == ["b", "0.7", "–", "–", "–"]
 
 
+def test_runs_of_a_new_model_are_compared_by_the_metric_of_their_best_checkpoints(tmp_path: Path) -> None:
+    runs = []
+    for run_id, score in (("a", 0.25), ("b", 0.5)):
+        runs.append(write_run(tmp_path, run_id, score, "grid", 0, 0))
+        (runs[-1] / "metrics.csv").write_text(f"step,val/first,val/first/chance,val/own\n9,0.9,0.1,{score}\n")
+    assert [row[2] for row in rows_of(write_sweep(runs))] == ["best", "0.900", "0.900"]  # nothing said: the first
+    for run in runs:
+        settings = yaml.safe_load((run / "config.yaml").read_text())
+        settings["callbacks"]["best"] = {"monitor": "val/own"}
+        (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert [row[2] for row in rows_of(write_sweep(runs))] == ["best", "0.500", "0.250"]
+
+
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
     (runs[1] / "metrics.csv").write_text("step,train/loss\n9,1.0\n")
-    with pytest.raises(DataError, match="no two of 2 runs share one of val/recall@5/mean"):
+    with pytest.raises(DataError, match="no two of 2 runs share a metric"):
         write_sweep(runs)
     third = write_run(tmp_path, "c", 0.7, "uni", 0.6, 0.4)
     page = write_sweep([*runs, third])
