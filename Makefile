@@ -1,11 +1,11 @@
-# make env | demo | test | check | bench: each brings its environment itself, and is quick when nothing changed.
+# make env | demo | test | lowest | check | bench: each brings its environment itself, and is quick when nothing changed.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test check bench clean
+.PHONY: env demo test lowest check bench clean
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -30,6 +30,12 @@ test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/hostile tests/test_imports.py
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85 \
 		tests/distributed tests/docs tests/integration tests/slurm
+
+lowest: $(READY)  # the lowest versions that pyproject.toml allows of what builds from words: its own tests hold with them too
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/lowest \
+		$$(sed -nE 's/^  "(hydra-core|omegaconf|timm|safetensors)>=(.*)",/\1==\2/p' pyproject.toml)
+	PYTHONPATH=$(VENV)/lowest $(BIN)/python -m pytest --quiet --numprocesses auto tests/config tests/unit/checkpoints \
+		tests/unit/nn/test_timm_model.py tests/unit/test_config.py tests/unit/evaluation/test_trained.py
 
 check: $(READY)
 	$(BIN)/ruff format --check .

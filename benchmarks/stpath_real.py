@@ -5,8 +5,8 @@ and seed `experiment=stpath_als | stpath_her2st` trains through the entry point,
 that nothing is chosen on the held-out slides. Scores are mean Pearson r over the 50 most variable genes of the training
 slides, over the spots of a slide, then over a fold's slides; in context, over several draws of the told spots, beside
 zero-shot on the same remaining spots. After ± stands half the range of the seeds; for the gain by the told spots, the
-half-width of its 95 % interval over seeds, each of which has draws of its own. Needs the sections in PAST_DATA (default
-../shared/data).
+half-width of its 95 % interval over seeds, each of which has draws of its own: it says nothing of other animals.
+Needs the sections in PAST_DATA (default ../shared/data).
 """
 
 import argparse

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from past import config as door
-from past.base.errors import PastError
+from past.base.errors import DataError, PastError
 from past.base.text.address import hold
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     Args:
         composed: the configuration.
         encoder: name of the preset that `encoder=` chose.
+
+    Raises:
+        DataError: parts could not be judged, a sentence each; the results of the others are written.
     """
     import lightning.pytorch as pl
 
@@ -44,12 +47,14 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     show(task(given, results))
     write_results_page(results.folder)
     print(f"results in {results.folder}")
+    if results.faults:
+        raise DataError("these could not be judged, and the results are without them:", *results.faults)
     return results.folder
 
 
 def main() -> None:
-    """Compose what the command line says; `encoder=a,b` is one run of both."""
-    sys.argv[1:] = door.encoders_of_one_run([hold(word) for word in sys.argv[1:]])
+    """Compose what the command line says, names as they were typed; `encoder=a,b` is one run of both."""
+    sys.argv[1:] = door.words_as_typed(door.encoders_of_one_run([hold(word) for word in sys.argv[1:]]))
     _main()
 
 

@@ -107,10 +107,10 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
         module.model.config[name] = part.config
 
 
-def main() -> None:
-    """Compose what the command line says, once the secrets of its addresses are held."""
-    sys.argv[1:] = map(hold, sys.argv[1:])
-    _main()
+def main() -> float | None:
+    """Compose what the command line says, names as they were typed, once the secrets of its addresses are held."""
+    sys.argv[1:] = door.words_as_typed([hold(word) for word in sys.argv[1:]])
+    return _main()
 
 
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="train")

@@ -1,25 +1,43 @@
-"""Files and folders that are there whole or not at all, on any file system."""
+"""Files and folders that are there whole or not at all, on any file system, also one that is full."""
 
 import contextlib
-import errno
-import fcntl
+import glob
+import io
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-# What a file system answers without locks (Lustre without -o flock, some NFS) or hard links (exFAT, object mounts)
-UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EPERM, errno.EINVAL, errno.EBADF}
-DAY = 86_400.0  # seconds after which a leftover is abandoned where no lock can say so
+from past.base.disk.locks import UNSUPPORTED, lock, remove, remove_abandoned
+from past.base.disk.space import space_for
+from past.base.errors import ConfigError
+
+
+def require_free(out: Path) -> None:
+    """Raise ConfigError if `out` exists: what a command is asked to make, it never writes over."""
+    if out.exists() or out.is_symlink():
+        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
+
+
+def require_own(path: Path, mark: bytes) -> None:
+    """Raise ConfigError if `path` is there and its first bytes lack the mark of what is made again and again."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if mark not in file.read(4096):
+                raise ConfigError(f"{path} was not made by this program and was left as it is: move it away first")
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open `path` for writing so that a reader sees the old or the new file, never a part.
 
-    Written under a hidden temporary name beside it, flushed to disk, then renamed; removed if the body raises.
+    Written under a hidden temporary name beside it, flushed to disk, then renamed; removed if the body raises. A write
+    that fails is told at the end of the body: libraries that are told at once crash (HDF5) or name another cause
+    (torch).
+
+    Raises:
+        NoSpaceError: the disk is full.
     """
     with _put_in_place(path, os.replace) as file:
         yield file
@@ -37,19 +55,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     It lies in a hidden folder beside `path` whose name is never used twice: what a killed writer left is removed, not
     continued. A file that is there is replaced; a folder that is there is an error (OSError).
+
+    Raises:
+        NoSpaceError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(path.parent, path.name)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    part.mkdir()
-    handle = os.open(part, os.O_RDONLY)
-    try:
-        lock(handle)  # says that its writer lives
-        yield part / path.name
-        (part / path.name).rename(path)
-    finally:
-        os.close(handle)
-        shutil.rmtree(part, ignore_errors=True)
+    with _part(path, _new_folder) as (part, _):
+        made = part / path.name
+        yield made
+        for file in (made, *made.rglob("*")):
+            if file.is_file():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+        made.rename(path)
 
 
 def create_once(path: Path, content: str) -> bool:
@@ -62,61 +79,36 @@ def create_once(path: Path, content: str) -> bool:
     return True
 
 
-def lock(file: BinaryIO | int, kind: int = fcntl.LOCK_EX) -> bool:
-    """Lock an open file or folder until it is closed; False where the file system has no locks.
+@contextlib.contextmanager
+def continued_file(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Open a file that goes on where an earlier process stopped, or make it; one process has it at a time.
+
+    Where there are no locks each process has its own, of another name, which is removed if it was not renamed.
 
     Args:
-        file: opened.
-        kind: as `fcntl.flock` takes it.
+        part: `<name>.part`.
+
+    Yields:
+        Its path, and the file for reading and for writing at its end. A process that waited for another finds what
+        that one left, and whether the work is done already.
 
     Raises:
-        BlockingIOError: another process has it (`LOCK_NB`).
+        NoSpaceError: the disk is full; what fitted is kept.
     """
-    try:
-        fcntl.flock(file, kind)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        if error.errno not in UNSUPPORTED:
-            raise
-        return False
-    return True
-
-
-def remove_abandoned(folder: Path, name: str) -> None:
-    """Remove what killed writers left of the files whose names match `name`; what a living one writes stays."""
-    for part in folder.glob(f".{name}.*.part"):
-        with contextlib.suppress(OSError):
-            if not _is_held(part):
-                _remove(part)
-
-
-def _is_held(part: Path) -> bool:
-    """Whether a living writer may be at work on it: it holds the lock, or, where there are none, the file is new."""
-    handle = os.open(part, os.O_RDONLY if part.is_dir() else os.O_RDWR)
-    try:
-        return not lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) and _now(part) - part.stat().st_mtime < DAY
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-
-
-def _now(beside: Path) -> float:
-    """Return the time by the clock of the file system that `beside` lies on: another machine's, maybe."""
-    probe = beside.with_name(f".{uuid.uuid4().hex}.now")
-    try:
-        probe.touch()
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-def _remove(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-    else:
+    with space_for(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("a+b") as file:
+            if lock(file):
+                yield part, file
+                return
         part.unlink(missing_ok=True)
+        remove_abandoned(part.parent.glob(f"{glob.escape(part.stem)}.*.part"))
+        own = part.with_suffix(f".{uuid.uuid4().hex}.part")
+        try:
+            with own.open("a+b") as file:
+                yield own, file
+        finally:
+            own.unlink(missing_ok=True)
 
 
 def _link(part: Path, path: Path) -> None:
@@ -131,22 +123,81 @@ def _link(part: Path, path: Path) -> None:
         # no hard links: whoever creates the name first writes the content into it, at once
         content = part.read_bytes()
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+
+
+class _Raw(io.FileIO):
+    """A file that keeps the first failure to write and passes over all that comes after it."""
+
+    failure: OSError | None = None
+
+    def write(self, content, /) -> int:
+        if self.failure is None:
+            try:
+                return super().write(content) or 0
+            except OSError as error:
+                self.failure = error
+        return memoryview(content).nbytes
 
 
 @contextlib.contextmanager
 def _put_in_place(path: Path, put: Callable[[Path, Path], None]) -> Iterator[BinaryIO]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")  # writers on other machines have their own
+    with _part(path, _new_file) as (part, handle):
+        raw = _Raw(handle, "rb+", closefd=False)
+        try:
+            with io.BufferedRandom(raw) as file:
+                yield cast(BinaryIO, file)
+        finally:
+            if raw.failure is not None:
+                raise OSError(raw.failure.errno, raw.failure.strerror, str(path)) from raw.failure
+        os.fsync(handle)
+        put(part, path)
+
+
+@contextlib.contextmanager
+def _part(path: Path, make: Callable[[Path], int]) -> Iterator[tuple[Path, int]]:
+    """Make a hidden file or folder beside `path`, locked while its writer lives, of a name that is never used twice.
+
+    What killed writers of `path` left is removed first, and this one in the end, unless it was renamed.
+    """
+    with space_for(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(path.parent.glob(f".{glob.escape(path.name)}.*.part"))
+        part, handle = _locked_part(path, make)
     try:
-        with part.open("wb") as file:
-            lock(file)  # says that its writer lives
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            put(part, path)
+        with space_for(path, part):
+            yield part, handle
     finally:
-        part.unlink(missing_ok=True)
+        os.close(handle)
+        remove(part)
+
+
+def _locked_part(path: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
+    while True:
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")  # writers on other machines have their own
+        handle = make(part)
+        try:
+            lock(handle)  # says that its writer lives
+            if part.exists():
+                return part, handle
+        except OSError:
+            os.close(handle)
+            remove(part)
+            raise
+        os.close(handle)  # before it was locked, another writer took it for abandoned: once more
+
+
+def _new_file(part: Path) -> int:
+    return os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+
+
+def _new_folder(part: Path) -> int:
+    part.mkdir()
+    return os.open(part, os.O_RDONLY)

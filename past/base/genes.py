@@ -2,17 +2,25 @@
 
 import hashlib
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
+from past.base import joins
 from past.base.errors import DataError, reading
 from past.base.foreign.gzipped import lines_of
 from past.base.text.reading import read_json, read_text
+from past.base.vocabularies import word
 
+_CONTROL = re.compile(
+    r"(NegControl|NegPrb|Negative\d|SystemControl|FalseCode|BLANK([_-]|\d*$)|antisense_|Unassigned|Deprecated|"
+    r"Intergenic_Region|GenomicControl|Total transcripts$)",
+    re.I,
+)
+_KINDS = ("gene expression", "gene")  # feature types of genes; others are proteins, controls, CRISPR guides
 _VERSIONED = re.compile(r"^(ENS[A-Z]*G\d{11})\.\d+$")
 
 
@@ -21,14 +29,21 @@ def gene_hash(genes: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(genes).encode()).hexdigest()[:16]
 
 
+def is_gene(name: str, kind: object = None) -> bool:
+    """Whether a feature is a gene, and no control probe, blank, codeword of no gene, or protein.
+
+    Args:
+        name: its own.
+        kind: its feature type, where the file says one.
+    """
+    said = word(kind)
+    return (said is None or said.lower() in _KINDS) and not _CONTROL.match(name)
+
+
 def require_unique(genes: Sequence[str], source: str) -> None:
     """Raise DataError naming the genes that occur twice in `source`."""
-    twice = [gene for gene, count in Counter(genes).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{source}: {len(twice)} gene names occur more than once ({', '.join(twice[:5])}…): "
-            "make them unique or sum their counts first (adata.var_names_make_unique() keeps both apart)"
-        )
+    cure = "make them unique or sum their counts first (adata.var_names_make_unique() keeps both apart)"
+    joins.require_unique(genes, source, "gene names", cure)
 
 
 def read_genes(path: Path) -> tuple[str, ...]:
@@ -59,9 +74,20 @@ def read_genes(path: Path) -> tuple[str, ...]:
 
 
 def gene_map(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
-    """Return, for each gene of `source`, its position in `target`, or -1; shape (len(source),), int64."""
+    """Return, for each gene of `source`, its position in `target`, or -1; shape (len(source),), int64.
+
+    An Ensembl id of another version is the same gene, unless its own version is there; no position is given twice.
+    """
     position = {gene: i for i, gene in enumerate(target)}
-    return np.fromiter((position.get(gene, -1) for gene in source), dtype=np.int64, count=len(source))
+    found = np.fromiter((position.get(gene, -1) for gene in source), dtype=np.int64, count=len(source))
+    taken = set(found[found >= 0].tolist())
+    others: dict[str, int] = {}
+    for i, gene in enumerate(target):
+        if i not in taken:
+            others.setdefault(unversioned(gene), i)
+    for i in np.flatnonzero(found < 0):
+        found[i] = others.pop(unversioned(source[int(i)]), -1)
+    return found
 
 
 def read_synonyms(path: Path) -> dict[str, set[str]]:

@@ -1,24 +1,29 @@
 """What we read of an h5ad file, each thing checked: names, places, raw counts."""
 
 import hashlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
+from anndata.io import read_elem, write_elem
 from scipy.sparse import csr_matrix, issparse
 
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5, require_room
-from past.base.genes import require_unique
+from past.base.genes import is_gene, require_unique
+from past.base.hdf5 import new_hdf5
+from past.base.joins import Rows
 from past.base.keys import Keys
+from past.base.vocabularies import word
 
 COUNTS_LAYER = "counts"
 IDS = ("gene_ids", "gene_id", "ensembl_id")  # columns of var that hold Ensembl ids beside symbols
+KINDS = ("feature_types", "feature_type")  # columns of var that say what a feature is
 
 
 def read_meta(path: Path) -> dict[str, object]:
@@ -35,21 +40,37 @@ def read_meta(path: Path) -> dict[str, object]:
 
 
 def read_var_names(path: Path) -> list[tuple[str, ...]]:
-    """Read the genes' names only; see `feature_names`.
+    """Read the genes' names only; see `genes_of`.
 
     Raises:
-        DataError: the file is missing, no h5ad, or names a gene twice.
+        DataError: the file is missing, no h5ad, has no genes, or names one twice.
     """
     with _opened(path) as file, _reading(path):
-        features = feature_names(_element(file, "var"))
-    require_unique([names[0] for names in features], path.stem)
-    return features
+        return genes_of(_element(file, "var"), path.stem)[1]
 
 
-def feature_names(var: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return each gene's var name, and its Ensembl id where `var` has such a column."""
-    columns = [var.index, *(var[column] for column in IDS if column in var)]
-    return list(zip(*(map(str, column) for column in columns), strict=True))
+def genes_of(var: pd.DataFrame, name: str) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """Return the positions (g,) of the features that are genes (see `is_gene`), and each one's names.
+
+    The names are its var name, and its Ensembl id where `var` has a column of them.
+
+    Raises:
+        DataError: none of the features is a gene, or two have one name.
+    """
+    kinds = next((list(var[column]) for column in KINDS if column in var), [None] * len(var))
+    names = list(map(str, var.index))
+    kept = np.array([i for i, pair in enumerate(zip(names, kinds, strict=True)) if is_gene(*pair)], dtype=np.int64)
+    if len(var) and not len(kept):
+        seen = ", ".join(sorted({str(kind) for kind in kinds})[:3])
+        raise DataError(
+            f"{name}: none of its {len(var)} features is a gene ({names[0]}, …; types {seen}): genes are of "
+            "type 'Gene Expression' in var['feature_types']"
+        )
+    ids = [list(var[column]) for column in IDS if column in var]
+    said = [[word(column[i]) for column in ids] for i in kept]
+    features = [(names[i], *(name for name in own if name)) for i, own in zip(kept, said, strict=True)]
+    require_unique([feature[0] for feature in features], name)
+    return kept, features
 
 
 def _opened(path: Path) -> h5py.File:
@@ -67,6 +88,20 @@ def _element(file: h5py.File, name: str) -> Any:
     return read_elem(element)
 
 
+@contextmanager
+def new_h5ad(path: Path, adata: anndata.AnnData) -> Iterator[h5py.File]:
+    """Write an AnnData, whole or not at all, and yield its file for what is to be added.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    with new_hdf5(path) as file:
+        write_elem(file, "/", adata)
+        if adata.raw is None:
+            file.pop("raw", None)  # anndata does not read its own word for none
+        yield file
+
+
 def read_adata(path: Path) -> anndata.AnnData:
     """Read the whole file, its counts as they lie there (sparse stays sparse).
 
@@ -75,8 +110,8 @@ def read_adata(path: Path) -> anndata.AnnData:
     """
     with _opened(path) as file, _reading(path):
         require_room(file, path)
-    with _reading(path):
-        return anndata.read_h5ad(path)
+    with _reading(path), path.open("rb") as opened:  # given a name, it insists on a lock, which not every disk has
+        return anndata.read_h5ad(cast(Any, opened))
 
 
 def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
@@ -93,8 +128,24 @@ def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
     return places[:, :2]
 
 
-def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
+def rows_of(adata: anndata.AnnData, where: str) -> Rows:
+    """Return what its rows are known by: their names, and `obsm['spatial']` where it holds places."""
+    places = None
+    with suppress(DataError):
+        places = read_places(adata, where)
+    return Rows(where, list(adata.obs_names), places)
+
+
+def read_counts(
+    adata: anndata.AnnData, name: str, rows: np.ndarray | None = None, columns: np.ndarray | None = None
+) -> csr_matrix:
     """Return the raw counts, (n, genes) without stored zeros: `layers['counts']` where there is one, else X.
+
+    Args:
+        adata: as it was read: a part of it (`adata[rows]`) would be cut out of a matrix that nobody has checked.
+        name: for messages.
+        rows: those that are wanted, in this order; None: all.
+        columns: likewise.
 
     Raises:
         DataError: there are none, or they are not whole numbers of 0 or more.
@@ -103,7 +154,9 @@ def read_counts(adata: anndata.AnnData, name: str) -> csr_matrix:
     found = adata.layers.get(COUNTS_LAYER, adata.X)
     if found is None:
         raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
-    counts = csr_matrix(require_whole(found, f"{name}: {slot}") if issparse(found) else np.asarray(found))
+    whole = csr_matrix(require_whole(found, f"{name}: {slot}") if issparse(found) else np.asarray(found))
+    part: Any = whole if rows is None else whole[rows]
+    counts = csr_matrix(part if columns is None else part[:, columns])
     return require_counts(counts, f"{name}: {slot}", f"give raw counts, or put them in layers['{COUNTS_LAYER}']")
 
 

@@ -46,15 +46,21 @@ def upgraded(node: Any) -> Any:
     if not isinstance(node, Mapping):
         return node
     known = {str(key): upgraded(value) for key, value in node.items()}
-    target = known.get("_target_")
+    target = _target(known)
     if target in SAMPLES:
         samples = {key: known.pop(key) for key in sorted(OF_SAMPLES & known.keys())}
         slides = {"open_shards": 1, "buffer": 0} if target.endswith("SlideDataModule") else {}
         return {**slides, **known, "_target_": DATA, "samples": {"_target_": SAMPLES[target], **samples}}
     model = known.get("model")
-    if isinstance(model, Mapping) and model.get("_target_") in MODULES:
+    if isinstance(model, Mapping) and _target(model) in MODULES:
         known |= _parted(model)
     return known | ({"_target_": MOVED[target]} if target in MOVED else {})
+
+
+def _target(node: Mapping[str, Any]) -> str:
+    """Return what a node is to become; "" where it is none of ours."""
+    target = node.get("_target_")
+    return target if isinstance(target, str) else ""
 
 
 def _parted(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +70,9 @@ def _parted(node: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in node.items():
         if key != "_target_":
             (module if key in OF_MODULE else model)[key] = value
-    if "temperature" in module.get("loss", {}):  # it was the loss's
-        model["temperature"] = module["loss"].pop("temperature")
+    loss = module.get("loss")
+    if isinstance(loss, dict) and "temperature" in loss:  # it was the loss's
+        model["temperature"] = loss.pop("temperature")
     return {"model": model, "module": module}
 
 

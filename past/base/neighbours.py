@@ -3,11 +3,13 @@
 import numpy as np
 from scipy.spatial import KDTree
 
-_SPARE = 8  # looked up besides the k wanted, so that ties at the border are settled by index, not by the tree
+_SPARE = 8  # looked up besides the k wanted, so that ties at the border are settled by place, not by the tree
 
 
 def nearest(positions: np.ndarray, k: int) -> np.ndarray:
-    """Return the k nearest other points of each point, nearest first; equal distances in index order.
+    """Return the k nearest other points of each point, nearest first; equal distances by y, then x, then index.
+
+    So that the order of a file's rows has no say in who is next to whom on a grid.
 
     Args:
         positions: (n, 2) in µm.
@@ -22,5 +24,6 @@ def nearest(positions: np.ndarray, k: int) -> np.ndarray:
         return np.empty((n, 0), np.int64)
     distances, found = KDTree(positions).query(positions, k=min(n, k + 1 + _SPARE))
     distances = np.where(found == np.arange(n)[:, None], np.inf, distances)  # the point itself goes last
-    order = np.lexsort((found, distances), axis=-1)[:, :k]
+    x, y = np.moveaxis(np.asarray(positions)[found], -1, 0)
+    order = np.lexsort((found, x, y, distances), axis=-1)[:, :k]
     return np.take_along_axis(found, order, axis=1)

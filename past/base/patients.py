@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from past.base.text.tables import read_words
+from past.base.vocabularies import word
 
 COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")
 
@@ -61,12 +62,12 @@ def read_patient_table(path: Path) -> PatientTable:
         DataError: missing, or without the columns that the rule reads.
     """
     rows = read_words(path, COLUMNS, "give HEST-1k's metadata csv")
-    labels = {row["id"]: re.sub(r"\s", "", row["patient"]).lower() for row in rows}
+    labels = {row["id"]: re.sub(r"\s", "", word(row["patient"]) or "").lower() for row in rows}
     studies = {row["id"]: study_of(row["dataset_title"]) for row in rows}
     first: dict[tuple[str, ...], str] = {}
     joined = {row["id"]: row["id"] for row in rows}
     for row in rows:
-        sample, label, link = row["id"], labels[row["id"]], row["study_link"].strip()
+        sample, label, link = row["id"], labels[row["id"]], word(row["study_link"])
         if not label:
             continue
         keys = [("title", studies[sample], label)]
@@ -74,7 +75,7 @@ def read_patient_table(path: Path) -> PatientTable:
         keys += [("10x", row["organ"], label)] if sample.startswith("TENX") else []
         for key in keys:
             _join(joined, first.setdefault(key, sample), sample)
-    named = {row["id"]: row["patient"].strip() or "patient not recorded" for row in rows}
+    named = {row["id"]: word(row["patient"]) or "patient not recorded" for row in rows}
     roots = {sample: _root(joined, sample) for sample in joined}
     patients = {sample: f"{root}: {named[root]}" for sample, root in roots.items()}
     return PatientTable(patients, studies, frozenset(sample for sample, label in labels.items() if label))

@@ -4,13 +4,23 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from PIL import Image
 
 CACHE_BYTES = 256 * 2**20  # of decoded tiles
 _BAND_PIXELS = 2**24  # decoded at once where a whole image is made smaller
+_TURN: Final = {  # EXIF's orientation of stored pixels → what shows them upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+UPRIGHT: Final = 1
 
 
 class Picture(Protocol):
@@ -40,6 +50,7 @@ class TiledPicture:
         read: decodes the tile of (row, column) to (h, w, 3) uint8.
         smaller: the same image at lower resolutions, the largest first.
         cache_bytes: decoded tiles that are kept.
+        stored: orientation of the pixels in the file, as EXIF numbers it.
     """
 
     size: tuple[int, int]
@@ -47,6 +58,7 @@ class TiledPicture:
     read: Callable[[int, int], np.ndarray]
     smaller: Sequence["TiledPicture"] = ()
     cache_bytes: int = CACHE_BYTES
+    stored: int = UPRIGHT
     _tiles: OrderedDict[tuple[int, int], np.ndarray] = field(default_factory=OrderedDict)
     _held: int = 0
 
@@ -105,3 +117,35 @@ def reading_order(picture: Picture, centres: np.ndarray) -> np.ndarray:
     strip = np.floor(centres[:, 0] / max(picture.tile[0], CACHE_BYTES // (4 * high * 3)))
     row = np.floor(centres[:, 1] / high)
     return np.lexsort((centres[:, 1], np.where(row % 2, -centres[:, 0], centres[:, 0]), row, strip))
+
+
+def upright(picture: TiledPicture, stored: int) -> TiledPicture:
+    """Return a picture whose pixels are stored in one of EXIF's orientations as it is seen; tiles are turned when read.
+
+    Args:
+        picture: as it is stored.
+        stored: the orientation; any other number than 2 to 8 means that it is upright.
+    """
+    if stored not in _TURN:
+        return picture
+    (width, height), on_its_side = picture.size, stored >= 5
+    wide, high = picture.tile[::-1] if on_its_side else picture.tile
+
+    def read(row: int, column: int) -> np.ndarray:
+        x0, y0, x1, y1 = column * wide, row * high, (column + 1) * wide, (row + 1) * high
+        if on_its_side:
+            x0, y0, x1, y1 = y0, x0, y1, x1
+        if stored in (2, 3, 7, 8):
+            x0, x1 = width - x1, width - x0
+        if stored in (3, 4, 6, 7):
+            y0, y1 = height - y1, height - y0
+        return np.asarray(picture.crop((x0, y0, x1, y1)).transpose(_TURN[stored]))
+
+    size = (height, width) if on_its_side else (width, height)
+    smaller = tuple(upright(level, stored) for level in picture.smaller)
+    return TiledPicture(size, (wide, high), read, smaller, picture.cache_bytes, stored)
+
+
+def stored_orientation(picture: Picture) -> int:
+    """Return the orientation in which a picture's pixels are stored, 1 where that is how they are seen."""
+    return getattr(picture, "stored", None) or getattr(picture, "info", {}).get("stored", UPRIGHT)

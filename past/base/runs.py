@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import socket
@@ -11,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from past.base.disk.locks import lock
+from past.base.disk.space import space_for
 from past.base.errors import ConfigError
-from past.base.files import lock
 
 RUN_ID = "PAST_RUN_ID"
+log = logging.getLogger(__name__)
 # What a run may be given otherwise when it goes on, each with all below it: where and how fast it runs, how long, and
 # what it writes. All else is what its weights were trained with.
 MAY_CHANGE: Final = (
@@ -77,6 +80,7 @@ class Run:
 
         Raises:
             ConfigError: another process trains there; says which.
+            NoSpaceError: the disk is full.
         """
         path = self.directory / ".training"
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -103,8 +107,11 @@ def _lock_or_refuse(claim: int, directory: Path) -> None:
         raise ConfigError(
             f"{directory} is being trained already ({who}): wait for its end, or give another run_id"
         ) from error
-    os.truncate(claim, 0)
-    os.pwrite(claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0)
+    with space_for(directory / ".training"):
+        os.truncate(claim, 0)
+        os.pwrite(
+            claim, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%d %b %H:%M}".encode(), 0
+        )
 
 
 def what_to_give(path: Path, otherwise: str) -> str:
@@ -138,7 +145,7 @@ def may_change(name: str) -> bool:
 
 
 def newest_run(output_root: str | Path, name: str) -> Run:
-    """Return the run of `name` that was trained last.
+    """Return the run of `name` that was trained last, and log which it is: nobody named it.
 
     Raises:
         ConfigError: there is none.
@@ -147,7 +154,9 @@ def newest_run(output_root: str | Path, name: str) -> Run:
     runs = [path.parent for path in folder.glob("*/config.yaml")]
     if not runs:
         raise ConfigError(f"no run in {folder}: train one with train.py, or name it by output_root=, name= and run_id=")
-    return Run(output_root, name, max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime).name)
+    newest = max(runs, key=lambda path: (path / "config.yaml").stat().st_mtime)
+    log.info("%s: the newest of %d named %s is taken; run_id= names another", newest, len(runs), name)
+    return Run(output_root, name, newest.name)
 
 
 def agree_on_run_id(asked: str | None, job: int | None = None) -> str:

@@ -1,8 +1,10 @@
-"""The words by which species and technologies are known, and what people write for them."""
+"""Words in tables: whether one is there, those by which species and technologies are known, and their other names."""
 
 from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
+
+import numpy as np
 
 from past.base.errors import DataError
 
@@ -17,6 +19,22 @@ ALIASES: Final = MappingProxyType(
         "visium-hd": "Visium HD",
     }
 )
+
+_MISSING: Final = frozenset({"", "nan", "na", "n/a", "none", "<na>", "nat", "null"})
+
+
+def word(value: object) -> str | None:
+    """Return what a table or a file says as text, without blanks around it; None where it says nothing.
+
+    Nothing are None, NaN, an empty text, and what programs write for them: nan, NA, N/A, None, <NA>, null. Whole
+    numbers have no point: beside missing ones a table holds them as 1.0.
+    """
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return None if text.lower() in _MISSING else text
 
 
 def canonical(name: str, words: Collection[str], what: str) -> str:

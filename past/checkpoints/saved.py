@@ -5,27 +5,27 @@ and the weights' hash, so a model can be used without the program's configuratio
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import torch
 from safetensors.torch import save_file
 
-from past.base.errors import CheckpointError, ConfigError
-from past.base.files import write_atomically
+from past.base.errors import CheckpointError, DataError
+from past.base.files import atomic_path, require_free, write_atomically
 from past.base.genes import gene_hash
 from past.base.h5ad import sha256_of
 from past.base.runs import what_to_give
+from past.base.text.reading import read_json
+from past.checkpoints.description import build_described
 from past.nn.layers import Part
 from past.nn.weights import load_strictly, read_torch, read_weights
 
 VERSION = 1
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
+MADE = "a folder that 'past import' made"
 
 
 @dataclass(frozen=True)
@@ -62,35 +62,6 @@ class Saved:
             )
 
 
-def build_part(config: Mapping[str, object], parts: Mapping[str, type[Part]]) -> Part:
-    """Build a part, and the parts within it, from the plain `Part.config`; weights are random.
-
-    Args:
-        config: what `Part.config` gave.
-        parts: the classes that may be built, by their names; see `past.models.parts`.
-
-    Raises:
-        CheckpointError: names a part that does not exist here.
-    """
-    name = config.get("part")
-    if name not in parts:
-        raise CheckpointError(f"part {name!r} is not known here: the checkpoint is of a newer version, or was edited")
-    arguments = {
-        key: build_part(cast(Mapping[str, object], value), parts)
-        if isinstance(value, Mapping) and "part" in value
-        else value
-        for key, value in config.items()
-        if key != "part"
-    }
-    return parts[str(name)](**arguments)
-
-
-def require_free(out: Path) -> None:
-    """Raise ConfigError if `out` exists: a model is never written over."""
-    if out.exists():
-        raise ConfigError(f"{out} exists already and was left as it is: give another --out, or remove it first")
-
-
 def save_model(out: Path, saved: Saved) -> None:
     """Write the directory `out`, whole or not at all.
 
@@ -98,9 +69,8 @@ def save_model(out: Path, saved: Saved) -> None:
         ConfigError: `out` exists already; it is left as it is.
     """
     require_free(out)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
+    with atomic_path(out) as part:
+        part.mkdir()
         content = {
             "version": VERSION,
             "source": saved.source,
@@ -113,9 +83,6 @@ def save_model(out: Path, saved: Saved) -> None:
         save_file(state, part / WEIGHTS)
         content["weights_sha256"] = sha256_of(part / WEIGHTS)
         write_atomically(part / DESCRIPTION, json.dumps(content, indent=1) + "\n")
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
@@ -130,22 +97,36 @@ def load_saved(path: str | Path, parts: Mapping[str, type[Part]]) -> Saved:
     """
     path = Path(path)
     description, state = _read_directory(path) if path.is_dir() else _read_training(path)
-    model = build_part(cast(Mapping[str, object], description["model"]), parts)
+    about = {key: description.get(key) or {} for key in ("tokenizer", "crops", "trained_on")}
+    for key, value in about.items():
+        if not isinstance(value, dict):
+            raise CheckpointError(
+                f"{path}: its {key} is {value!r:.80}, no names with values: take the file as it was made"
+            )
+    if not all(
+        isinstance(names, list | tuple) and set(map(type, names)) <= {str} for names in about["trained_on"].values()
+    ):
+        raise CheckpointError(f"{path}: its trained_on holds no lists of names: take the file as it was made")
+    try:
+        model = build_described(description.get("model"), parts, state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     load_strictly(model, state, path)
-    tokenizer, crops, trained_on = (description.get(key) or {} for key in ("tokenizer", "crops", "trained_on"))
-    return Saved(model.eval(), tokenizer, crops, str(path), trained_on)
+    return Saved(model.eval(), about["tokenizer"], about["crops"], str(path), about["trained_on"])
 
 
 def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     file = path / DESCRIPTION
+    cure = f"give {what_to_give(path, MADE)}"
     try:
-        description = json.loads(file.read_text())
+        description = read_json(file, cure)
+    except DataError as error:
+        raise CheckpointError(f"{path}: no model there: {error}") from error
+    if not isinstance(description, dict) or "version" not in description:
+        raise CheckpointError(f"{path}: no model there ({DESCRIPTION} says no version): {cure}")
+    if description["version"] != VERSION:
         version = description["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        other = what_to_give(path, "a folder that 'past import' made")
-        raise CheckpointError(f"{path}: no model there ({DESCRIPTION}: {error}); give {other}") from error
-    if version != VERSION:
-        raise CheckpointError(f"{file}: version {version}, this program reads {VERSION}: import the model again")
+        raise CheckpointError(f"{file}: version {version!r:.20}, this program reads {VERSION}: import the model again")
     weights, hashed = path / WEIGHTS, description.get("weights_sha256")  # those of earlier versions have none
     if hashed is not None and weights.is_file() and sha256_of(weights) != hashed:
         raise CheckpointError(
@@ -156,11 +137,11 @@ def _read_directory(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
 
 def _read_training(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     content = read_torch(path)
-    if "past" not in content or "state_dict" not in content:
+    description, state = content.get("past"), content.get("state_dict")
+    if not isinstance(description, dict) or not isinstance(state, dict):
         raise CheckpointError(f"{path}: not a checkpoint of train.py; released files are read with 'past import'")
-    state = {
+    return description, {
         name.removeprefix("model."): value
-        for name, value in content["state_dict"].items()
-        if name.startswith("model.")  # the rest is the training's own, such as SigLIP's bias
+        for name, value in state.items()
+        if str(name).startswith("model.") and isinstance(value, torch.Tensor)  # the rest is the training's own
     }
-    return content["past"], state

@@ -109,7 +109,8 @@ def _vocabulary(genes: Path | None, xenium_mean: Path | None) -> "tuple[Sequence
 
 
 def _import(out: Path, read: "Callable[[], Saved]") -> None:
-    from past.checkpoints.saved import require_free, save_model
+    from past.base.files import require_free
+    from past.checkpoints.saved import save_model
 
     require_free(out)
     saved = read()

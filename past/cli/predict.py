@@ -11,13 +11,13 @@ from past.cli.screen import say
 def predict(
     features: Annotated[Path, typer.Option(help="Features of a slide: .h5 (HEST, TRIDENT, CLAM) or .h5ad.")],
     weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
-    out: Annotated[Path, typer.Option(help="The .h5ad to write.")],
+    out: Annotated[Path, typer.Option(help="The .h5ad to write; an existing one is never touched.")],
     organ: Annotated[str | None, typer.Option(help="STPath's name of the organ; else Others.")] = None,
     technology: Annotated[str | None, typer.Option(help="STPath's name of it; else not told.")] = None,
     genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None,
     context: Annotated[
         Path | None,
-        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by obsm['spatial']."),
+        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by barcode, else by place."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1,
     samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1,

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pandas as pd
 
 from past.base.errors import ConfigError
-from past.base.files import atomic_file, create_once, remove_abandoned
+from past.base.files import atomic_file, create_once
 from past.base.text.reading import read_json
 from past.base.text.tables import frame_as_csv
 
@@ -30,7 +30,8 @@ class Results:
         about: what the summary says besides (versions).
 
     Raises:
-        ConfigError: `folder` holds this task's results, whole or cut short, that were not made from `origin`.
+        ConfigError: `folder` holds this task's results, whole or cut short, that were not made from `origin`; or files
+            that are no results, which might be written over.
     """
 
     def __init__(
@@ -40,8 +41,13 @@ class Results:
         self._claim = folder / f"{task}.origin.json"
         self._text = json.dumps(origin, indent=1, ensure_ascii=False, default=str) + "\n"
         self._claimed = False
+        self.faults: list[str] = []
         self._require_same_origin()
-        self._remove_leftovers()
+
+    def fault(self, sentence: str) -> None:
+        """Note what could not be judged, once: the rest is, and the evaluation ends with exit code 1."""
+        if sentence not in self.faults:
+            self.faults.append(sentence)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[BinaryIO]:
@@ -86,18 +92,18 @@ class Results:
                     f"results_dir={self.folder}: holds results, but no {self._claim.name} that says what they were "
                     f"made from; {cure}"
                 )
+            seen = sorted(path.name for path in self.folder.glob("*") if not path.name.startswith("."))
+            if seen and not any(self.folder.glob("*.origin.json")):
+                raise ConfigError(
+                    f"results_dir={self.folder}: holds files that are no results ({', '.join(seen[:3])}), and was left "
+                    "as it is: give a new or an empty folder"
+                )
             return
         found, own = (dict(_flat(said)) for said in (read_json(self._claim, cure), json.loads(self._text)))
         for name in [*own, *found]:
             if found.get(name) != own.get(name):
                 old, new = (_shown(values.get(name, "nothing")) for values in (found, own))
                 raise ConfigError(f"results_dir={self.folder}: holds results of {old}, not of {new} ({name}); {cure}")
-
-    def _remove_leftovers(self) -> None:
-        """Remove what an interrupted evaluation was writing; folders below are its own where it came to its claim."""
-        below = self.folder.rglob("*") if self._claim.is_file() else ()
-        for folder in (self.folder, *(path for path in below if path.is_dir())):
-            remove_abandoned(folder, "*")
 
 
 def _shown(value: object) -> str:

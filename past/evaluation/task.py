@@ -14,7 +14,7 @@ class Door(Protocol):
     """What a task may ask of the configuration's side; `past.config` is one."""
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Read a run's resolved configuration."""
+        """Read a run's resolved configuration: plain values, of which nothing is built yet."""
         ...
 
     def build(self, node: Mapping[str, Any], path: str, **filled: Any) -> Any:

@@ -42,10 +42,23 @@ def trained(config: Mapping[str, Any]) -> tuple[Run, Path]:
 
 
 def data_of(config: Mapping[str, Any], run: Run, door: Door) -> Any:
-    """Build the run's data, with what `data` names otherwise."""
+    """Build the run's data, with what `data` names otherwise.
+
+    Raises:
+        ConfigError: settings that are not a run's, or of which no data can be built.
+        DataError: settings that cannot be read, or data that cannot.
+    """
     own = door.load(run.config)
+    data, seed = own.get("data"), own.get("seed")
+    if not isinstance(data, dict) or not isinstance(seed, int):
+        raise ConfigError(f"{run.config}: names no data and seed: give a run that train.py wrote")
     chosen = {key: value for key, value in config["data"].items() if value is not None}
-    return door.build(own["data"] | chosen, "data", seed=own["seed"])
+    try:
+        return door.build(data | chosen, "data", seed=seed)
+    except (TypeError, ValueError, AttributeError) as error:  # a value of another kind than is meant
+        raise ConfigError(
+            f"{run.config}: no data can be built of its data ({error}): give the run as written"
+        ) from error
 
 
 def origin_of(

@@ -11,8 +11,8 @@ from torch import nn
 
 from past.nn.image_encoder import as_unit_range
 from past.nn.layers import Part
-from past.nn.released_weights import find_weights
-from past.nn.weights import load_strictly, read_weights
+from past.nn.released_weights import find_weights, read_released
+from past.nn.weights import load_strictly
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOWER = "visual."
@@ -50,6 +50,7 @@ class CONCHEncoder(Part):
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    fetched = ("weights", "hub")
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -64,11 +65,10 @@ class CONCHEncoder(Part):
         if weights is not None:
             path = find_weights(Path(weights), hub)
             tower = {
-                name.removeprefix(TOWER): value for name, value in read_weights(path).items() if name.startswith(TOWER)
+                name.removeprefix(TOWER): value for name, value in read_released(path).items() if name.startswith(TOWER)
             }
             kept = {name: value for name, value in tower.items() if not name.startswith(UNUSED)}
             load_strictly(self, kept, path)
-        self.config |= {"weights": None, "hub": None}  # a saved model brings its own
         self.width, self.size = dim, size
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)

@@ -4,26 +4,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import timm
 import torch
 import torch.nn.functional as F
-from huggingface_hub.errors import HfHubHTTPError
-from timm import layers as timm_layers
 from torch import nn
 from torchvision.transforms.functional import center_crop
 
-from past.base.errors import CheckpointError, ConfigError
-from past.nn.conv_stem import ConvStem
+from past.base.errors import ConfigError
 from past.nn.layers import Part
-from past.nn.released_weights import find_weights, to_timm_names
-from past.nn.weights import load_strictly, read_weights
+from past.nn.released_weights import find_weights, read_released, to_timm_names
+from past.nn.timm_model import create_timm
+from past.nn.weights import load_strictly
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HUB = "hub"
 POOLS = ("model", "class_and_mean", "stage3")
 INTERPOLATIONS = ("bilinear", "bicubic")
-LAYERS = {"ConvStem": ConvStem}
 
 
 def as_unit_range(crops: torch.Tensor) -> torch.Tensor:
@@ -50,13 +46,14 @@ class ImageEncoder(Part):
         pool: "model": timm's own, usually the class token; "class_and_mean": the class token beside the mean of the
             patches' (twice the width); "stage3": the mean of a ResNet's third stage.
         precision: "fp32" or "fp16", in which frozen features are made; training has its trainer's.
-        options: further keywords of `timm.create_model`; `*_layer` may name a class of `timm.layers`.
+        options: of the architecture; see `past.nn.timm_model.OPTIONS`.
 
     Raises:
-        ConfigError: timm does not know the name or an option.
+        ConfigError: timm does not know the name, or an option is none of an architecture.
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    fetched = ("weights", "hub")
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -79,10 +76,10 @@ class ImageEncoder(Part):
         for key, value, known in (("pool", pool, POOLS), ("interpolation", interpolation, INTERPOLATIONS)):
             if value not in known:
                 raise ConfigError(f"image_encoder.{key}={value}: use one of {', '.join(known)}")
-        self.model = _create(name, weights == HUB, options or {})
+        self.model, plain = create_timm(name, weights == HUB, options or {})
+        self.config |= plain
         if weights not in (None, HUB):
             _load_backbone(self.model, find_weights(Path(weights), hub))
-        self.config |= {"weights": None, "hub": None}  # a saved model brings its own
         own_size = getattr(getattr(self.model, "patch_embed", None), "img_size", None)
         self.size = size or (own_size[0] if own_size else None)
         self.interpolation, self.crop, self.pool, self.precision = interpolation, crop, pool, precision
@@ -110,25 +107,6 @@ class ImageEncoder(Part):
         return self.model(x)
 
 
-def _create(name: str, pretrained: bool, options: Mapping[str, object]) -> nn.Module:
-    keywords: dict[str, Any] = {
-        key: LAYERS.get(value) or getattr(timm_layers, value, value)
-        if key.endswith("_layer") and isinstance(value, str)
-        else value
-        for key, value in options.items()
-    }
-    try:
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, **keywords)
-    except (OSError, HfHubHTTPError) as error:
-        raise CheckpointError(
-            f"image_encoder.weights=hub: the weights of {name} could not be fetched ({type(error).__name__}): "
-            "if it is gated, request access at huggingface.co and log in with 'hf auth login'; "
-            "without a network, fetch the file elsewhere and give its path as image_encoder.weights=FILE"
-        ) from error
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"image_encoder.name={name} with {dict(options)}: timm refuses it ({error})") from error
-
-
 def _width(model: Any, pool: str) -> int:
     if pool == "stage3":
         return model.feature_info[3]["num_chs"]
@@ -138,5 +116,5 @@ def _width(model: Any, pool: str) -> int:
 def _load_backbone(model: nn.Module, path: Path) -> None:
     heads = getattr(model, "pretrained_cfg", {}).get("classifier") or ()
     classifiers = tuple(f"{head}." for head in ([heads] if isinstance(heads, str) else heads))
-    state = to_timm_names(read_weights(path, keys=("model",)))
+    state = to_timm_names(read_released(path))
     load_strictly(model, {name: value for name, value in state.items() if not name.startswith(classifiers)}, path)

@@ -1,7 +1,7 @@
 """Layers that both towers use, and `Part`: a module that remembers how it was built."""
 
 import inspect
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +14,13 @@ class Part(nn.Module):
     """A module that keeps its constructor's arguments in `config`, so that a checkpoint can build it again.
 
     `config` holds plain values, the class's name under "part", and for an argument that is a Part, that part's config.
+
+    Attributes:
+        fetched: arguments that name files or repositories: None in `config`, for a saved model brings its own weights.
     """
 
     config: dict[str, object]
+    fetched: ClassVar[tuple[str, ...]] = ()
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments; the class's own `__init__` does the building."""
@@ -26,7 +30,7 @@ class Part(nn.Module):
         bound.apply_defaults()
         part.config = {"part": cls.__name__}
         for name, value in list(bound.arguments.items())[1:]:
-            part.config[name] = value.config if isinstance(value, Part) else value
+            part.config[name] = value.config if isinstance(value, Part) else None if name in cls.fetched else value
         return part
 
 

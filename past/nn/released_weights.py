@@ -1,7 +1,8 @@
 """Weight files of released image encoders: found here or on the hub, their names brought to timm's."""
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,9 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from past.base.errors import CheckpointError
+from past.nn.weights import read_weights
+
+log = logging.getLogger(__name__)
 
 # transformers' ViT and DINOv2 → timm; queries, keys and values are joined afterwards.
 _TRANSFORMERS = (
@@ -26,6 +30,8 @@ _TRANSFORMERS = (
     (r"(?:vit\.)?layernorm\.", "norm."),
 )
 # What training used and an encoder's forward pass does not read.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "teacher.", "student.", "backbone.", "base_encoder.", "encoder.")
+_HEADS = re.compile(r"(dino_head|ibot_head|head|projector|predictor|momentum_encoder)\.")
 _UNUSED = re.compile(r"(?:vit\.)?(?:embeddings\.mask_token|pooler\.dense\..*)|mask_token|head\.(?:weight|bias)")
 
 
@@ -44,6 +50,35 @@ def find_weights(path: Path, hub: str | None) -> Path:
             f"{path}: no such file, and huggingface.co/{hub} cannot be read ({type(error).__name__}): "
             f"ask for access on its page and log in with 'hf auth login', or put its {path.name} at {path}"
         ) from error
+
+
+def read_released(path: Path) -> dict[str, torch.Tensor]:
+    """Read a released file's state dict, without what a training program put before every name.
+
+    What is taken off is said, and so are the heads that only training had and that stand beside it.
+
+    Raises:
+        CheckpointError: see `read_weights`.
+    """
+    state, taken, heads = read_weights(path), "", []
+    while True:
+        beside = [name for name in state if _HEADS.match(name)]
+        prefix = next((p for p in _PREFIXES if _begin_with(p, state, beside)), None)
+        if prefix is None:
+            break
+        left = [name for name in beside if not name.startswith(prefix)]
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name not in left}
+        taken, heads = taken + prefix, heads + left
+    if taken:
+        log.warning("%s: every name begins with '%s', which is taken off", path, taken)
+    if heads:
+        log.warning("%s: %d weights of training heads (%s, …) are left out", path, len(heads), heads[0])
+    return state
+
+
+def _begin_with(prefix: str, names: Iterable[str], heads: Sequence[str]) -> bool:
+    others = [name for name in names if not name.startswith(prefix)]
+    return set(others) <= set(heads) and len(others) < len(list(names))
 
 
 def to_timm_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

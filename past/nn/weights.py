@@ -2,7 +2,7 @@
 
 import pickle
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from past.base.errors import CheckpointError, reading
 from past.base.runs import what_to_give
 
 SHOWN = 4
+# What programs put a state dict under; of a teacher and a student the teacher is the one that is released
+WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student", "module", "net")
 STARTS = (b"PK", b"\x80")  # of a zip, and of the pickles of before torch 1.6
 PIECE = 1 << 20  # bytes that are checked at a time
 
@@ -36,8 +38,9 @@ def require_whole(path: Path) -> None:
 @lru_cache(maxsize=64)
 def _compared(path: Path, inode: int, size: int, changed: int) -> None:
     """Compare a version of a file; see `require_whole`."""
-    if not zipfile.is_zipfile(path):
-        return
+    with path.open("rb") as file:
+        if file.read(2) != STARTS[0]:
+            return
     cure = "use another checkpoint of the run, or another copy"
     with reading(path, "damaged", cure, CheckpointError), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if member.CRC]  # 0: saved without checksums
@@ -75,8 +78,8 @@ def read_torch(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor]:
-    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under the first of `keys` that is there.
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict: `.safetensors`, or a torch file, in which it may lie under WRAPPERS, one in the other.
 
     Raises:
         CheckpointError: no such file, broken, or not a state dict (names → tensors).
@@ -84,10 +87,12 @@ def read_weights(path: Path, keys: Sequence[str] = ()) -> dict[str, torch.Tensor
     if path.suffix == ".safetensors":
         with reading(path, "missing, cut off, or not a .safetensors file", "copy it again", CheckpointError):
             return load_file(path)
-    content = read_torch(path)
-    state = next((content[key] for key in keys if key in content), content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+    state = content = read_torch(path)
+    while not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        inside = next((state[key] for key in WRAPPERS if isinstance(state.get(key), dict)), None)
+        if inside is None:
+            raise CheckpointError(f"{path}: no state dict in it, but {', '.join(map(str, list(content)[:SHOWN]))}, …")
+        state = inside
     return state
 
 

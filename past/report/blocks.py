@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from past.report.plots import png
 
+MARK = b'<meta name="generator" content="past">'  # in the template: by it our own pages are known
+
 
 @dataclass(frozen=True)
 class Block:
@@ -34,9 +36,9 @@ def page(title: str, subtitle: str, sections: list[Block]) -> str:
     return jinja2.Template(template, autoescape=True).render(title=title, subtitle=subtitle, sections=sections)
 
 
-def digits(value: Any) -> str:
-    """Return a score with four digits; a dash where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.4f}"
+def digits(value: Any, places: int = 4) -> str:
+    """Return a score with its digits after the point; a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{places}f}"
 
 
 def as_table(frame: pd.DataFrame, decimals: int = 4) -> str:

@@ -2,19 +2,28 @@
 
 from pathlib import Path
 
-from past.base.files import write_atomically
+from past.base.files import require_own, write_atomically
 from past.base.runs import Run
 from past.base.text.address import shown
 from past.base.text.reading import read_text
 from past.base.text.tables import read_frame
-from past.report.blocks import Block, page, picture
+from past.report.blocks import MARK, Block, page, picture
 from past.report.plots import training_curves
 
 
 def write_page(folder: Path, title: str, blocks: list[Block]) -> Path:
     """Write `<folder>/report.html` and return its path."""
-    target = folder / "report.html"
-    write_atomically(target, page(title, f"{len(blocks)} parts", blocks))
+    return write_over(folder / "report.html", page(title, f"{len(blocks)} parts", blocks))
+
+
+def write_over(target: Path, content: str) -> Path:
+    """Write a page, in the place of an earlier one, and return its path.
+
+    Raises:
+        ConfigError: what is there is no page of ours.
+    """
+    require_own(target, MARK)
+    write_atomically(target, content)
     return target
 
 

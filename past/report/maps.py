@@ -21,14 +21,6 @@ def only(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
     return frame
 
 
-def correlation(spots: pd.DataFrame, gene: str) -> float:
-    """Return Pearson r of a gene's truth and prediction, over the spots predicted; NaN where one is constant."""
-    pair = spots[[f"truth:{gene}", f"predicted:{gene}"]].dropna().to_numpy(np.float64)
-    if len(pair) < 2:
-        return float("nan")
-    return float(np.corrcoef(pair.T)[0, 1]) if (np.ptp(pair, axis=0) > 0).all() else float("nan")
-
-
 def task_bars(scores: pd.DataFrame) -> Figure:
     """Draw each task's score with its 95 % interval, one bar an encoder.
 
@@ -71,7 +63,8 @@ def gene_strips(genes: pd.DataFrame) -> Figure:
             r = r[np.isfinite(r)]
             place = i + rng.uniform(-JITTER, JITTER, len(r))
             axis.scatter(place, r, s=9, alpha=0.7, color=COLOURS[i % len(COLOURS)], lw=0)
-            axis.hlines(r.mean(), i - 2 * JITTER, i + 2 * JITTER, color=INK, lw=1.2)
+            if len(r):
+                axis.hlines(r.mean(), i - 2 * JITTER, i + 2 * JITTER, color=INK, lw=1.2)
         axis.axhline(0, color=QUIET, lw=0.6)
         axis.set_title(task, loc="left", fontsize=10, color=INK)
         axis.set_xticks(range(len(encoders)), encoders, rotation=30, ha="right", fontsize=8)
@@ -82,27 +75,20 @@ def gene_strips(genes: pd.DataFrame) -> Figure:
     return figure
 
 
-def extreme_genes(spots: pd.DataFrame, genes: Sequence[str]) -> tuple[str, str] | None:
-    """Return the genes of the highest and the lowest Pearson r within one section; None where all are constant."""
-    r = {gene: correlation(spots, gene) for gene in genes}
-    known = {gene: value for gene, value in r.items() if np.isfinite(value)}
-    return (max(known, key=known.__getitem__), min(known, key=known.__getitem__)) if known else None
-
-
-def section_maps(sections: Sequence[tuple[str, pd.DataFrame, tuple[str, str]]]) -> Figure:
+def section_maps(sections: Sequence[tuple[str, pd.DataFrame, Sequence[tuple[str, float]]]]) -> Figure:
     """Draw truth and prediction of two genes for each section, a row a section.
 
     Args:
-        sections: (title, predictions of its spots, (best gene, worst gene)).
+        sections: (title, predictions of its spots, (gene, Pearson r) of the best and the worst).
     """
     figure, axes = plt.subplots(len(sections), 4, figsize=(9, 2.3 * len(sections)), squeeze=False)
     for row, (title, spots, pair) in zip(axes, sections, strict=True):
-        for i, (gene, word) in enumerate(zip(pair, ("best", "worst"), strict=True)):
+        for i, (word, (gene, r)) in enumerate(zip(("best", "worst"), pair, strict=True)):
             for axis, kind in zip(row[2 * i : 2 * i + 2], ("truth", "predicted"), strict=True):
                 values, size = spots[f"{kind}:{gene}"], min(40.0, 12_000 / len(spots))
                 axis.scatter(spots["x"], spots["y"], size, values, cmap="viridis", lw=0, clip_on=False)
                 _as_map(axis)
-                note = f"{word}: {gene}, r = {correlation(spots, gene):.2f}" if kind == "truth" else kind
+                note = f"{word}: {gene}, r = {r:.2f}" if kind == "truth" else kind
                 axis.set_title(note, fontsize=8, color=INK, loc="left")
         row[0].set_ylabel(title, fontsize=8)
     return figure

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from past.base.errors import DataError
-from past.base.files import write_atomically
 from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
 from past.base.text.tables import read_frame
 from past.report.blocks import Block, as_table, page, picture
+from past.report.html import write_over
 from past.report.plots import ACCENT, INK, QUIET
 
 METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are judged by in training
@@ -69,9 +69,7 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     ]
     if varied:
         blocks.append(Block("By setting", image=picture(by_setting(table, varied[:MOST_PANELS]))))
-    target = folder / "sweep.html"
-    write_atomically(target, page(f"{folder.name}: {len(runs)} runs", metric, blocks))
-    return target
+    return write_over(folder / "sweep.html", page(f"{folder.name}: {len(runs)} runs", metric, blocks))
 
 
 def has_training(directory: Path) -> bool:

@@ -13,8 +13,9 @@ from numpy.lib import format as npy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from past.base.disk.locks import remove_abandoned
 from past.base.errors import DataError
-from past.base.files import lock
+from past.base.files import continued_file
 from past.slides.frozen_encoder import FrozenEncoder
 from past.slides.tiles import PatchFile
 
@@ -61,12 +62,11 @@ class FeatureCache:
         path = self.folder / f"{hashlib.sha256('|'.join(facts).encode()).hexdigest()[:32]}.npy"
         if not path.is_file():
             part = path.with_suffix(f".{self.batch_size}.part")
-            with _locked(part) as file:
-                if path.is_file():  # another process made it while this one waited
-                    part.unlink(missing_ok=True)
-                else:
+            with continued_file(part) as (part, file):
+                if not path.is_file():  # another process may have made it while this one waited
                     self._make(file, encoder, patches, title, change)
                     part.replace(path)
+            remove_abandoned(self.folder.glob(f"{path.stem}.*.part"))  # of other sizes of batches
         return np.load(path, allow_pickle=False)
 
     def _make(
@@ -97,6 +97,7 @@ class FeatureCache:
 
 def _progress(file: BinaryIO, tiles: int, batch_size: int) -> tuple[int, int]:
     """Return how many tiles of whole batches `file` holds, and the byte after them."""
+    file.seek(0)
     try:
         npy.read_magic(file)
         (_, width), _, dtype = npy.read_array_header_1_0(file)
@@ -107,16 +108,6 @@ def _progress(file: BinaryIO, tiles: int, batch_size: int) -> tuple[int, int]:
     if done < tiles:
         done -= done % batch_size
     return done, begin + done * row
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading and writing, made if it is not there, while no other process has it so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    with path.open("r+b") as file:
-        lock(file)
-        yield file
 
 
 @contextmanager

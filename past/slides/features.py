@@ -10,6 +10,7 @@ import numpy as np
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import read_adata, read_places
+from past.base.joins import Rows, row_names
 
 FEATURES = ("features", "embeddings")
 NAMES = ("barcodes", "barcode")
@@ -23,19 +24,23 @@ class Features:
     coords: np.ndarray
     names: tuple[str, ...] | None = None
 
+    def rows(self, where: str) -> Rows:
+        """Return what the tiles are known by; `where` names the file."""
+        return Rows(where, self.names, self.coords)
+
 
 def read_feature_file(path: Path) -> Features:
     """Read a features file: `.h5` with `features` or `embeddings`, and `coords`; or an AnnData with `obsm['spatial']`.
 
     Raises:
-        DataError: missing, broken, or without one of these.
+        DataError: missing, broken, without one of these, of unlike lengths, or a name twice.
     """
     if path.suffix == ".h5ad":
         adata = read_adata(path)
         coords = read_places(adata, path.name)
         if adata.X is None:
             raise DataError(f"{path}: no features in X; write the features of a tile as its row of X")
-        return Features(adata.to_df().to_numpy(), coords, tuple(map(str, adata.obs_names)))
+        return Features(adata.to_df().to_numpy(), coords, tuple(row_names(adata.obs_names, str(path))))
     if not path.is_file():
         raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
     with open_hdf5(path) as file, reading(path, "not a features file, or damaged", "copy it again"):
@@ -43,7 +48,7 @@ def read_feature_file(path: Path) -> Features:
         features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
         coords = np.asarray(file["coords"]) if "coords" in file else None
         names = next((np.asarray(file[name]).ravel() for name in NAMES if name in file), None)
-        text = None if names is None else tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+        text = None if names is None else tuple(row_names(names, str(path)))
     if features is None or coords is None:
         raise DataError(
             f"{path}: holds {', '.join(found) or 'nothing'}; needs 'features' or 'embeddings', and 'coords'"

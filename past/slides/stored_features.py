@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from past.base.errors import DataError
+from past.base.joins import join_all
 from past.slides.features import SameInEveryFold, read_feature_file
 from past.slides.tiles import PatchFile
 
@@ -30,7 +31,7 @@ class StoredFeatures(SameInEveryFold):
     def features(
         self, task: str, sample: str, patches: PatchFile, cache: object = None, change: object = None
     ) -> np.ndarray:
-        """Return (n, width) features in the order of the patch file's barcodes.
+        """Return (n, width) features in the order of the patch file's spots, found by barcode, else by place.
 
         Args:
             task: the task's name.
@@ -47,17 +48,8 @@ class StoredFeatures(SameInEveryFold):
         if path is None:
             raise DataError(f"{sample}: no features at {places[0]} or {places[1]}; write them there")
         found = read_feature_file(path)
-        if found.names is None:
-            if len(found.features) != len(patches):
-                raise DataError(f"{path}: {len(found.features)} rows without barcodes for {len(patches)} spots")
-            return _finite(found.features, patches, path)
-        row = {name: i for i, name in enumerate(found.names)}
-        lost = [barcode for barcode in patches.barcodes if barcode not in row]
-        if lost:
-            raise DataError(
-                f"{path}: no features for {len(lost)} of {len(patches)} spots ({lost[0]}, …): make it again"
-            )
-        return _finite(found.features[[row[barcode] for barcode in patches.barcodes]], patches, path)
+        rows = join_all(patches.rows, found.rows(str(path)), "features", "make it again")
+        return _finite(found.features[rows], patches, path)
 
 
 def _finite(features: np.ndarray, patches: PatchFile, path: Path) -> np.ndarray:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from past.base.errors import DataError, reading
-from past.base.files import atomic_file
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import sha256_of
+from past.base.hdf5 import new_hdf5
+from past.base.joins import Rows, row_names
 
 AGAIN = "download it again"
 
@@ -49,16 +49,19 @@ class PatchFile:
                 raise DataError(f"{path}: no {', '.join(missing)} in it, but {', '.join(file)}: not a patch file")
             shape, dtype = tuple(file["img"].shape), file["img"].dtype  # type: ignore[union-attr]
             coords, names = np.asarray(file["coords"]), np.asarray(file["barcode"]).ravel()
-            barcodes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+            barcodes = tuple(row_names(names, str(path)))
         if len(shape) != 4 or shape[3] != 3 or dtype != np.uint8:
             raise DataError(f"{path}: img is {dtype} of shape {shape}; a patch file holds uint8 (n, H, W, 3)")
         if coords.ndim != 2 or coords.shape[1] != 2 or coords.dtype.kind not in "iuf":
             raise DataError(f"{path}: coords of shape {coords.shape}, {coords.dtype}: wanted (x, y) a tile; {AGAIN}")
         if not len(names) == len(coords) == shape[0]:
             raise DataError(f"{path}: {shape[0]} images, {len(coords)} coords, {len(names)} barcodes: make it again")
-        if len(set(barcodes)) < len(barcodes):
-            raise DataError(f"{path}: {len(barcodes) - len(set(barcodes))} barcodes occur twice: make it again")
         return PatchFile(path, barcodes, coords)
+
+    @property
+    def rows(self) -> Rows:
+        """What the tiles are known by."""
+        return Rows(self.path.name, self.barcodes, self.coords)
 
     def images(self, start: int, stop: int) -> np.ndarray:
         """Return tiles start … stop - 1, (stop - start, H, W, 3) uint8 RGB."""
@@ -81,7 +84,7 @@ def write_patches(path: Path, images: Iterable[np.ndarray], coords: np.ndarray, 
         coords: (n, 2) places in pixels of the slide.
         barcodes: (n,) names of the spots.
     """
-    with atomic_file(path) as raw, h5py.File(raw, "w") as file:
+    with new_hdf5(path) as file:
         file.create_dataset("coords", data=coords)
         file.create_dataset("barcode", data=np.array([[name.encode()] for name in barcodes]))
         for i, image in enumerate(images):

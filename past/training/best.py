@@ -1,9 +1,12 @@
 """What "best" means: the metric that the model in training names, highest first."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from past.base.errors import require_number
 
 
 class KeepBest(ModelCheckpoint):
@@ -29,6 +32,14 @@ class KeepBest(ModelCheckpoint):
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best value; of the files that a checkpoint names, which Lightning may remove, only our own."""
+        score = state_dict["best_model_score"] if state_dict.get("dirpath") == self.dirpath else None
+        own = "" if score is None else str(Path(str(self.dirpath)) / "best.ckpt")
+        scores = {own: score} if own else {}
+        paths = {"best_model_path": own, "kth_best_model_path": own, "last_model_path": "", "best_k_models": scores}
+        super().load_state_dict({**state_dict, **paths})
+
 
 class StopEarly(EarlyStopping):
     """Ends a training whose monitored metric has not risen for some validations.
@@ -39,6 +50,7 @@ class StopEarly(EarlyStopping):
     """
 
     def __init__(self, patience: int, monitor: str | None = None) -> None:
+        require_number("callbacks.stop.patience", patience, least=1)
         super().__init__(monitor or "", patience=patience, mode="max")
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: Literal["fit"] | Any) -> None:

@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from past.base.errors import require_number
 from past.training.leaving import Leaving
 from past.training.private import checkpoint_of, is_accumulating
 from past.training.sharded import Sharded
@@ -38,6 +39,8 @@ class KeepLast(Callback):
     """
 
     def __init__(self, directory: str, every: int = 500, grace: float = 10.0) -> None:
+        require_number("callbacks.last.every", every, least=1)
+        require_number("callbacks.last.grace", grace, least=0.0)
         self._path = Path(directory) / "last.ckpt"
         self._every, self._grace = every, grace
         self._leaving: Leaving | None = None

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.training.private import clippable
 from past.training.steps import Length
 
@@ -32,6 +32,8 @@ class Rate:
     warmup: float = 0.05
 
     def __post_init__(self) -> None:
+        require_number("module.optim.lr", self.lr, above=0.0)
+        require_number("module.optim.min_lr", self.min_lr, least=0.0)
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"module.optim.warmup={self.warmup}: a share of all updates; use 0 ≤ warmup < 1")
         if self.min_lr > self.lr:
@@ -55,6 +57,13 @@ class Optim(Rate):
     betas: tuple[float, float] = (0.9, 0.95)
     decay_all: bool = False
     fused: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("image_encoder_factor", "weight_decay"):
+            require_number(f"module.optim.{name}", getattr(self, name), least=0.0)
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"module.optim.betas={list(self.betas)}: give two numbers from 0 to below 1")
 
 
 def parameter_groups(model: nn.Module, optim: Optim) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from shards import GENES, SIDE, keys_of, write_set
+from shards import GENES, SIDE, keys_of, members, tar_of, write_set
 
 from past.base.errors import DataError
 from past.data.shards.index import ShardIndex
@@ -56,6 +56,27 @@ def skip_all(root: str, rank: int, world: int) -> list[str]:
     return [key for batch in loader(root, rank, world, on_error="skip") for key in batch.keys]
 
 
+def lose_shards(root: str, rank: int, world: int) -> list[str]:
+    """Somebody removes the shards when one batch is read."""
+    batches = iter(loader(root, rank, world))
+    next(batches)
+    if rank == 0:
+        for path in Path(root).glob("*.tar"):
+            path.unlink()
+    return [key for batch in batches for key in batch.keys]
+
+
+def exchange_shards(root: str, rank: int, world: int) -> list[str]:
+    """Somebody puts others in the place of the shards."""
+    batches = iter(loader(root, rank, world))
+    next(batches)
+    if rank == 0:
+        for path in Path(root).glob("*.tar"):
+            path.with_suffix(".new").write_bytes(tar_of(members(0)))
+            path.with_suffix(".new").replace(path)
+    return [key for batch in batches for key in batch.keys]
+
+
 def lose_a_worker(root: str, rank: int, world: int) -> list[str]:
     batches = iter(loader(root, rank, world))
     next(batches)
@@ -96,6 +117,22 @@ def test_a_reading_error_on_one_rank_stops_all_with_its_message(tmp_path: Path) 
     assert got[0][0] == "stopped"
     assert "S0-000000.tar: sample S0_0000013: " in got[0][1]
     assert got[0][1].startswith("rank ")
+
+
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (lose_shards, r"cannot be opened \(No such file or directory\): restore it, or make it again"),
+        (exchange_shards, r"[\d,]+ bytes, the index says [\d,]+: it was exchanged; restore it, or make the set again"),
+    ],
+)
+def test_a_shard_that_goes_in_mid_epoch_is_named_on_all_ranks(
+    tmp_path: Path, read: Callable[[str, int, int], list[str]], told: str
+) -> None:
+    write_set(tmp_path / "set", [8] * 24)
+    first, second = run(read, tmp_path / "set", tmp_path / "out")
+    assert first == second
+    assert re.match(rf"rank \d: {tmp_path}/set/S\d+-000000.tar: {told}", first[1])
 
 
 def test_too_many_skipped_over_all_ranks_stop_all_together(tmp_path: Path) -> None:

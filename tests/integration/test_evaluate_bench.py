@@ -17,7 +17,7 @@ RANDOM = ("name=test_vit", "weights=null", "options={img_size: 16}")
 
 
 def evaluate(root: Path, encoder: str, *words: str) -> Path:
-    settings = ("task.components=4", "task.resamples=10", "task.device=cpu", f"task.root={root / 'bench'}")
+    settings = ("task.components=4", "task.device=cpu", f"task.root={root / 'bench'}")
     asked = ["task=hest_bench", f"encoder={encoder}", f"output_root={root / 'runs'}", *settings, *words]
     return entry.evaluate(composed("evaluate", *door.encoders_of_one_run(asked)), encoder)
 

@@ -21,7 +21,7 @@ from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
 
 pytestmark = [pytest.mark.usefixtures("training_environment"), pytest.mark.slow]
-SMALL = ("task.tops=[4,8]", "task.resamples=10")
+SMALL = ("task.tops=[4,8]",)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_run_is_judged_on_its_own_validation_slides(folder: Path) -> None:
     )
     assert {row["name"] for row in json.loads((elsewhere / "zero_shot.json").read_text())["rows"]} == {"C1"}
     with pytest.raises(CheckpointError, match=r"last\.ckpt: holds a STPath, not PAST: use task=zero_shot or"):
-        entry.evaluate(composed("evaluate", "task=retrieval", *words[:-2]))
+        entry.evaluate(composed("evaluate", "task=retrieval", *words[:-1]))
 
 
 def test_another_model_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_other_results_are_not_replaced(folder: Path, tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in first.iterdir()} == before
     with pytest.raises(ConfigError, match=r"holds results of \['C1'\], not of \['B1'\] \(data\.val\); give another"):
         evaluate(folder, "zero_shot", "data.val=[B]", "run_id=kept", *words)
-    with pytest.raises(ConfigError, match=r"holds results of 10, not of 20 \(resamples\)"):
-        evaluate(folder, "zero_shot", "data.val=[C]", "run_id=kept", *words, "task.resamples=20")
+    with pytest.raises(ConfigError, match=r"holds results of 4, not of 3 \(neighbours\)"):
+        evaluate(folder, "zero_shot", "data.val=[C]", "run_id=kept", *words, "task.neighbours=3")
     torch.manual_seed(1)
     model = STPath(2 + len(GENES), features=WIDTH, dim=16, depth=1, heads=2)
     save_model(tmp_path / "weights", Saved(model, GeneVocabulary({gene: gene for gene in GENES}).state()))

@@ -117,8 +117,12 @@ def blocked(words: list[str], environment: dict[str, str]) -> Iterator[subproces
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert any("blocked" in line for line in process.stdout)
-        yield process
+        assert process.stderr is not None
+        assert any("blocked" in line for line in process.stdout), process.stderr.read()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 # an epoch has five batches, and so three updates: it is stuck in the second batch of the fifth

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from shards import write_set
 from tiny_training import ROOT, tiny
 
@@ -42,6 +43,14 @@ def refusal(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         (["name=a/b"], ["name='a/b'"]),
         (["ckpt=nowhere/last.ckpt"], ["nowhere/last.ckpt"]),
         (["trainer.max_epochs=-1"], ["trainer.max_epochs"]),
+        (["seed=-1"], ["seed=-1: give a whole number from 0 to 4294967295"]),
+        (["data.num_workers=-1"], ["data.num_workers=-1: give a whole number of 0 or more"]),
+        (["data.batch_size=0"], ["data.batch_size=0: give a whole number of 1 or more"]),
+        (["module.optim.lr=nan"], ["module.optim.lr=nan: give a number above 0"]),
+        (["module.optim.lr=-0.1"], ["module.optim.lr=-0.1: give a number above 0"]),
+        (["data.samples.context=0"], ["data.samples.context=0: give a whole number of 1 or more"]),
+        (["data.val=P01"], ["data.val=P01: give a list: 'data.val=[P01]'"]),
+        (["data.val=[1_1]"], ["val='1_1' is no section and no patient"]),
         (["-m", "seed=1,2", "trainer.devices=2"], ["trainer.devices=2", "torchrun"]),
         (["-m", "seed=1,2", "trainer.devices=auto"], ["trainer.devices=auto", "torchrun"]),
     ],
@@ -66,3 +75,12 @@ def test_too_few_patients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     said = refusal(tiny(tmp_path / "shards", tmp_path, "refused"), monkeypatch, capsys)
     assert said.splitlines()[-1].startswith("error: 1 patient cannot be split")
     assert not (tmp_path / "tiny").exists()
+
+
+def test_a_checkpoint_of_another_program_is_no_checkpoint_of_ours(
+    tissue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"state_dict": {"weight": torch.zeros(1)}, "global_step": 3}, tmp_path / "theirs.ckpt")
+    words = [*tiny(tissue, tmp_path, "refused"), f"ckpt={tmp_path / 'theirs.ckpt'}"]
+    said = refusal(words, monkeypatch, capsys)
+    assert "theirs.ckpt: not a checkpoint of train.py" in said

@@ -22,7 +22,7 @@ KILLS = 5
 
 
 def run(root: Path, out: Path) -> None:
-    bench = HestBench(root, out / "cache", components=4, resamples=20, batch_size=8)
+    bench = HestBench(root, out / "cache", components=4, batch_size=8)
     judge(bench, {"two": ColourGrid(2), "four": ColourGrid(4)}, out / "results")
 
 

@@ -76,9 +76,7 @@ def run(
 ) -> tuple[Path, dict]:
     """Run the benchmark below `root` and return its results folder and its summary."""
     out = out or root / "results"
-    bench = HestBench(
-        root, root / "cache", **{"components": 4, "resamples": 50, "mean_colour_removed": False, **settings}
-    )  # type: ignore[arg-type]
+    bench = HestBench(root, root / "cache", **{"components": 4, "mean_colour_removed": False, **settings})  # type: ignore[arg-type]
     judge(bench, encoders or {"two": ColourGrid(2)}, out)
     return out, json.loads((out / "hest_bench.json").read_text())
 
@@ -86,4 +84,4 @@ def run(
 def fold_of(root: Path, number: int) -> FoldData:
     """Return a fold of the task IDC below `root`, read."""
     task = read_task(root / "IDC")
-    return TaskData(task, {}).fold(task.folds[number])
+    return TaskData(task, []).fold(task.folds[number])

@@ -139,7 +139,7 @@ def tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> list[s
     return [*TINY, f"data.root={shards}", f"output_root={root}", f"run_id={run_id}", *overrides]
 
 
-def train_tiny(shards: Path, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
+def train_tiny(shards: Path | str, root: Path, run_id: str, *overrides: str) -> pl.Trainer:
     return entry.train(composed("train", *tiny(shards, root, run_id, *overrides)))
 
 

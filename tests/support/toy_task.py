@@ -35,6 +35,8 @@ class Count:
     def __call__(self, given, results):
         letters = self.factor * len(given.words)
         results.write_summary({"letters": letters})
+        if not letters:
+            results.fault(f"{self.file.name}: empty")
         return [{"file": self.file.name, "letters": letters}]
 """
 PAGE = """

@@ -10,7 +10,7 @@ from tiny_training import composed
 from toy_task import add_toy
 
 import past.evaluate as entry
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, DataError
 
 
 def evaluate(file: Path, root: Path, *overrides: str, factor: int = 1) -> Path:
@@ -48,6 +48,18 @@ def test_other_settings_are_refused_in_its_folder_and_welcome_in_another(text: P
         evaluate(text, tmp_path / "runs", factor=2)
     elsewhere = evaluate(text, tmp_path / "runs", f"results_dir={tmp_path / 'other'}", factor=2)
     assert json.loads((elsewhere / "count.json").read_text())["letters"] == 8
+
+
+def test_what_could_not_be_judged_ends_it_with_a_fault_after_all_is_written(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text.write_text("")
+    with pytest.raises(
+        DataError, match=r"^these could not be judged, and the results are without them:\ntext\.txt: empty$"
+    ):
+        evaluate(text, tmp_path / "runs")
+    assert (tmp_path / "runs/toy/one/results/report.html").is_file()
+    assert "results in" in capsys.readouterr().out
 
 
 def test_importing_it_imports_no_task_and_nothing_heavy() -> None:

@@ -21,7 +21,7 @@ def diverging(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
     told = SimpleNamespace(mode=request.param, job=SimpleNamespace(num=0))
     monkeypatch.setattr(HydraConfig, "get", lambda: told)
     monkeypatch.setattr(entry, "train", diverge)
-    return entry.main.__wrapped__  # type: ignore[attr-defined]
+    return entry._main.__wrapped__  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("diverging", [RunMode.RUN], indirect=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import h5py
 
+from past.base.disk.locks import UNSUPPORTED
 from past.base.errors import DataError, reading
 from past.base.foreign.memory import require_memory
 
@@ -36,7 +37,7 @@ def open_hdf5(path: Path, fault: str = "not an HDF5 file, or cut off", cure: str
     with reading(path, fault, cure):
         about = path.stat()
         _require_heaps(path, about.st_ino, about.st_size, about.st_mtime_ns)
-        file = h5py.File(path, "r")
+        file = _opened(path)
         try:
             for dataset in _datasets(file, path):
                 _require_own_data(dataset, path)
@@ -45,6 +46,15 @@ def open_hdf5(path: Path, fault: str = "not an HDF5 file, or cut off", cure: str
             file.close()
             raise
         return file
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return h5py.File(path, "r", locking=False)  # a file system without locks
 
 
 def require_room(file: h5py.File, path: Path) -> None:

@@ -85,10 +85,13 @@ def read_yaml(path: Path, cure: str, limit: int = LIMIT) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Makes plain values, and refuses aliases."""
+    """Makes plain values, and refuses aliases and tags."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a node; see `yaml.composer.Composer`."""
-        if self.check_event(yaml.AliasEvent):
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("an alias (*name) stands in it")
+        if event.tag is not None:  # asks for another kind than is written: a set, bytes, a date that is none
+            raise yaml.YAMLError(f"the tag {event.tag:.40} stands in it")
         return super().compose_node(parent, index)

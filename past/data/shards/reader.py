@@ -1,5 +1,6 @@
 """One shard's samples in whichever order they are asked for, and how a shard is opened."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from past.base.errors import DataError
 from past.data.shards.entries import Shard
 from past.data.shards.index import ShardIndex
 from past.data.shards.slide_format import format_of
-from past.data.shards.tar import TarReader
+from past.data.shards.tar import BLOCK, TarReader
 
 OnError = Literal["raise", "skip"]
 OpenShard = Callable[[Shard], BinaryIO]
@@ -28,14 +29,29 @@ class LocalShards:
         """Open a shard.
 
         Raises:
-            DataError: it is not there, or may not be read.
+            DataError: it is not there, may not be read, or is another one than the index was made of.
         """
+        path = Path(self.root) / shard.name
         try:
-            return (Path(self.root) / shard.name).open("rb")
+            file = path.open("rb")
         except OSError as error:
+            raise DataError(f"{path}: cannot be opened ({error.strerror}): restore it, or make it again") from error
+        size = os.fstat(file.fileno()).st_size
+        if size != shard.bytes and (size > shard.bytes or _ends(file, size)):  # one that is cut off says where
+            file.close()
             raise DataError(
-                f"{shard.name}: cannot be opened in {self.root} ({error.strerror}): restore it, or make it again"
-            ) from error
+                f"{path}: {size:,} bytes, the index says {shard.bytes:,}: it was exchanged; restore it, or make the "
+                "set again, for the index is not of these shards"
+            )
+        return file
+
+
+def _ends(file: BinaryIO, size: int) -> bool:
+    """Whether a tar file has its end, two blocks of zeros; the file is at its start again."""
+    file.seek(max(0, size - 2 * BLOCK))
+    end = file.read()
+    file.seek(0)
+    return not any(end)
 
 
 @dataclass

@@ -10,13 +10,13 @@ import hashlib
 import io
 import os
 import re
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from past.base.errors import DataError
-from past.base.files import lock
+from past.base.disk.locks import lock
+from past.base.errors import DataError, NoSpaceError
+from past.base.files import continued_file
 from past.base.text.address import file_at, hold, is_address, with_secrets
 from past.data.shards.entries import Shard
 from past.data.shards.index import INDEX, INDEX_BYTES, ShardIndex
@@ -47,7 +47,8 @@ class CachedShards:
         """Open a shard, fetching it unless it is in the cache.
 
         Raises:
-            DataError: it cannot be fetched, is not what the index says, or does not fit.
+            DataError: it cannot be fetched, is not what the index says, or does not fit into the cache.
+            NoSpaceError: it does not fit on the disk.
         """
         whole = self.folder / f"{shard.sha256}.tar"
         while True:
@@ -56,14 +57,8 @@ class CachedShards:
             self._fetch(shard, whole)
 
     def _fetch(self, shard: Shard, whole: Path) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{shard.sha256}.{shard.bytes}.part"
-        with part.open("a+b") as file:
-            if lock(file):  # one process fetches it, the others wait here
-                self._fetch_into(file, part, shard, whole)
-                return
-        part = part.with_suffix(f".{uuid.uuid4().hex}.part")  # there are no locks: each process fetches its own
-        with part.open("a+b") as file:
+        # one process fetches it, the others wait here; where there are no locks, each fetches its own
+        with continued_file(self.folder / f"{shard.sha256}.{shard.bytes}.part") as (part, file):
             self._fetch_into(file, part, shard, whole)
 
     def _fetch_into(self, file: BinaryIO, part: Path, shard: Shard, whole: Path) -> None:
@@ -71,7 +66,14 @@ class CachedShards:
             part.unlink(missing_ok=True)
             return
         self._make_room()
-        self.transfer.fetch(file_at(with_secrets(self.url), shard.name), file, shard.bytes)
+        try:
+            self.transfer.fetch(file_at(with_secrets(self.url), shard.name), file, shard.bytes)
+        except OSError as error:
+            part.unlink()
+            raise NoSpaceError(
+                f"{self.folder}: no space left for {shard.name}, {shard.bytes / 1e6:,.1f} MB: free more than that, "
+                "or give data.cache=DIR on another disk, or a smaller data.cache_gb"
+            ) from error
         file.seek(0)
         if hashlib.file_digest(cast(io.BufferedRandom, file), "sha256").hexdigest() != shard.sha256:
             file.truncate(0)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, DataError, reading
 from past.base.files import create_once, write_atomically
 from past.base.genes import gene_hash
 from past.base.keys import Members
@@ -182,12 +182,10 @@ def read_settings(root: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{root}: no {SETTINGS} there, so no shards were written to it: use 'past shards' first")
     content = read_json(path, "restore it, or write to another --out")
-    try:
+    with reading(path, "cannot be read", "restore it, or write to another --out"):
         if content["genes_hash"] != gene_hash(content["genes"]):
             raise DataError(f"{path}: the gene list does not match its hash: the file was changed by hand")
         return content
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); restore it, or write to another --out") from error
 
 
 def read_progress(root: Path) -> list[SectionProgress]:

@@ -34,9 +34,12 @@ def split_patients(
         seed: of the choice of patients, where `val` is a fraction.
 
     Raises:
-        DataError: too few patients, a name that is neither a patient nor a section, an empty side, or a section on
-            both sides.
+        DataError: names outside a list, too few patients, a name that is neither a patient nor a section, an empty
+            side, or a section on both sides.
     """
+    for side, names in (("val", val), ("train", train)):
+        if isinstance(names, str):
+            raise DataError(f"data.{side}={names}: give a list of patients or sections: 'data.{side}=[{names}]'")
     val_sections = _draw(index, float(val), seed) if isinstance(val, float | int) else _named(index, val, "val")
     if train is None:
         train_sections = [name for name in _sections(index) if name not in set(val_sections)]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, BinaryIO, Final, cast
 
+from past.base.disk.space import is_full
 from past.base.errors import DataError
 from past.base.text.address import CURE, hidden, shown, without_user
 
@@ -57,6 +58,7 @@ class Transfer:
         Raises:
             DataError: not there, not allowed, of another size, too large, too slow, or cut off too often; names the
                 address as it may be shown, and the cause.
+            OSError: the disk is full.
         """
         name, most = shown(address), limit if size is None else size
         have, useless, behind, whole = file.seek(0, os.SEEK_END), 0, 0.0, False
@@ -83,6 +85,8 @@ class Transfer:
             except (FileNotFoundError, PermissionError) as error:
                 raise _cannot(name, hidden(str(error), address)) from None
             except (OSError, HTTPException) as error:
+                if is_full(error):
+                    raise  # this machine's disk: no fault of the address
                 cause = hidden(str(error), address) or type(error).__name__
             useless = 0 if file.tell() > have else useless + 1
             have = file.tell()

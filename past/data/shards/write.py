@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from past.base.errors import DataError
-from past.base.files import atomic_file, remove_abandoned
+from past.base.files import atomic_file
 from past.base.genes import gene_hash
-from past.data.shards.cell_format import encode_sample, safe_name, sample_key, shard_name
+from past.data.shards.cell_format import encode_sample, sample_key, shard_name
 from past.data.shards.entries import Shard
 from past.data.shards.records import CellRecord, Samples, SampleSource, Section, SlideRecord
-from past.data.shards.settings import SECTIONS, SectionProgress, ShardSettings, claim_settings
+from past.data.shards.settings import SectionProgress, ShardSettings, claim_settings
 from past.data.shards.slide_format import encode_slide, unit
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def write_shard(
         image_format: `jpg`, `webp` or `png`.
 
     Raises:
-        OSError: the disk is full, or does not let us.
+        NoSpaceError: the disk is full.
+        OSError: it does not let us.
     """
     samples = 0
     with atomic_file(path) as file:
@@ -94,7 +95,8 @@ def write_section(
     """Write a section's shards into `root`, from where an earlier writer stopped; nothing to do where it is complete.
 
     Raises:
-        DataError: the section cannot be read, `root` holds one of this name from another source, or the disk is full.
+        DataError: the section cannot be read, or `root` holds one of this name from another source.
+        NoSpaceError: the disk is full; what is finished is safe.
     """
     path = SectionProgress.path(root, source.name)
     progress = SectionProgress.read(path) if path.exists() else SectionProgress(source.name)
@@ -117,7 +119,7 @@ def write_section(
         done = SectionProgress.read(path).shards if path.exists() else ()
         raise DataError(
             f"{root}: section {source.name} cannot be written ({error.strerror}); its {len(done)} finished shards "
-            "are safe: make room and run the same command again"
+            "are safe: mend that and run the same command again"
         ) from error
 
 
@@ -128,8 +130,6 @@ def _write_rest(
     name = progress.name
     there = itertools.takewhile(lambda shard: _is_there(root, shard), progress.shards)
     progress = replace(progress, complete=False, shards=tuple(there))
-    remove_abandoned(root, f"{safe_name(name)}-[0-9]*.tar")
-    remove_abandoned(root / SECTIONS, f"{safe_name(name)}.json")
     done = sum(shard.samples for shard in progress.shards)
     records = tissue.records(px=settings.px, mpp=settings.mpp, neighbours=settings.neighbours, start=done)
     report(name, done, len(tissue))

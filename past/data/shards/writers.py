@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 
-from past.base.errors import DataError, PastError
+from past.base.errors import DataError, NoSpaceError, PastError
 from past.base.files import create_once
 from past.data.shards.index import ShardIndex
 from past.data.shards.merge import merge
@@ -43,6 +43,7 @@ def write_set(
 
     Raises:
         DataError: what is wrong with any section, one sentence a line, after all others are written.
+        NoSpaceError: the disk is full; what is finished is safe.
     """
     names = [source.name for source in sources]
     check_names([*names, *({progress.name for progress in read_progress(root)} - set(names))])
@@ -86,6 +87,8 @@ def _write_one(
 ) -> str | None:
     try:
         write_section(root, source, settings, genes, report)
+    except NoSpaceError:
+        raise  # the others would meet it too
     except PastError as error:
         return str(error)
     return None

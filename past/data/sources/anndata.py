@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError
-from past.base.genes import require_unique
-from past.base.h5ad import feature_names, read_adata, read_counts, read_meta, read_places, read_var_names
+from past.base.h5ad import genes_of, read_adata, read_counts, read_meta, read_places, read_var_names
 from past.base.keys import Keys
+from past.base.vocabularies import word
 from past.data.sources.images import find_image, open_picture
 from past.data.sources.platform import FileSource, RawSection
 
@@ -25,10 +25,10 @@ class AnnDataSource(FileSource):
 
     def files(self) -> list[Path]:
         """Return the h5ad file and its image."""
-        return [self.path, self.options.image or find_image(self.path, _text(read_meta(self.path), "image"))]
+        return [self.path, self.options.image or find_image(self.path, word(read_meta(self.path).get("image")))]
 
     def features(self) -> list[tuple[str, ...]]:
-        """Return the var names, with Ensembl ids where there are some."""
+        """Return the genes' var names, with Ensembl ids where there are some."""
         return read_var_names(self.path)
 
     def read(self) -> RawSection:
@@ -36,23 +36,25 @@ class AnnDataSource(FileSource):
         adata = read_adata(self.path)
         meta = dict(adata.uns.get(Keys.META, {}))
         words = {"patient": "patient", "organ": "tissue", "technology": "platform", "species": "organism"}
-        section = self.options.section(self.name, **{word: _text(meta, key) for word, key in words.items()})
+        section = self.options.section(self.name, **{what: meta.get(key) for what, key in words.items()})
         places_mpp, mpp = self._scales(meta)
-        require_unique(list(map(str, adata.var_names)), self.name)
+        kept, features = genes_of(pd.DataFrame(adata.var), self.name)
+        types = adata.obs.get(Keys.CELL_TYPE)
         return RawSection(
             section=section,
             image=open_picture(self.files()[1]),
             mpp=mpp,
             centres=read_places(adata, self.name) * (places_mpp / mpp),
-            counts=read_counts(adata, self.name),
-            features=feature_names(pd.DataFrame(adata.var)),
-            names=list(map(str, adata.obs_names)),
-            cell_types=adata.obs[Keys.CELL_TYPE].astype(str).tolist() if Keys.CELL_TYPE in adata.obs else None,
+            counts=read_counts(adata, self.name, columns=kept),
+            features=features,
+            names=list(adata.obs_names),
+            cell_types=None if types is None else list(map(word, types)),
+            controls=adata.n_vars - len(kept),
         )
 
     def _scales(self, meta: Mapping[str, object]) -> tuple[float, float]:
         """Return µm/px of the coordinates and of the image."""
-        known = _text(meta, "um_per_px") or self.options.image_mpp
+        known = word(meta.get("um_per_px")) or self.options.image_mpp
         try:
             scales = float(known or 0), float(self.options.image_mpp or known or 0)
         except ValueError:
@@ -62,8 +64,3 @@ class AnnDataSource(FileSource):
                 f"{self.name}: uns['meta']['um_per_px'] is {known}: give the image's µm/px with --image-mpp"
             )
         return scales
-
-
-def _text(meta: Mapping[str, object], key: str) -> str | None:
-    value = meta.get(key)
-    return str(value) if value is not None and str(value) else None

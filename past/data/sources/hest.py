@@ -4,23 +4,26 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from past.base.errors import DataError
-from past.base.h5ad import feature_names, read_adata, read_counts, read_places, read_var_names
+from past.base.h5ad import genes_of, read_adata, read_counts, read_places, read_var_names
 from past.base.patients import read_patient_table, study_of
 from past.base.text.reading import read_json
+from past.base.vocabularies import word
 from past.data.shards.records import Section
 from past.data.sources.hest_cells import read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import read_table
-from past.data.sources.tenx import MIN_QUALITY, is_gene
+from past.data.sources.tenx import MIN_QUALITY
 
+Features = list[tuple[str, ...]]
 _log = logging.getLogger(__name__)
 
 SEGMENTATIONS = (("xenium_seg", "xenium_cell_seg"), ("cellvit_seg", "cellvit_seg"))  # the instrument's own first
@@ -59,44 +62,57 @@ class HestSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the sample's genes."""
-        return [names for names in read_var_names(self.path) if is_gene(names[0])]
+        return read_var_names(self.path)
 
     def read(self) -> RawSection:
         """Read the sample: its spots, its pooled bins, or its cells."""
         adata = read_adata(self.path)
-        adata = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
+        kept, features = genes_of(pd.DataFrame(adata.var), self.name)
         _, image, *by_cell = self.files()
         said = read_metadata(self._root, self.name)
         words = {"organ": said.get("organ"), "technology": said.get("st_technology"), "species": said.get("species")}
         section = self.options.section(self.name, patient=read_patient(self._root, self.name, said), **words)
         facts = {key: said[key] for key in KEPT if key in said}
         raw = (
-            self._cells(section, adata, image, said, *by_cell) if by_cell else self._spots(section, adata, image, said)
+            self._cells(section, features, image, said, *by_cell)
+            if by_cell
+            else self._spots(section, adata, kept, features, image, said)
         )
-        return replace(raw, facts={**facts, **raw.facts})
+        return replace(raw, controls=adata.n_vars - len(kept), facts={**facts, **raw.facts})
 
     def _cells(
-        self, section: Section, adata: AnnData, image: Path, said: dict[str, str], transcripts: Path, segmentation: Path
+        self,
+        section: Section,
+        features: Features,
+        image: Path,
+        said: dict[str, str],
+        transcripts: Path,
+        segmentation: Path,
     ) -> RawSection:
-        cells = read_cells(transcripts, segmentation, list(map(str, adata.var_names)), self.name)
+        cells = read_cells(transcripts, segmentation, [names[0] for names in features], self.name)
         return RawSection(
             section=section,
             image=open_picture(image),
             mpp=self._mpp(said),
             centres=cells.centres,
             counts=cells.counts,
-            features=feature_names(pd.DataFrame(adata.var)),
+            features=features,
             names=cells.names,
             cell_types=cells.types,
             facts={"cells_from": segmentation.name, "min_quality_value": MIN_QUALITY},
         )
 
-    def _spots(self, section: Section, adata: AnnData, image: Path, said: dict[str, str]) -> RawSection:
-        names, places, counts = (
-            list(map(str, adata.obs_names)),
-            read_places(adata, self.name),
-            read_counts(adata, self.name),
-        )
+    def _spots(
+        self,
+        section: Section,
+        adata: AnnData,
+        kept_genes: np.ndarray,
+        features: Features,
+        image: Path,
+        said: dict[str, str],
+    ) -> RawSection:
+        names, places = list(map(str, adata.obs_names)), read_places(adata, self.name)
+        counts = read_counts(adata, self.name, columns=kept_genes)
         mpp = self._mpp(said)
         if image.suffix == ".h5":
             places, mpp = places * (mpp / PATCH_MPP), PATCH_MPP
@@ -110,7 +126,7 @@ class HestSource(FileSource):
             mpp=mpp,
             centres=places,
             counts=counts,
-            features=feature_names(pd.DataFrame(adata.var)),
+            features=features,
             names=names,
             facts={"cells_from": self.path.name},
         )
@@ -167,16 +183,22 @@ def read_metadata(root: Path, sample: str) -> dict[str, str]:
     for path in tables(root):
         table = read_table(path, ["id"], dtype=str, encoding="utf-8-sig")
         for _, row in table[table["id"] == sample].iterrows():
-            said.update({str(word): str(value) for word, value in row.items() if pd.notna(value)})
+            said.update(_known(dict(row)))
     path = _json(root, sample)
     if path.is_file():
         content = read_json(path, "download it again")
         if not isinstance(content, dict):
             raise DataError(f"{path}: not JSON of metadata: download it again")
-        said.update({word: str(value) for word, value in content.items() if value is not None and value == value})
+        said.update(_known(content))
     if not said:
         raise DataError(f"{sample}: neither {path} nor a HEST_v*.csv in {root} says anything of it: download one")
     return said
+
+
+def _known(said: Mapping[Any, object]) -> dict[str, str]:
+    """Return what is said, without what is missing."""
+    words = {str(what): word(value) for what, value in said.items()}
+    return {what: value for what, value in words.items() if value is not None}
 
 
 def _json(root: Path, sample: str) -> Path:

@@ -10,6 +10,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError, reading
+from past.base.joins import row_names
+from past.base.vocabularies import word
 from past.data.sources.tables import DAMAGED, read_table
 from past.data.sources.tenx import MIN_QUALITY
 
@@ -31,7 +33,7 @@ class Cells:
     names: list[str]
     centres: np.ndarray
     counts: csr_matrix
-    types: list[str] | None
+    types: list[str | None] | None
 
 
 def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name: str) -> Cells:
@@ -50,15 +52,14 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
         names = [f"nucleus{number}" for number in range(len(outlines))]
         cell_of = _within(shapely, outlines)
     else:
-        names = [
-            _text(cell) for cell in (table if "cell_id" in table else table.reset_index(names="cell_id"))["cell_id"]
-        ]
+        cells = (table if "cell_id" in table else table.reset_index(names="cell_id"))["cell_id"]
+        names = row_names(cells, str(segmentation))
         cell_of = _by_name(names)
     gene_of = pd.Index(genes)
     total: Any = csr_matrix((len(names), len(genes)), dtype=np.int64)
     for batch in _batches(transcripts):
         part = pd.DataFrame(batch[batch["qv"] >= MIN_QUALITY])
-        columns = gene_of.get_indexer(pd.Index(map(_text, part["feature_name"])))
+        columns = gene_of.get_indexer(pd.Index(map(word, part["feature_name"])))
         rows = cell_of(part)
         kept = (rows >= 0) & (columns >= 0)
         total += csr_matrix((np.ones(kept.sum(), np.int64), (rows[kept], columns[kept])), shape=total.shape)
@@ -68,14 +69,14 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
         names=names,
         centres=np.c_[shapely.get_x(centroids), shapely.get_y(centroids)],
         counts=total,
-        types=[str(kind) for kind in table["class"]] if by_outline and "class" in table else None,
+        types=list(map(word, table["class"])) if by_outline and "class" in table else None,
     )
 
 
 def _by_name(names: Sequence[str]) -> Callable[[pd.DataFrame], np.ndarray]:
     """Return what finds the row of each transcript's cell by its name, or -1."""
     rows = pd.Index(names)
-    return lambda part: rows.get_indexer(pd.Index(map(_text, part["cell_id"])))
+    return lambda part: rows.get_indexer(pd.Index(map(word, part["cell_id"])))
 
 
 def _within(shapely: Any, outlines: np.ndarray) -> Callable[[pd.DataFrame], np.ndarray]:
@@ -109,7 +110,3 @@ def _shapely(path: Path) -> Any:
     except ImportError as error:
         raise DataError(f"{path}: segmentations need 'pip install past-pathology[spatial]'") from error
     return shapely
-
-
-def _text(name: object) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)

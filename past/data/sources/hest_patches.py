@@ -10,6 +10,7 @@ from PIL import Image
 
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
+from past.base.joins import Rows, join, row_names
 
 PATCH_PX: Final = 224
 PATCH_MPP: Final = 0.5  # µm/px
@@ -40,17 +41,17 @@ class PatchPicture:
             images: Any = file["img"]
             barcode: Any = file["barcode"]
             shape, kind = tuple(images.shape), images.dtype
-            barcodes = [_text(name) for name in np.asarray(barcode).ravel()]
+            barcodes = row_names(np.asarray(barcode).ravel(), str(path))
         if shape != (len(barcodes), PATCH_PX, PATCH_PX, 3) or kind != np.uint8:
             raise DataError(
                 f"{path}: patches of {shape}, {kind}, wanted {len(barcodes)} × {PATCH_PX} × {PATCH_PX} × 3, uint8"
             )
-        row_of = {name: row for row, name in enumerate(barcodes)}
-        kept = np.array([i for i, name in enumerate(names) if name in row_of], dtype=np.int64)
+        rows = join(Rows(f"{path.stem}'s spots", names), Rows(str(path), barcodes))
+        kept = np.flatnonzero(rows >= 0)
         if not len(kept):
             raise DataError(f"{path}: a patch of none of the {len(names)} spots: of another sample?")
         corners = np.floor(centres[kept] - PATCH_PX / 2 + 0.5).astype(np.int64)
-        return PatchPicture(path, np.array([row_of[names[int(i)]] for i in kept]), corners), kept
+        return PatchPicture(path, rows[kept], corners), kept
 
     def crop(self, box: tuple[int, int, int, int], /) -> Image.Image:
         """Return a patch.
@@ -77,7 +78,3 @@ class PatchPicture:
     def _image(self, row: int) -> Image.Image:
         with reading(self._path, f"patch {row} cannot be read", "download it again"):
             return Image.fromarray(self._images[row])
-
-
-def _text(name: object) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)

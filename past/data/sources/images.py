@@ -1,15 +1,18 @@
 """A section's H&E image, and whether the cells lie on its tissue."""
 
+import logging
 import math
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from past.base.errors import DataError, reading
 from past.base.foreign.encoded import open_encoded
-from past.base.pictures import Picture
+from past.base.pictures import UPRIGHT, Picture, stored_orientation
 from past.data.sources.tiff import open_tiff
+
+log = logging.getLogger(__name__)
 
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF
@@ -29,22 +32,26 @@ def find_image(h5ad: Path, named: str | None) -> Path:
     """Return the image that the file names (relative to it), else the one beside it of the same stem.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or several.
     """
     if named and (Path(named).is_absolute() or ".." in Path(named).parts):
         raise DataError(
             f"{h5ad.stem}: its image {named!r} is not in its own folder: put it there, or give it with --image"
         )
     wanted = [h5ad.parent / named] if named else [h5ad.with_suffix(suffix) for suffix in BESIDE]
-    found = [path for path in wanted if path.is_file()]
+    with reading(h5ad.stem, f"no file can be called {named!r:.80}", "give the image with --image"):
+        found = [path for path in wanted if path.is_file()]
     if not found:
         looked = named or f"{h5ad.stem}{{{','.join(BESIDE)}}}"
         raise DataError(f"{h5ad.stem}: no image {looked} in {h5ad.parent}: put it there, or give it with --image")
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise DataError(f"{h5ad.stem}: {names} in {h5ad.parent} could both be its image: give one with --image")
     return found[0]
 
 
 def open_picture(path: Path) -> Picture:
-    """Open an H&E image: a TIFF to be read by region, any other decoded whole.
+    """Open an H&E image, upright: a TIFF to be read by region, any other decoded whole.
 
     Raises:
         DataError: it is missing, damaged, of an unknown format, or not RGB of 8 bits a channel.
@@ -53,11 +60,19 @@ def open_picture(path: Path) -> Picture:
         raise DataError(f"{path}: no such image")
     with path.open("rb") as file:
         start = file.read(4)
-    return open_tiff(path) if start in TIFF else read_image(path)
+    picture = open_tiff(path) if start in TIFF else read_image(path)
+    stored = stored_orientation(picture)
+    if stored != UPRIGHT:
+        log.warning(
+            "%s: its pixels are stored turned (orientation %d) and are read upright, %d × %d px, as it is seen: "
+            "the coordinates must be of that",
+            path, stored, *picture.size,
+        )  # fmt: skip
+    return picture
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read and decode an RGB image.
+    """Read and decode an RGB image, turned upright as its EXIF data say.
 
     Raises:
         DataError: it is missing, of an unknown format, too large, cut off, or not RGB of 8 bits a channel.
@@ -71,20 +86,31 @@ def read_image(path: Path) -> Image.Image:
                     found = _MODES.get(image.mode, image.mode)
                     raise DataError(f"{found}: give the H&E image as RGB of 8 bits")
                 image.load()
-                return image.convert("RGB") if image.mode == "P" else image  # converting RGB would copy it
+                return _upright(image)
         except UnidentifiedImageError as error:
             raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
 
-def check_inside(section: str, size: tuple[int, int], centres: np.ndarray) -> None:
-    """Raise DataError where a centre (n, 2) in pixels lies outside an image of `size` (width, height)."""
+def _upright(image: Image.Image) -> Image.Image:
+    stored = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    ImageOps.exif_transpose(image, in_place=True)
+    seen = image.convert("RGB") if image.mode == "P" else image  # converting RGB would copy it
+    seen.info["stored"] = stored if stored in range(1, 9) else UPRIGHT
+    return seen
+
+
+def check_inside(section: str, image: Picture, centres: np.ndarray) -> None:
+    """Raise DataError where a centre (n, 2) in pixels lies outside an image."""
+    size = image.size
     count = int(outside(size, centres).sum())
     if not count:
         return
     cure = "the image of another resolution? give --image-mpp, or leave them out with --drop-outside"
-    if not outside(size, centres[:, ::-1]).any():
+    if stored_orientation(image) != UPRIGHT:
+        cure = _of_stored_pixels(image)
+    elif not outside(size, centres[:, ::-1]).any():
         cure = "with x and y exchanged all lie inside: are the columns of obsm['spatial'] swapped?"
     raise DataError(
         f"{section}: {count} of {len(centres)} spots lie outside the {size[0]} × {size[1]} px image: {cure}"
@@ -112,9 +138,11 @@ def check_on_tissue(section: str, image: Picture, mpp: float, centres: np.ndarra
     tissue = small.max(axis=-1) - small.min(axis=-1) > _SATURATED
     here, exchanged = (_share_on(tissue, centres[:, order] / step) for order in ([0, 1], [1, 0]))
     if exchanged - here > _GAIN:
+        cure = "swap the columns of obsm['spatial'], which is (x, y)"
+        if stored_orientation(image) != UPRIGHT:
+            cure = _of_stored_pixels(image)
         raise DataError(
-            f"{section}: {here:.0%} of the spots lie on tissue, {exchanged:.0%} with x and y exchanged: "
-            "swap the columns of obsm['spatial'], which is (x, y)"
+            f"{section}: {here:.0%} of the spots lie on tissue, {exchanged:.0%} with x and y exchanged: {cure}"
         )
     if here < _BACKGROUND:
         raise DataError(
@@ -123,9 +151,16 @@ def check_on_tissue(section: str, image: Picture, mpp: float, centres: np.ndarra
         )
 
 
+def _of_stored_pixels(image: Picture) -> str:
+    return (
+        f"its pixels are stored turned (orientation {stored_orientation(image)}) and were read upright: are the "
+        "coordinates of the stored ones? save the picture upright, with its coordinates"
+    )
+
+
 def outside(size: tuple[int, int], centres: np.ndarray) -> np.ndarray:
-    """Return which centres (n, 2) lie outside an image of `size` (width, height)."""
-    return np.any((centres < 0) | (centres > np.array(size)), axis=1)
+    """Return which centres (n, 2) lie outside an image of `size` (width, height); what is no number lies nowhere."""
+    return ~np.all((centres >= 0) & (centres <= np.array(size)), axis=1)
 
 
 def _share_on(tissue: np.ndarray, places: np.ndarray) -> float:

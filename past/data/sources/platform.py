@@ -12,8 +12,9 @@ from scipy.sparse import csr_matrix
 from past.base.errors import DataError
 from past.base.genes import match_genes, read_genes, read_synonyms, unversioned
 from past.base.h5ad import over_genes, sha256_of
+from past.base.joins import row_names
 from past.base.pictures import Picture, reading_order
-from past.base.vocabularies import SPECIES, TECHNOLOGIES, canonical
+from past.base.vocabularies import SPECIES, TECHNOLOGIES, canonical, word
 from past.data.shards.records import Section
 from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
@@ -55,16 +56,17 @@ class SectionOptions:
                 synonyms[name] = synonyms.get(name, set()) | others
         return synonyms
 
-    def section(self, name: str, **said: str | None) -> Section:
+    def section(self, name: str, **said: object) -> Section:
         """Return the section's description from what its files say of patient, organ, technology and species.
 
         Raises:
             DataError: nobody says what organ, technology or species it is, or a word is not known.
         """
-        found = {word: getattr(self, word) or said.get(word) for word in ("patient", "organ", "technology", "species")}
-        missing = [word for word, value in found.items() if not value and word != "patient"]
+        asked = ("patient", "organ", "technology", "species")
+        found = {what: word(getattr(self, what)) or word(said.get(what)) for what in asked}
+        missing = [what for what, value in found.items() if not value and what != "patient"]
         if missing:
-            options = " ".join(f"--{word}" for word in missing)
+            options = " ".join(f"--{what}" for what in missing)
             raise DataError(f"{name}: its files say no {' and no '.join(missing)}: give {options}")
         if not found["patient"]:
             _log.warning("%s: its files name no patient: taken for a patient of its own; give --patient", name)
@@ -89,7 +91,8 @@ class RawSection:
         counts: (n, features) raw counts.
         features: each feature's names, the one that a set is made of by default first.
         names: (n,) the cells' own names.
-        cell_types: (n,) known types, or None.
+        cell_types: (n,) types, None where one is not known; or None.
+        controls: features that were left out, as no genes: control probes, blanks, proteins.
         facts: what the index should say of it besides.
     """
 
@@ -99,8 +102,9 @@ class RawSection:
     centres: np.ndarray
     counts: csr_matrix
     features: Sequence[tuple[str, ...]]
-    names: Sequence[str]
-    cell_types: list[str] | None = None
+    names: Sequence[object]
+    cell_types: list[str | None] | None = None
+    controls: int = 0
     facts: dict[str, object] = field(default_factory=dict)
 
 
@@ -160,6 +164,9 @@ class FileSource(ABC):
             DataError: what is wrong with it, or no cell left.
         """
         raw = self.read()
+        names = row_names(raw.names, self.name)
+        if raw.controls:
+            _log.warning("%s: %d features are no genes (controls, proteins) and are left out", self.name, raw.controls)
         positions = match_genes(raw.features, genes, self.options.synonyms())
         counts = over_genes(raw.counts, positions, len(genes))
         total = np.asarray(counts.sum(axis=1)).ravel()
@@ -169,7 +176,7 @@ class FileSource(ABC):
             self.options.drop_outside and off.mean() < 0.5
         )  # most of them outside: another fault, which the check names
         kept = np.flatnonzero((total >= least) & ~off)
-        unmapped = [names[0] for names, position in zip(raw.features, positions, strict=True) if position < 0]
+        unmapped = [gene[0] for gene, position in zip(raw.features, positions, strict=True) if position < 0]
         if not len(kept):
             raise DataError(
                 f"{self.name}: no cell is left: none of its {len(total)} has {least} counts of the set's {len(genes)} "
@@ -184,11 +191,12 @@ class FileSource(ABC):
             mpp=raw.mpp,
             centres=raw.centres[kept],
             counts=counts[kept],
-            names=[str(raw.names[i]) for i in kept],
+            names=[names[i] for i in kept],
             cell_types=None if types is None else [types[i] for i in kept],
             facts={
                 "files": [path.name for path in self.files()],
                 **raw.facts,
+                "controls_dropped": raw.controls,
                 "cells_dropped": len(total) - len(kept),
                 **({"cells_outside": int(off.sum())} if self.options.drop_outside else {}),
                 "genes_dropped": len(unmapped),
@@ -207,9 +215,20 @@ def union_of_genes(sources: Sequence[FileSource]) -> tuple[str, ...]:
 
     Sections that give one name each are taken first: one that gives symbols and ids then finds their genes by either,
     while ids alone would not be found among symbols. Otherwise genes stand in the order in which they first occur.
+
+    Raises:
+        DataError: sections that cannot be read, a line each.
     """
     union: list[str] = []
-    of_each = [(source.features(), source.options.synonyms()) for source in sources]
+    of_each, unread = [], []
+    for source in sources:
+        try:
+            of_each.append((source.features(), source.options.synonyms()))
+        except DataError as error:
+            unread.append(str(error))
+    if unread:
+        cure = "mend them or leave them out; with --genes FILE the other sections are written without them"
+        raise DataError(*unread, *([f"no gene list of all sections: {cure}"] if len(sources) > 1 else []))
     for features, synonyms in sorted(of_each, key=lambda each: max((_distinct(names) for names in each[0]), default=0)):
         positions = match_genes(features, union, synonyms)
         new = [names[0] for names, position in zip(features, positions, strict=True) if position < 0]

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from past.base.files import atomic_file
+from past.base.files import atomic_file, require_own
 from past.data.shards.cell_format import safe_name
 from past.data.shards.settings import ShardSettings
 from past.data.sources.registration import REACH_UM, Registration, judge
 from past.data.sources.tissue import SectionSource, TissueSection
 
 FOLDER: Final = "previews"
+MADE_BY: Final = "past shards --preview"  # in a PNG's "Software"
 CROPS: Final = 16
 _SIDE = 1_400  # px of the longer side of the drawn image
 
@@ -23,10 +24,12 @@ def preview(root: Path, source: SectionSource, settings: ShardSettings, genes: S
 
     Raises:
         DataError: the section cannot be read at all.
+        ConfigError: another picture has that name.
     """
     tissue = source.open(genes)
     found = judge(tissue)
     path = root / FOLDER / f"{safe_name(source.name)}.png"
+    require_own(path, MADE_BY.encode())
     with atomic_file(path) as file:
         _draw(tissue, found, settings, file)
     return path, list(found.warnings)
@@ -50,7 +53,7 @@ def _draw(tissue: TissueSection, found: Registration, settings: ShardSettings, f
     _counts(counts, tissue)
     _stain(stain, found)
     _moves(moves, found)
-    figure.savefig(file, format="png", dpi=110)
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": MADE_BY})
 
 
 def _cells(axes: Any, tissue: TissueSection) -> None:

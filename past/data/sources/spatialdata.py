@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError
-from past.base.h5ad import feature_names, read_counts
+from past.base.h5ad import genes_of, read_counts
 from past.base.keys import Keys
 from past.base.pictures import TiledPicture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import rows_named
-from past.data.sources.tenx import is_gene
 from past.data.sources.visium import fitted_mpp, on_array
 
 READER: Final = "spatialdata_io_reader"  # attribute of the store: which of spatialdata-io's readers made it
@@ -40,14 +39,13 @@ class SpatialDataSource(FileSource):
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the table's genes."""
-        var = pd.DataFrame(self._table(self._open("tables")).var)
-        return [names for names in feature_names(var) if is_gene(names[0])]
+        return genes_of(pd.DataFrame(self._table(self._open("tables")).var), self.name)[1]
 
     def read(self) -> RawSection:
         """Read the table, the centres of what it annotates, and open the image."""
         store = self._open("images", "labels", "shapes", "tables")
         adata = self._table(store)
-        kept = adata[:, [i for i, name in enumerate(map(str, adata.var_names)) if is_gene(name)]]
+        kept, features = genes_of(pd.DataFrame(adata.var), self.name)
         image_name, image = self._image(store)
         annotated, places = self._places(store, adata, image_name)
         section = self.options.section(self.name, technology=TECHNOLOGY_OF.get(store.attrs.get(READER, "")))
@@ -56,14 +54,14 @@ class SpatialDataSource(FileSource):
             image=image,
             mpp=self.options.image_mpp or self._mpp(section.technology, adata, annotated, places),
             centres=places,
-            counts=read_counts(kept, self.name),
-            features=feature_names(pd.DataFrame(kept.var)),
-            names=list(map(str, adata.obs_names)),
+            counts=read_counts(adata, self.name, columns=kept),
+            features=features,
+            names=list(adata.obs_names),
+            controls=adata.n_vars - len(kept),
             facts={
                 "files": [self.path.name],
                 "image": image_name,
                 "annotated": annotated,
-                "controls_dropped": adata.n_vars - kept.n_vars,
             },
         )
 
@@ -128,7 +126,8 @@ class SpatialDataSource(FileSource):
         if not common:
             raise DataError(f"{self.name}: {annotated} and {image} share no coordinate system: align them first")
         centroids = get_centroids(element, coordinate_system=common[0]).compute()
-        centroids = rows_named(centroids, list(adata.obs[said["instance_key"]]), self.name, annotated)
+        instances = list(adata.obs[said["instance_key"]])
+        centroids = rows_named(centroids, centroids.index, instances, self.name, annotated)
         back = np.linalg.inv(from_image[common[0]].to_affine_matrix(("x", "y"), ("x", "y")))
         return annotated, centroids[["x", "y"]].to_numpy(np.float64) @ back[:2, :2].T + back[:2, 2]
 

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import csr_matrix, vstack
 
 from past.base.errors import DataError
+from past.base.genes import is_gene
 from past.base.h5ad import require_counts
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, read_rows, read_table, rows_named
-from past.data.sources.tenx import is_gene
+from past.data.sources.tables import only_file, only_picture, read_rows, read_table, rows_named
 
 SUFFIX: Final = "_count.csv"
 SPOT_UM: Final = {"Spatial Transcriptomics": 100.0, "Visium": 55.0}  # diameter of a spot
@@ -40,8 +39,7 @@ class STImageSource(FileSource):
             only_file(
                 [folder / "coord"], [f"{self.name}_coord.csv"], "table of the spots' places", "copy it beside gene_exp"
             ),
-            self.options.image
-            or only_file([folder / "image"], [f"{self.name}.*"], "image of the slide", "give it with --image"),
+            self.options.image or only_picture([folder / "image"], [f"{self.name}.*"], "image of the slide", "--image"),
         ]
 
     def metadata(self) -> list[Path]:
@@ -56,10 +54,9 @@ class STImageSource(FileSource):
     def read(self) -> RawSection:
         """Read the slide; µm/px by the spots' radius in pixels and their known size."""
         counts, places, image = self.files()
-        rows, matrix, genes = _read_counts(counts)
+        rows, matrix, genes, controls = _read_counts(counts)
         table = read_table(places, ["yaxis", "xaxis", "r"], index_col=0)
-        table.index = table.index.astype(str)
-        table = rows_named(table, rows, str(counts), places.name)
+        table = rows_named(table, table.index, rows, str(counts), places.name)
         folder = self.path.resolve().parent.parent
         said = _meta(folder.parent, self.name)
         section = self.options.section(
@@ -77,6 +74,7 @@ class STImageSource(FileSource):
             counts=matrix,
             features=[(name,) for name in genes],
             names=rows,
+            controls=controls,
         )
 
     def _mpp(self, technology: str, radius: float) -> float:
@@ -87,32 +85,33 @@ class STImageSource(FileSource):
         return SPOT_UM[technology] / (2 * radius)
 
 
-def _read_counts(path: Path) -> tuple[list[str], csr_matrix, list[str]]:
-    """Read counts (spots, genes) a few rows at a time, controls left out."""
+def _read_counts(path: Path) -> tuple[list[object], csr_matrix, list[str], int]:
+    """Read spots, counts (spots, genes) a few rows at a time, genes, and how many controls were left out."""
     parts, rows = [], []
     genes: list[str] = []
+    columns = 0
     for part in read_rows(path, _SPOTS_AT_ONCE):
         kept = [i for i, name in enumerate(map(str, part.columns)) if is_gene(name)]
-        genes = [str(part.columns[i]) for i in kept]
+        genes, columns = [str(part.columns[i]) for i in kept], part.shape[1]
         try:
             parts.append(csr_matrix(part.iloc[:, kept].to_numpy(np.float64)))
         except ValueError as error:
             raise DataError(f"{path}: not a table of counts ({error}): copy it again") from error
-        rows += [str(name) for name in part.index]
+        rows += list(part.index)
     if not rows:
         raise DataError(f"{path}: the table has no rows: copy it again")
-    return rows, require_counts(csr_matrix(vstack(parts)), str(path)), genes
+    return rows, require_counts(csr_matrix(vstack(parts)), str(path)), genes, columns - len(genes)
 
 
 def _tables(root: Path) -> list[Path]:
     return sorted((root / "meta").glob("meta*.csv"))
 
 
-def _meta(root: Path, slide: str) -> dict[str, str]:
+def _meta(root: Path, slide: str) -> dict[str, object]:
     """Return the slide's row of `meta/*.csv`, empty where there is none."""
     for path in _tables(root):
         table = read_table(path, ["slide"], sep=None, engine="python", dtype=str)
         found = table[table["slide"] == slide]
         if len(found):
-            return {str(word): str(value) for word, value in found.iloc[0].items() if pd.notna(value)}
+            return {str(what): value for what, value in found.iloc[0].items()}
     return {}

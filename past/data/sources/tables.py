@@ -1,6 +1,6 @@
 """Tables and files in a folder, as instruments leave them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 from past.base.errors import DataError, reading
 from past.base.foreign.gzipped import open_bytes
 from past.base.foreign.memory import require_memory
+from past.base.joins import Rows, join, row_names
 
 DAMAGED = ("the table is damaged or cut off", "copy it again")
 
@@ -28,6 +29,28 @@ def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure:
             if found:
                 return found[0]
     raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: {cure}")
+
+
+def only_picture(folders: Sequence[Path], patterns: Sequence[str], what: str, option: str) -> Path:
+    """Return the one picture in the nearest folder that has any; no kind of file goes before another.
+
+    Args:
+        folders: the nearest first.
+        patterns: of names.
+        what: it is, for the message.
+        option: that names it.
+
+    Raises:
+        DataError: none, or several of which we cannot know which is meant.
+    """
+    for folder in folders:
+        found = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found[:3])
+            raise DataError(f"{folder}: {names} could each be the {what}: give it with {option}")
+        if found:
+            return found[0]
+    raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: give it with {option}")
 
 
 def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.DataFrame:
@@ -66,13 +89,18 @@ def require_rows(about: Any, path: Path) -> None:
     require_memory(8 * about.num_rows * about.num_columns, f"{path}: its {about.num_rows:,} rows", DAMAGED[1])
 
 
-def rows_named(table: pd.DataFrame, names: Sequence[str], source: str, where: str) -> pd.DataFrame:
-    """Return the rows of the table, indexed by names, in the order of `names`.
+def rows_named(
+    table: pd.DataFrame, index: Iterable[object], names: Iterable[object], source: str, where: str
+) -> pd.DataFrame:
+    """Return the rows of the table, called `index`, in the order of `names`.
 
     Raises:
-        DataError: some are not there; it names `source`, whose cells they are, and `where` they were looked for.
+        DataError: some are not there, or there twice; it names `source`, whose cells they are, and `where` they were
+            looked for.
     """
-    missing = len(set(names) - set(table.index))
+    cells = row_names(names, source)
+    rows = join(Rows(source, cells), Rows(where, row_names(index, where)))
+    missing = int((rows < 0).sum())
     if missing:
-        raise DataError(f"{source}: {missing} of its {len(names)} cells are not in {where}: of another run?")
-    return table.loc[list(names)]
+        raise DataError(f"{source}: {missing} of its {len(rows)} cells are not in {where}: of another run?")
+    return table.iloc[rows]

@@ -1,6 +1,5 @@
 """10x matrices as its instruments and programs write them: HDF5, Matrix Market folders, and Xenium's zipped Zarr."""
 
-import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,11 @@ from past.base.errors import DataError, reading
 from past.base.foreign.gzipped import lines_of, open_bytes
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.foreign.memory import require_memory
+from past.base.genes import is_gene
 from past.base.h5ad import require_counts, require_whole
 
-_CONTROL = re.compile(
-    r"^(NegControl|BLANK[_-]|antisense_|Unassigned|Deprecated|Intergenic_Region|GenomicControl|Total transcripts$)",
-    re.I,
-)
 MIN_QUALITY: Final = 20  # of a transcript: the instrument's own matrix counts those of this quality value and above
-_GENES = ("Gene Expression", "gene")  # feature types of HDF5 and Matrix Market, and of Zarr
+_DAMAGED = ("not a 10x matrix, or damaged", "copy it again")
 
 
 @dataclass(frozen=True)
@@ -39,11 +35,6 @@ class Matrix:
     features: list[tuple[str, ...]]
     barcodes: list[str]
     controls: int
-
-
-def is_gene(name: str) -> bool:
-    """Whether a feature's name is a gene's and not a control's."""
-    return not _CONTROL.match(name)
 
 
 def find_matrix(folder: Path, stem: str) -> Path:
@@ -79,7 +70,7 @@ def read_matrix(path: Path) -> Matrix:
             counts, barcodes = csr_matrix(_mtx(path).T), list(lines_of(path.with_name("barcodes.tsv.gz")))
         if counts.shape != (len(barcodes), len(features)):
             raise ValueError(f"{counts.shape} counts for {len(barcodes)} cells × {len(features)} features")
-    kept: Any = counts[:, np.flatnonzero(are_genes)]
+        kept: Any = counts[:, np.flatnonzero(are_genes)]
     named = [names for names, kept in zip(features, are_genes, strict=True) if kept]
     return Matrix(require_counts(kept, str(path)), named, barcodes, len(features) - len(named))
 
@@ -88,7 +79,7 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
     """Return every feature's symbol and id, and whether it is a gene."""
     with _reading(path):
         if path.suffix == ".h5":
-            with open_hdf5(path) as file:
+            with open_hdf5(path, *_DAMAGED) as file:
                 group: Any = file["matrix/features"]
                 names, ids, kinds = ([word.decode() for word in group[key]] for key in ("name", "id", "feature_type"))
         elif path.suffix == ".zip":
@@ -97,14 +88,14 @@ def _features(path: Path) -> tuple[list[tuple[str, ...]], list[bool]]:
         else:
             rows = [line.split("\t") for line in lines_of(path.with_name("features.tsv.gz"))]
             ids, names = ([row[i] for row in rows] for i in (0, 1))
-            kinds = [row[2] if len(row) > 2 else _GENES[0] for row in rows]
+            kinds = [row[2] if len(row) > 2 else None for row in rows]
         features = [(str(name), str(identity)) for name, identity in zip(names, ids, strict=True)]
-        are_genes = [kind in _GENES and is_gene(name) for (name, _), kind in zip(features, kinds, strict=True)]
+        are_genes = [is_gene(name, kind) for (name, _), kind in zip(features, kinds, strict=True)]
         return features, are_genes
 
 
 def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
-    with open_hdf5(path) as file:
+    with open_hdf5(path, *_DAMAGED) as file:
         group: Any = file["matrix"]
         barcodes = [word.decode() for word in group["barcodes"]]
         parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
@@ -155,4 +146,4 @@ def _mtx(path: Path) -> Any:
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:
-    return reading(path, "not a 10x matrix, or damaged", "copy it again")
+    return reading(path, *_DAMAGED)

@@ -8,7 +8,7 @@ import numpy as np
 
 from past.base.errors import DataError, reading
 from past.base.foreign.encoded import RETILE
-from past.base.pictures import TiledPicture
+from past.base.pictures import UPRIGHT, TiledPicture, upright
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 DAMAGED = ("the image is damaged or cut off", "copy it again")
 MAX_SIDE = 2**20  # px, of an image and its tiles: no slide is 26 cm long at 0.25 µm/px
 MAX_TILE_BYTES = 2**30  # beyond, the file is one piece and would have to be decoded whole
+ORIENTATION = 274  # the tag
+GLASS = 255  # of a tile that was never written: scanners leave out what holds no tissue
 
 
 def open_tiff(path: Path) -> TiledPicture:
-    """Open a brightfield RGB image of 8 bits a channel; its pixels are read when they are asked for.
+    """Open a brightfield RGB image of 8 bits a channel, upright; its pixels are read when they are asked for.
 
     Raises:
         DataError: missing, damaged, not 8-bit RGB with the channels last, or stored in one piece too large to decode.
@@ -41,7 +43,8 @@ def open_tiff(path: Path) -> TiledPicture:
             file.close()
             raise
         pictures[0].smaller = tuple(pictures[1:])
-        return pictures[0]
+        tag = levels[0].tags.get(ORIENTATION)
+        return upright(pictures[0], UPRIGHT if tag is None else int(tag.value))
 
 
 def _require_rgb(path: Path, axes: str, shape: tuple[int, ...], kind: Any) -> None:
@@ -74,12 +77,12 @@ def _level(path: Path, file: "TiffFile", page: "TiffPage") -> TiledPicture:
 
     def read(row: int, column: int) -> np.ndarray:
         index = row * across + column
+        if not page.databytecounts[index]:  # a tile that was never written
+            return np.full((high, wide, 3), GLASS, np.uint8)
         with reading(path, *DAMAGED):
             file.filehandle.seek(page.dataoffsets[index])
             data = file.filehandle.read(page.databytecounts[index])
-            tile = page.decode(data, index, jpegtables=page.jpegtables)[0]
-            if tile is None:  # a tile that was never written
-                return np.zeros((high, wide, 3), np.uint8)
+            tile: Any = page.decode(data, index, jpegtables=page.jpegtables)[0]
             shown = min(high, page.imagelength - row * high), min(wide, page.imagewidth - column * wide)
             if tile.shape[3:] != (3,) or tile.shape[1] < shown[0] or tile.shape[2] < shown[1]:
                 raise ValueError(f"a tile of {tile.shape[1:]}, wanted {(*shown, 3)}")

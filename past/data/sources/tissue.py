@@ -25,7 +25,7 @@ class TissueSection:
         centres: (n, 2) float64 x, y in pixels of the image.
         counts: (n, genes) raw counts over the set's gene list, indices ascending, no stored zeros.
         names: (n,) the cells' own names.
-        cell_types: (n,) known types, or None.
+        cell_types: (n,) types, None where one is not known; or None.
         facts: what the index should say of it besides.
     """
 
@@ -35,7 +35,7 @@ class TissueSection:
     centres: np.ndarray
     counts: csr_matrix
     names: Sequence[str]
-    cell_types: Sequence[str] | None = None
+    cell_types: Sequence[str | None] | None = None
     facts: dict[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class TissueSection:
 
     def check(self) -> None:
         """Raise DataError where cells lie outside the image, off its tissue, or on no H&E."""
-        check_inside(self.section.section, self.image.size, self.centres)
+        check_inside(self.section.section, self.image, self.centres)
         check_on_tissue(self.section.section, self.image, self.mpp, self.centres)
 
     def records(self, *, px: int, mpp: float | None, neighbours: int, start: int = 0) -> Iterator[CellRecord]:

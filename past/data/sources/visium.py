@@ -11,7 +11,7 @@ from past.base.errors import DataError
 from past.base.text.reading import read_json
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, read_table, rows_named
+from past.data.sources.tables import only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import find_matrix, read_matrix, read_matrix_genes
 
 MATRIX: Final = "filtered_feature_bc_matrix"
@@ -27,7 +27,7 @@ COLUMNS: Final = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_
 
 @dataclass(frozen=True)
 class VisiumSource(FileSource):
-    """A folder `outs/`; the full-resolution image lies beside it, or is given.
+    """A folder `outs/`; the full-resolution image lies in it, or beside it, or is given.
 
     Attributes:
         bin_um: side of Visium HD's bins; None: spots of Visium.
@@ -62,9 +62,7 @@ class VisiumSource(FileSource):
             only_file([spatial], names, "table of the spots' places", "copy the folder 'spatial' from Space Ranger"),
             only_file([spatial], ["scalefactors_json.json"], "scale", "copy the folder 'spatial' from Space Ranger"),
             self.options.image
-            or only_file(
-                [outs.parent, outs], IMAGES, "full-resolution H&E image", "give it with --image, once a section"
-            ),
+            or only_picture([outs, outs.parent], IMAGES, "full-resolution H&E image", "--image, once a section"),
         ]
 
     def features(self) -> list[tuple[str, ...]]:
@@ -75,7 +73,8 @@ class VisiumSource(FileSource):
         """Read the spots under tissue, their places in pixels of the full-resolution image."""
         matrix_path, positions, scale, image = self.files()
         matrix = read_matrix(matrix_path)
-        table = rows_named(read_positions(positions), matrix.barcodes, str(matrix_path), positions.name)
+        places = read_positions(positions)
+        table = rows_named(places, places["barcode"], matrix.barcodes, str(matrix_path), positions.name)
         technology = "Visium" if self.bin_um is None else "Visium HD"
         return RawSection(
             section=self.options.section(self.name, technology=technology),
@@ -85,7 +84,7 @@ class VisiumSource(FileSource):
             counts=matrix.counts,
             features=matrix.features,
             names=matrix.barcodes,
-            facts={"controls_dropped": matrix.controls},
+            controls=matrix.controls,
         )
 
     def _mpp(self, path: Path, table: pd.DataFrame) -> float:
@@ -101,12 +100,10 @@ class VisiumSource(FileSource):
 
 
 def read_positions(path: Path) -> pd.DataFrame:
-    """Read the spots' places by barcode, from any of Space Ranger's tables (before version 2 it had no header)."""
+    """Read the spots' barcodes and places, from any of Space Ranger's tables (before version 2 it had no header)."""
     if path.name == "tissue_positions_list.csv":
-        table = read_table(path, COLUMNS, header=None, names=COLUMNS)
-    else:
-        table = read_table(path, COLUMNS)
-    return table.set_index(table["barcode"].astype(str))
+        return read_table(path, COLUMNS, header=None, names=COLUMNS)
+    return read_table(path, COLUMNS)
 
 
 def on_array(array: np.ndarray, bin_um: int | None) -> np.ndarray:

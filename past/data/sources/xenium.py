@@ -13,11 +13,10 @@ from past.base.text.tables import read_cells
 from past.data.shards.entries import is_mpp
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, read_table, rows_named
+from past.data.sources.tables import only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes
 
 MATRIX = "cell_feature_matrix"
-_UNKNOWN = ("", "N/A")
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class XeniumSource(FileSource):
             only_file([self.path], ["experiment.xenium"], "description of the run", "give the folder that holds it"),
             only_file([self.path], ["cells.parquet", "cells.csv.gz"], "cell table", "copy it from the instrument"),
             find_matrix(self.path, MATRIX),
-            self.options.image
-            or only_file(folders, ["*he_image.ome.tif*", "*he_*.tif*"], "H&E image", "give it with --image"),
+            self.options.image or only_picture(folders, ["*he_*.tif*"], "H&E image", "--image"),
             self.alignment
             or only_file(
                 folders,
@@ -68,13 +66,12 @@ class XeniumSource(FileSource):
         to_morphology = read_alignment(alignment)
         places = table[["x_centroid", "y_centroid"]].to_numpy(np.float64)
         scale = np.sqrt(abs(np.linalg.det(to_morphology[:2, :2])))
-        words = {
-            word: str(said.get(key, ""))
-            for word, key in (("organ", "panel_tissue_type"), ("species", "panel_organism"))
-        }
         return RawSection(
             section=self.options.section(
-                self.name, technology="Xenium", **{k: v for k, v in words.items() if v not in _UNKNOWN}
+                self.name,
+                technology="Xenium",
+                organ=said.get("panel_tissue_type"),
+                species=said.get("panel_organism"),
             ),
             image=open_picture(image),
             mpp=self.options.image_mpp or pixel_size * scale,
@@ -82,10 +79,10 @@ class XeniumSource(FileSource):
             counts=matrix.counts,
             features=matrix.features,
             names=matrix.barcodes,
+            controls=matrix.controls,
             facts={
                 "software": said.get("analysis_sw_version", "unknown"),
                 "min_quality_value": MIN_QUALITY,
-                "controls_dropped": matrix.controls,
             },
         )
 
@@ -121,8 +118,7 @@ def _experiment(path: Path) -> dict[str, Any]:
 def _cells(path: Path, matrix: Matrix, matrix_path: Path) -> pd.DataFrame:
     """Return the cell table's rows in the order of the matrix."""
     table = read_table(path, ["cell_id", "x_centroid", "y_centroid"])
-    table.index = pd.Index([name.decode() if isinstance(name, bytes) else str(name) for name in table["cell_id"]])
-    table = rows_named(table, matrix.barcodes, str(matrix_path), path.name)
+    table = rows_named(table, table["cell_id"], matrix.barcodes, str(matrix_path), path.name)
     counts = np.asarray(matrix.counts.sum(axis=1)).ravel()
     if "transcript_counts" in table:
         differ = int((counts != table["transcript_counts"]).sum())

@@ -10,7 +10,7 @@ from typing import Any, Generic
 import lightning.pytorch as pl
 import torch
 
-from past.base.errors import CheckpointError, ConfigError
+from past.base.errors import CheckpointError, ConfigError, require_number
 from past.base.genes import gene_hash
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import OnError, OpenShard
@@ -140,6 +140,15 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
         super().__init__()
         if on_error not in ("raise", "skip"):
             raise ConfigError(f"data.on_error={on_error}: use raise or skip")
+        for key, value, least in (
+            ("batch_size", batch_size, 1),
+            ("num_workers", num_workers, 0),
+            ("open_shards", open_shards, 1),
+            ("buffer", buffer, 0),
+        ):
+            require_number(f"data.{key}", value, least=least)
+        require_number("data.max_skipped", max_skipped, least=0.0, most=1.0)
+        require_number("data.cache_gb", cache_gb, above=0.0)
         self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
         self.split: Split = split_patients(self.index, val, train, seed)
         self.on_error: OnError = on_error

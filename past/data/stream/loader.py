@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from past.base.errors import DataError
+from past.base.errors import DataError, PastError
 from past.base.types import Movable
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults, OnError, OpenShard
@@ -178,7 +178,7 @@ class _WorkerDataset(IterableDataset[_Delivery[Batch]]):
             ):
                 batch, faults = reader.collate(raw, self._epoch)
                 yield _Delivery(batch if info is None else self._buffers.pack(batch, info.id), faults)
-        except DataError as error:
+        except PastError as error:
             yield _Delivery(None, failure=str(error))
 
 
@@ -271,18 +271,24 @@ class TrainingLoader(Generic[Batch]):
         """Continue from a state, of this or of another number of ranks.
 
         Raises:
-            DataError: the state is of other shards or another seed.
+            DataError: the state is of other shards or another seed, or none of ours.
         """
         for name, own in (("shards", _fingerprint(self._reader.index)), ("seed", self._reader.seed)):
-            if state[name] != own:
+            if state.get(name) != own:
                 raise DataError(
-                    f"the checkpoint is in the middle of an epoch of other data ({name} {state[name]}, now {own}): "
+                    f"the checkpoint is in the middle of an epoch of other data ({name} {state.get(name)}, now {own}): "
                     "give the data and seed it was trained with, or start a new run from its weights"
                 )
-        phases = [Phase(Reading(**phase["reading"]), phase["batches"]) for phase in state["phases"]]  # type: ignore[attr-defined]
-        *before, last = (phase for phase in phases)
-        self.epoch, self._begun = int(state["epoch"]), False  # type: ignore[call-overload]
-        self._skipped = deque([int(state["skipped"])] * 2, maxlen=2)  # type: ignore[call-overload]
+        try:
+            phases = [Phase(Reading(**phase["reading"]), int(phase["batches"])) for phase in state["phases"]]  # type: ignore[attr-defined]
+            *before, last = phases
+            epoch, skipped = int(state["epoch"]), int(state["skipped"])  # type: ignore[call-overload]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"the checkpoint says no place in an epoch ({error!s:.80}): give ckpt=null to begin"
+            ) from error
+        self.epoch, self._begun = epoch, False
+        self._skipped = deque([skipped] * 2, maxlen=2)
         if last.reading == self._reader.reading or last.batches == 0:
             self._before, self._position = tuple(before), last.batches
             return

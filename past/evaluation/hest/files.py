@@ -1,6 +1,7 @@
 """What a run of the benchmark leaves on disk; nothing in it tells when or how often it was run."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -8,9 +9,9 @@ import pandas as pd
 
 from past.evaluation.hest.library_files import write_library_files
 from past.evaluation.hest.spots import FoldData
-from past.evaluation.hest.summary import AS_THEY_ARE, score_rows, tidy
+from past.evaluation.hest.summary import AS_THEY_ARE, Scored, average_rows, tidy
 from past.evaluation.results import Results
-from past.evaluation.statistics.comparison import compare_all, count_wins
+from past.evaluation.statistics.comparison import Comparison, compare_all
 from past.evaluation.statistics.scores import TaskResult
 from past.evaluation.task import Row
 
@@ -23,8 +24,9 @@ SCREEN = {
     "pearson_mean_without_nan": "r",
     "low": "low",
     "high": "high",
-    "share_above_0.2": "> 0.2",
-    "share_above_0.4": "> 0.4",
+    "units": "units",
+    "resampled": "of",
+    "genes": "genes",
 }
 
 
@@ -44,7 +46,10 @@ class BenchRecord:
 
     Attributes:
         protocol: what was done with every fold.
-        results: (what was done to the tiles, result) of every encoder and task.
+        results: (what was done to the tiles, result) of every encoder and task, without the spots.
+        scored: the same with intervals.
+        table: a row a gene, fold, encoder and task.
+        paired: every two encoders on every task, on tiles as they are.
         failures: what did not run.
         exposure: encoder → fold → names of test patients or their siblings that it was trained on; None: not recorded.
         patients: fold → whether anybody says whose its test samples are.
@@ -53,10 +58,20 @@ class BenchRecord:
 
     protocol: str
     results: list[tuple[str, TaskResult]] = field(default_factory=list)
+    scored: list[Scored] = field(default_factory=list)
+    table: list[pd.DataFrame] = field(default_factory=list)
+    paired: list[Comparison] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     exposure: dict[str, dict[str, list[str] | None]] = field(default_factory=dict)
     patients: dict[str, bool] = field(default_factory=dict)
     folds: dict[str, int] = field(default_factory=dict)
+
+    def add(self, results: Sequence[tuple[str, TaskResult]]) -> None:
+        """Take the results of a task; of their spots only what is said of them is kept."""
+        self.table += [tidy(self.protocol, images, result) for images, result in results]
+        self.scored += [Scored.of(images, result) for images, result in results]
+        self.paired += compare_all([result for images, result in results if images == AS_THEY_ARE])
+        self.results += [(images, result.without_spots) for images, result in results]
 
     def fail(self, failure: Failure) -> None:
         """Note what did not run, and say so; the same is noted once, the same sentence said once."""
@@ -96,21 +111,22 @@ def write_record(results: Results, record: BenchRecord) -> list[Row]:
     Returns:
         The scores as the screen shows them.
     """
-    variants = {images: [found for kind, found in record.results if kind == images] for images, _ in record.results}
-    own = variants.get(AS_THEY_ARE, [])
+    own = [found for images, found in record.results if images == AS_THEY_ARE]
     by_task = {task: [found for found in own if found.task == task] for task in dict.fromkeys(r.task for r in own)}
     write_library_files(results, by_task)
-    table = tidy(record.protocol, record.results)
+    table = pd.concat(record.table, ignore_index=True) if record.table else pd.DataFrame()
     results.write_csv("hest_bench.csv", table)
     results.write_parquet("hest_bench.parquet", table)
-    paired = compare_all(own)
-    if paired:
-        results.write_csv("paired.csv", pd.DataFrame(paired))
-    rows = [row for images, scores in variants.items() for row in score_rows(images, scores)]
+    if record.paired:
+        results.write_csv("paired.csv", pd.DataFrame([row for found in record.paired for row in found.genes]))
+    rows: list[Row] = []
+    for images in dict.fromkeys(images for images, _ in record.results):
+        scored = [one for one in record.scored if one.row["images"] == images]
+        rows += [*(one.row for one in scored), *average_rows(scored)]
     results.write_summary(
         {
             "rows": rows,
-            "paired": count_wins(paired),
+            "paired": [found.summary for found in record.paired],
             "folds": record.folds,
             "trained_on_test_patients": record.exposure,
             "test_patients_known": record.patients,

@@ -1,18 +1,22 @@
 """A HEST-Bench task on disk: its folds, its genes, and its samples' expression in the order of their tiles."""
 
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from anndata import AnnData
 
 from past.base.errors import DataError
-from past.base.genes import read_genes
-from past.base.h5ad import read_adata, read_counts
+from past.base.genes import gene_map, read_genes, require_unique
+from past.base.h5ad import read_adata, read_counts, read_meta, rows_of
+from past.base.joins import Rows, join_all
 from past.base.text.reading import read_json
 from past.base.text.tables import read_words
+from past.base.vocabularies import word
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")
 MADE = "task.json"  # what `past bench-from` says of a task that it made
@@ -114,46 +118,55 @@ def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     return tuple(BenchSample(row["sample_id"], folder / row["patches_path"], folder / row["expr_path"]) for row in rows)
 
 
-def require_apart(fold: Fold, patients: Mapping[str, str], title: str) -> None:
+def require_apart(fold: Fold, sources: Iterable[Mapping[str, str]], title: str) -> None:
     """Raise DataError where a fold trains and tests on one sample or one patient.
 
     Args:
         fold: to check.
-        patients: sample → patient; a sample that is not in it is a patient of its own.
+        sources: sample → patient, a mapping for everybody who says whose samples are; one that agrees on two samples
+            makes them one patient's. A sample that none knows is a patient of its own.
         title: names the fold in the message.
     """
-    owners = {patients.get(sample.name, sample.name): sample.name for sample in fold.train}
-    for sample in fold.test:
-        patient = patients.get(sample.name, sample.name)
-        if patient in owners:
-            raise DataError(
-                f"{title} did not run: {owners[patient]} (train) and {sample.name} (test) are of one patient "
-                f"({patient}): move one of them to the other side of the split"
-            )
+    for patients in ({}, *sources):
+        owners = {patients.get(sample.name, sample.name): sample.name for sample in fold.train}
+        for sample in fold.test:
+            patient = patients.get(sample.name, sample.name)
+            if patient in owners:
+                raise DataError(
+                    f"{title} did not run: {owners[patient]} (train) and {sample.name} (test) are of one patient "
+                    f"({patient}): move one of them to the other side of the split"
+                )
 
 
-def read_expression(sample: BenchSample, genes: Sequence[str], barcodes: Sequence[str]) -> np.ndarray:
-    """Return log1p of the raw counts, (spots, genes) float64, a row for each barcode in its order.
+def read_sample(sample: BenchSample, spots: Rows) -> tuple[AnnData, np.ndarray]:
+    """Read a sample's h5ad; return it with its row for each of `spots`, in their order.
 
     Raises:
-        DataError: no such file, genes or barcodes that are not in it, or no raw counts.
+        DataError: no such file, or spots that are not in it.
     """
     adata = read_adata(sample.expression)
-    columns, rows = adata.var_names.get_indexer(list(genes)), adata.obs_names.get_indexer(list(barcodes))
+    cure = "files of two versions? download both again"
+    return adata, join_all(spots, rows_of(adata, str(sample.expression)), "counts", cure)
+
+
+def read_expression(sample: BenchSample, genes: Sequence[str], spots: Rows) -> np.ndarray:
+    """Return log1p of the raw counts, (spots, genes) float64, a row for each of `spots` in their order.
+
+    Raises:
+        DataError: no such file, genes or spots that are not in it or there twice, or no raw counts.
+    """
+    adata, rows = read_sample(sample, spots)
+    names = list(map(str, adata.var_names))
+    require_unique([name for name in names if name in set(genes)], str(sample.expression))
+    columns = gene_map(genes, names)
     absent = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
     if absent:
         raise DataError(
             f"{sample.name}: {len(absent)} of the task's {len(genes)} genes are not in {sample.expression.name} "
             f"({', '.join(absent[:3])}{', …' if len(absent) > 3 else ''}): another panel? leave the sample out"
         )
-    lost = int((rows < 0).sum())
-    if lost:
-        raise DataError(
-            f"{sample.name}: {lost} of {len(rows)} barcodes of {sample.patches.name} are not in "
-            f"{sample.expression.name}: files of two versions? download both again"
-        )
-    counts = read_counts(adata[:, columns].copy(), sample.name)
-    return np.log1p(counts[rows].toarray().astype(np.float64))
+    counts = read_counts(adata, sample.name, rows, columns)
+    return np.log1p(counts.toarray().astype(np.float64))
 
 
 def read_patients(folder: Path) -> dict[str, str]:
@@ -167,6 +180,20 @@ def read_patients(folder: Path) -> dict[str, str]:
         return {}
     content = read_json(path, "make the task again")
     try:
-        return {str(sample): str(patient) for sample, patient in content["patients"].items()}
+        return _known(content["patients"].items())
     except (KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{path}: no patients in it ({error}): make the task again") from error
+
+
+def patients_in_files(samples: Iterable[BenchSample]) -> dict[str, str]:
+    """Return sample → patient as `uns['meta']['patient']` of the samples' own h5ad says; a broken file says nothing."""
+    said = []
+    for sample in samples:
+        with contextlib.suppress(DataError):  # its folds will say what is wrong with it
+            said.append((sample.name, read_meta(sample.expression).get("patient")))
+    return _known(said)
+
+
+def _known(patients: Iterable[tuple[object, object]]) -> dict[str, str]:
+    words = ((str(sample), word(patient)) for sample, patient in patients)
+    return {sample: patient for sample, patient in words if patient is not None}

@@ -1,8 +1,6 @@
 """Sections of your own in HEST-Bench's layout: one patient left out a fold."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,8 +11,9 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from past.base.crops import cut_crop
-from past.base.errors import ConfigError, DataError
-from past.base.files import write_atomically
+from past.base.errors import DataError
+from past.base.files import atomic_path, require_free, write_atomically
+from past.base.h5ad import new_h5ad
 from past.base.keys import Keys
 from past.base.text.tables import rows_as_csv
 from past.base.variable_genes import DETECTED, by_variance, variance_of
@@ -54,26 +53,21 @@ def make_task(
         ConfigError: `folder` exists.
         DataError: a section that cannot be read, one patient only, or too few genes.
     """
-    if folder.exists():
-        raise ConfigError(f"{folder} exists already and was left as it is: give another --out or --task")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        folds = _fill(part, folder.name, sources, genes, genes_on, report)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return folds
+    require_free(folder)
+    measured = _common_genes(sources)
+    with atomic_path(folder) as part:
+        return _fill(part, folder.name, sources, measured, genes, genes_on, report)
 
 
 def _fill(
     folder: Path,
     task: str,
     sources: Sequence[FileSource],
+    measured: Sequence[str],
     genes: int,
     genes_on: GenesOn,
     report: Callable[[str], None],
 ) -> tuple[str, ...]:
-    measured = _common_genes(sources)
     patients: dict[str, str] = {}
     counts: dict[str, csr_matrix] = {}
     for source in sources:
@@ -125,9 +119,8 @@ def _write_section(folder: Path, section: TissueSection, genes: Sequence[str]) -
         "organism": known.species,
         "um_per_px": section.mpp,
     }
-    path = folder / "adata" / f"{name}.h5ad"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    adata.write_h5ad(path)
+    with new_h5ad(folder / "adata" / f"{name}.h5ad", adata):
+        pass  # it is whole
 
 
 def _write_split(path: Path, names: Sequence[str]) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from past.base.text.reading import read_json
+from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
-from past.report.maps import extreme_genes, gene_strips, only, section_maps, task_bars
+from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
+from past.report.maps import gene_strips, only, section_maps, task_bars
 
 SUMMARY = "hest_bench.json"
 PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard was made with
@@ -20,6 +22,7 @@ def blocks(results: Path) -> list[Block]:
     if not (results / SUMMARY).is_file():
         return []
     content = read_json(results / SUMMARY, "judge again")
+    require_units(content["rows"], results / SUMMARY)
     rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
     own = only(rows, images=AS_THEY_ARE)
     return [
@@ -40,12 +43,19 @@ def blocks(results: Path) -> list[Block]:
 
 def _scores(rows: pd.DataFrame, images: str) -> Block:
     text = (
-        "Pearson r of log1p counts over the pooled test spots of a fold: mean over genes, then folds, "
-        "with a 95 % interval over resampled test spots. Genes that are measured constant in a fold are left "
-        "out of it; a constant prediction counts 0."
+        "Pearson r of log1p counts over the pooled test spots of a fold: mean over genes, then folds. "
+        "Genes that are measured constant in a fold are left out of it, for all encoders alike; a constant prediction "
+        "counts 0. The last columns say on how many genes the mean stands in the fold where they are fewest, and how "
+        "many of these are predicted constant where they are most. " + METHOD
     )
-    shown = rows.assign(r=[_with_interval(row) for row in rows.to_dict("records")], std=rows["pearson_std"].map(digits))
-    columns = ["task", "encoder", "folds", "r", "std", "share_above_0.2", "share_above_0.4"]
+    records = rows.to_dict("records")
+    shown = rows.assign(
+        r=[with_interval(row["pearson_mean_without_nan"], row["low"], row["high"]) for row in records],
+        std=rows["pearson_std"].map(digits),
+        **{"independent units": list(map(stands_on, records)), "predicted constant": rows["constant_predictions"]},
+    )
+    columns = ["task", "encoder", "folds", "r", "independent units", "std", "share_above_0.2", "share_above_0.4"]
+    columns += ["genes", "predicted constant"]
     return Block(f"Scores, tiles {images}", text, table=as_table(shown.filter(columns)))
 
 
@@ -87,11 +97,8 @@ def _leaderboard(rows: pd.DataFrame, content: dict[str, Any]) -> Block:
 def _paired(pairs: list[dict[str, Any]]) -> list[Block]:
     if not pairs:
         return []
-    text = (
-        "Genes on which the first encoder leads (wins) and trails (losses), and those whose 95 % interval of the "
-        "difference, over the same resampled spots, leaves out 0 (certain)."
-    )
-    return [Block("Two by two", text, table=as_table(pd.DataFrame(pairs)))]
+    leading = {"task": "task", "encoder": "encoder", "other": "other"}
+    return [Block("Two by two", PAIRED, table=paired_table(pairs, leading))]
 
 
 def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
@@ -99,7 +106,10 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
     found = []
     for task in [name for name in dict.fromkeys(rows["task"]) if name != AVERAGE]:
         of_task = only(rows, task=task)
-        encoder = str(of_task.loc[of_task["pearson_mean_without_nan"].astype(float).idxmax(), "encoder"])
+        scores = of_task["pearson_mean_without_nan"].astype(float).dropna()
+        if scores.empty:
+            continue
+        encoder = str(of_task.loc[scores.idxmax(), "encoder"])
         sections = []
         for path in _predictions(results, str(task), encoder):
             table = pd.read_parquet(path)
@@ -150,13 +160,9 @@ def _exposed(names: list[str] | None, known: bool) -> str:
 
 
 def _versions(content: dict[str, Any]) -> Block:
-    moved = {key: content[key] for key in ("protocol", "root", "resamples", "seed")} | content.get("versions", {})
+    moved = {key: content[key] for key in ("protocol", "root")} | content.get("versions", {})
     table = pd.DataFrame({"what": list(moved), "value": [str(value) for value in moved.values()]})
     return Block("What moves the numbers", table=as_table(table))
-
-
-def _with_interval(row: dict[Any, Any]) -> str:
-    return f"{digits(row['pearson_mean_without_nan'])} [{digits(row['low'])}, {digits(row['high'])}]"
 
 
 def _signed(value: Any) -> str:

@@ -7,9 +7,11 @@ from typing import Self
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError
-from past.base.h5ad import read_adata, read_counts
+from past.base.errors import DataError, require_number
+from past.base.h5ad import read_counts
 from past.base.keys import Keys
+from past.base.vocabularies import word
+from past.evaluation.hest.layout import read_sample
 from past.evaluation.hest.protocols import tile_features
 from past.evaluation.hest.spots import FoldData, Spots
 from past.models.past.model import PASTModel
@@ -46,8 +48,7 @@ class PASTNeighbours:
         precision: Precision = "fp32",
         device: str | None = None,
     ) -> None:
-        if k < 1:
-            raise ConfigError(f"encoder.k={k}: give 1 or more")
+        require_number("encoder.k", k, least=1)
         self.checkpoint = PASTCheckpoint(checkpoint)
         self.tower = PASTTower(checkpoint, "joint", precision, device)
         self.cache = FeatureCache(Path(cache), batch_size)
@@ -91,13 +92,13 @@ class PASTNeighbours:
         return np.einsum("mk,mkg->mg", weights, expression[rows.numpy()])
 
     def _transcriptomes(self, model: PASTModel, tokenizer: Mapping[str, object], spots: Spots) -> torch.Tensor:
-        adata = read_adata(spots.source.expression)
+        adata, rows = read_sample(spots.source, spots.patches.rows)
         meta = adata.uns.get(Keys.META, {})
-        words = {key: said or meta.get(key) for key, said in self._said.items()}
-        missing = [key for key, word in words.items() if not word]
+        words = {key: said or word(meta.get(key)) for key, said in self._said.items()}
+        missing = [key for key, said in words.items() if not said]
         if missing:
             cures = {"platform": "encoder.technology=", "organism": "encoder.species="}
             raise DataError(f"{spots.name}: no uns['meta']['{missing[0]}']: give {cures[missing[0]]}")
-        counts = read_counts(adata, spots.name)[adata.obs_names.get_indexer(list(spots.patches.barcodes))]
+        counts = read_counts(adata, spots.name, rows)
         genes, coords = list(map(str, adata.var_names)), spots.patches.coords.astype(float)
         return encode_spots(model, tokenizer, counts, genes, coords, str(words["platform"]), str(words["organism"]))

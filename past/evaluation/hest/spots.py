@@ -1,5 +1,6 @@
 """A task's samples in memory: names of the spots, measured expression, patient; the tiles stay on disk."""
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +9,7 @@ import numpy as np
 from past.base.errors import DataError
 from past.base.genes import gene_map
 from past.evaluation.hest.layout import BenchSample, Fold, HestTask, read_expression, require_apart
+from past.evaluation.statistics.units import Places
 from past.slides.tiles import PatchFile
 
 
@@ -63,12 +65,17 @@ class TaskData:
 
     Attributes:
         task: the task.
-        patients: sample → patient, as far as known.
+        sources: sample → patient, a mapping for everybody who says it, who knows best first.
     """
 
     task: HestTask
-    patients: Mapping[str, str]
+    sources: Sequence[Mapping[str, str]]
     _read: dict[str, Spots | DataError] = field(default_factory=dict)
+
+    @property
+    def patients(self) -> Mapping[str, str]:
+        """Sample → patient, as far as anybody knows."""
+        return ChainMap(*map(dict, self.sources))
 
     def fold(self, fold: Fold) -> FoldData:
         """Return a fold with its samples read.
@@ -77,7 +84,7 @@ class TaskData:
             DataError: a sample that cannot be read, or a patient on both sides.
         """
         title = f"{self.task.name} fold {fold.number}"
-        require_apart(fold, self.patients, title)
+        require_apart(fold, self.sources, title)
         try:
             train, test = self._spots(fold.train), self._spots(fold.test)
         except DataError as error:
@@ -87,6 +94,12 @@ class TaskData:
             [replace(spots, expression=spots.expression[:, columns]) for spots in side] for side in (train, test)
         )
         return FoldData(self.task.name, fold.number, fold.genes, train, test)
+
+    def places(self, fold: FoldData) -> Places:
+        """Return where a fold's test spots lie, and whose they are as far as that is known."""
+        words = [(self.patients.get(spots.name, ""), spots.name) for spots in fold.test]
+        patients, sections = np.repeat(words, [len(spots) for spots in fold.test], axis=0).T
+        return Places(patients, sections, np.concatenate([spots.patches.coords for spots in fold.test]))
 
     def _spots(self, samples: Sequence[BenchSample]) -> list[Spots]:
         found = []
@@ -102,7 +115,7 @@ class TaskData:
     def _open(self, sample: BenchSample) -> Spots | DataError:
         try:
             patches = PatchFile.open(sample.patches)
-            expression = read_expression(sample, self.task.genes, patches.barcodes)
+            expression = read_expression(sample, self.task.genes, patches.rows)
         except DataError as error:
             return error
         return Spots(sample.name, self.patients.get(sample.name, sample.name), patches, expression, sample)

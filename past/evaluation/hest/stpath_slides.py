@@ -10,9 +10,11 @@ from anndata import AnnData
 from torch import nn
 
 from past.base.errors import ConfigError
-from past.base.h5ad import read_adata, read_counts
+from past.base.h5ad import read_counts
 from past.base.text.tables import read_words
+from past.base.vocabularies import word
 from past.evaluation.hest.encoders import TileEncoder, frozen
+from past.evaluation.hest.layout import read_sample
 from past.evaluation.hest.protocols import tile_features
 from past.evaluation.hest.spots import FoldData, Spots
 from past.models.stpath.predict import Predictor, load_stpath
@@ -77,12 +79,13 @@ class STPathSlides:
         return np.concatenate([self._slide(predictor, fold, spots) for spots in fold.test])
 
     def _slide(self, predictor: Predictor, fold: FoldData, spots: Spots) -> np.ndarray:
-        measured = np.flatnonzero(np.random.default_rng(self.seed).random(len(spots)) < self.context)
+        by_place = np.lexsort(spots.patches.coords.T)  # drawn in this order, whatever the file's
+        drawn = np.random.default_rng(self.seed).random(len(spots)) < self.context
+        measured = np.sort(by_place[drawn])
         context = None
         if len(measured):
-            adata = read_adata(spots.source.expression)
-            rows = adata.obs_names.get_indexer(list(spots.patches.barcodes))[measured]
-            told = AnnData(read_counts(adata, spots.name)[rows], var=pd.DataFrame(index=adata.var_names))
+            adata, rows = read_sample(spots.source, spots.patches.rows)
+            told = AnnData(read_counts(adata, spots.name, rows[measured]), var=pd.DataFrame(adata.var))
             context = (measured.tolist(), told)
         organ, technology = self._facts().get(spots.name, (None, None))
         found = predictor.predict(
@@ -97,9 +100,9 @@ class STPathSlides:
         predicted[measured] = np.nan
         return predicted
 
-    def _facts(self) -> dict[str, tuple[str, str]]:
+    def _facts(self) -> dict[str, tuple[str | None, str | None]]:
         """Return sample → (organ, technology)."""
         if self.metadata is None or not self.metadata.is_file():
             return {}
         rows = read_words(self.metadata, ["id", "organ", "st_technology"], "give HEST-1k's metadata csv")
-        return {row["id"]: (row["organ"], row["st_technology"]) for row in rows}
+        return {row["id"]: (word(row["organ"]), word(row["st_technology"])) for row in rows}

@@ -1,113 +1,125 @@
 """The tidy table of a run, and its scores by task and over tasks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from past.evaluation.statistics.genes import bounds, interval, shares_above
+from past.evaluation.statistics.genes import shares_above
+from past.evaluation.statistics.jackknife import Estimate, mean_of, plain
+from past.evaluation.statistics.left_out import LeftOut
 from past.evaluation.statistics.pearson import mean_where_defined
-from past.evaluation.statistics.scores import TaskResult
+from past.evaluation.statistics.scores import FoldResult, TaskResult
 from past.evaluation.task import Row
 
 AVERAGE = "average"
 AS_THEY_ARE, REMOVED = "as they are", "mean colour removed"
 
 
-def tidy(protocol: str, results: Sequence[tuple[str, TaskResult]]) -> pd.DataFrame:
-    """Return one row for every task, encoder, kind of images, fold and gene.
+def tidy(protocol: str, images: str, result: TaskResult) -> pd.DataFrame:
+    """Return one row for every fold and gene of an encoder on a task, with an interval over the fold's own units.
 
     Args:
         protocol: what was done; the same in every row.
-        results: (images, result) pairs, `images` saying what was done to the tiles.
+        images: what was done to the tiles.
+        result: the scores.
     """
-    rows = []
-    for images, result in results:
-        for fold in result.folds:
-            low, high = bounds(fold.draws)
-            for i, gene in enumerate(fold.genes):
-                rows.append(
-                    {
-                        "protocol": protocol,
-                        "task": result.task,
-                        "encoder": result.encoder,
-                        "images": images,
-                        "fold": fold.number,
-                        "gene": gene,
-                        "pearson": fold.scores.pearson[i],
-                        "pearson_low": low[i],
-                        "pearson_high": high[i],
-                        "l2_error": fold.scores.l2[i],
-                        "r2_score": fold.scores.r2[i],
-                        "n_train": fold.n_train,
-                        "n_test": fold.n_test,
-                    }
-                )
-    return pd.DataFrame(rows)
+    return pd.concat([_tidy(protocol, images, result, fold) for fold in result.folds])
 
 
-def score_rows(images: str, results: Sequence[TaskResult]) -> list[Row]:
-    """Return a row for every task and encoder, then one for every encoder over its tasks.
+def _tidy(protocol: str, images: str, result: TaskResult, fold: FoldResult) -> pd.DataFrame:
+    alone = result if len(result.folds) == 1 else TaskResult(result.task, result.encoder, (fold,))
+    low, high = LeftOut.of(alone).by_gene()[1].interval_of_r()
+    same = {"protocol": protocol, "task": result.task, "encoder": result.encoder, "images": images}
+    scores = fold.scores
+    return pd.DataFrame(
+        {
+            **same,
+            "fold": fold.number,
+            "gene": fold.genes,
+            "pearson": scores.pearson,
+            "pearson_low": low,
+            "pearson_high": high,
+            **alone.units.facts,
+            "l2_error": scores.l2,
+            "r2_score": scores.r2,
+            "n_train": fold.n_train,
+            "n_test": fold.n_test,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An encoder on a task: its row, and the number in it that has an interval.
 
     `pearson_mean` is the library's: None where a gene, measured or predicted, is constant in a fold; `nan_genes` names
     them. `pearson_mean_without_nan` leaves out of a fold the genes that are measured constant there, counts 0 for those
-    that are only predicted so, and the interval and shares are of it. The interval is 95 %, over resampled test spots.
+    that are only predicted so, and the interval and shares are of it. It stands on `genes`, counted in the fold where
+    they are fewest, of which `constant_predictions`, counted where they are most, count 0.
     """
-    rows, draws = [], {}
-    for result in results:
-        rows.append({"task": result.task, "encoder": result.encoder, "images": images, **_scores(result)})
-        draws.setdefault(result.encoder, []).append(_mean_draws(result))
-    for encoder, of_tasks in draws.items():
-        own = [row for row in rows if row["encoder"] == encoder]
-        rows.append({"task": AVERAGE, "encoder": encoder, "images": images, **_average(own, of_tasks)})
-    return rows
+
+    row: Row
+    mean: Estimate
+
+    @staticmethod
+    def of(images: str, result: TaskResult) -> "Scored":
+        """Score one."""
+        library, mean = result.as_in_library, LeftOut.of(result).mean()
+        low, high = mean.interval_of_r()
+        defined = [~np.isnan(fold.scores.pearson) for fold in result.folds]
+        constant = [
+            f"{gene} (fold {fold.number})"
+            for fold in library.folds
+            for gene, r in zip(fold.genes, fold.scores.pearson, strict=True)
+            if np.isnan(r)
+        ]
+        row = {
+            **{"task": result.task, "encoder": result.encoder, "images": images, "folds": len(result.folds)},
+            "pearson_mean": plain(library.summary["pearson_mean"]),
+            "pearson_std": plain(library.summary["pearson_std"]),
+            "pearson_mean_without_nan": plain(mean.value),
+            "low": plain(low),
+            "high": plain(high),
+            **result.units.facts,
+            "genes": min(int(known.sum()) for known in defined),
+            "constant_predictions": max(
+                int((fold.scores.flat & known).sum()) for fold, known in zip(result.folds, defined, strict=True)
+            ),
+            **shares_above(np.array([mean_where_defined(r) for r in result.by_gene.values()])),
+            "nan_genes": ", ".join(constant),
+        }
+        return Scored(row, mean)
 
 
-def _scores(result: TaskResult) -> Row:
-    library = result.as_in_library
-    without = np.array([mean_where_defined(fold.scores.pearson) for fold in result.folds])
-    low, high = interval(_mean_draws(result))
-    constant = [
-        f"{gene} (fold {fold.number})"
-        for fold in library.folds
-        for gene, r in zip(fold.genes, fold.scores.pearson, strict=True)
-        if np.isnan(r)
-    ]
+def average_rows(scored: Sequence[Scored]) -> list[Row]:
+    """Return a row for every encoder, the mean over its tasks, which are independent of each other."""
+    encoders = dict.fromkeys(one.row["encoder"] for one in scored)
+    return [_average([one for one in scored if one.row["encoder"] == encoder]) for encoder in encoders]
+
+
+def _average(scored: Sequence[Scored]) -> Row:
+    rows = [one.row for one in scored]
+    low, high = mean_of([one.mean for one in scored]).interval_of_r()
+    means = {}
+    for name in ("pearson_mean", "pearson_mean_without_nan", "share_above_0.2", "share_above_0.4"):
+        values = [row[name] for row in rows]
+        means[name] = None if None in values else float(np.mean(values))
     return {
-        "folds": len(result.folds),
-        "pearson_mean": _plain(library.summary["pearson_mean"]),
-        "pearson_std": _plain(library.summary["pearson_std"]),
-        "pearson_mean_without_nan": _plain(without.mean()),
-        "low": _plain(low),
-        "high": _plain(high),
-        **shares_above(np.array([mean_where_defined(r) for r in result.by_gene.values()])),
-        "nan_genes": ", ".join(constant),
-    }
-
-
-def _mean_draws(result: TaskResult) -> np.ndarray:
-    """Return (resamples,) bootstrapped scores of a task: genes, then folds averaged."""
-    folds = [fold.draws[:, ~np.isnan(fold.scores.pearson)] for fold in result.folds]
-    return np.mean([draws.mean(axis=1) if draws.size else np.full(len(draws), np.nan) for draws in folds], axis=0)
-
-
-def _average(rows: Sequence[Row], draws: Sequence[np.ndarray]) -> Row:
-    low, high = interval(np.mean(draws, axis=0))
-    names = ("pearson_mean", "pearson_mean_without_nan", "share_above_0.2", "share_above_0.4")
-    values = {name: [row[name] for row in rows] for name in names}
-    means = {name: None if None in found else float(np.mean(found)) for name, found in values.items()}
-    return {
+        **{"task": AVERAGE, "encoder": rows[0]["encoder"], "images": rows[0]["images"]},
         "folds": sum(row["folds"] for row in rows),
         "pearson_mean": means["pearson_mean"],
         "pearson_std": None,
         "pearson_mean_without_nan": means["pearson_mean_without_nan"],
-        "low": _plain(low),
-        "high": _plain(high),
+        "low": plain(low),
+        "high": plain(high),
+        "resampled": ", ".join(dict.fromkeys(row["resampled"] for row in rows)),
+        "units": sum(row["units"] for row in rows),
+        "correlation_length": None,
+        "genes": min(row["genes"] for row in rows),
+        "constant_predictions": max(row["constant_predictions"] for row in rows),
         "share_above_0.2": means["share_above_0.2"],
         "share_above_0.4": means["share_above_0.4"],
         "nan_genes": ", ".join(row["nan_genes"] for row in rows if row["nan_genes"]),
     }
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -13,20 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError, PastError
+from past.base.errors import ConfigError, DataError, NoSpaceError, PastError, require_number
 from past.base.patients import PatientTable, read_patient_table
 from past.base.runs import Run
 from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, under
 from past.evaluation.hest.files import BenchRecord, Failure, write_predictions, write_record
-from past.evaluation.hest.layout import fold_numbers, read_patients, read_task, task_names
+from past.evaluation.hest.layout import fold_numbers, patients_in_files, read_patients, read_task, task_names
 from past.evaluation.hest.protocols import Probe
 from past.evaluation.hest.spots import TaskData
 from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED
 from past.evaluation.probes.heads import Head
 from past.evaluation.probes.ridge import RidgeHead
 from past.evaluation.results import Results
-from past.evaluation.statistics.genes import bootstrap_pearson, score_genes
-from past.evaluation.statistics.scores import FoldResult, TaskResult
+from past.evaluation.statistics.scores import FoldResult, Judged, TaskResult
 from past.evaluation.task import Door, Row
 from past.slides.feature_cache import FeatureCache
 
@@ -56,8 +55,6 @@ class HestBench:
         tasks: those to run, in this order; None: all in `root`.
         head: from principal components to expression; None: the library's ridge.
         components: of the PCA.
-        resamples: of the test spots, for the intervals.
-        seed: of the resamples.
         mean_colour_removed: score a second time on tiles without their section's mean colour.
         metadata: HEST-1k's csv, for patients; None: `<root>/HEST_v1_1_0.csv` where it is there. Without it only the
             siblings that we know by name count as patients of the test side.
@@ -75,22 +72,17 @@ class HestBench:
         tasks: Sequence[str] | None = None,
         head: Head | None = None,
         components: int = 256,
-        resamples: int = 1000,
-        seed: int = 42,
         mean_colour_removed: bool = True,
         metadata: str | Path | None = None,
         batch_size: int = 128,
         device: str | None = None,
     ) -> None:
-        for key, value in (("components", components), ("resamples", resamples), ("batch_size", batch_size)):
-            if value < 1:
-                raise ConfigError(f"task.{key}={value}: give 1 or more")
+        for key, value in (("components", components), ("batch_size", batch_size)):
+            require_number(f"task.{key}", value, least=1)
         self.root = Path(root)
         self.tasks = tasks
         self.head = head or RidgeHead()
         self.probe = Probe(FeatureCache(Path(cache), batch_size), self.head, components)
-        self.resamples = resamples
-        self.seed = seed
         self.mean_colour_removed = mean_colour_removed
         self.metadata = metadata
         self.device = device
@@ -126,8 +118,6 @@ class HestBench:
                 name: {"preset": given.presets.get(name), "fingerprint": fingerprint(encoder, folds)}
                 for name, encoder in given.encoders.items()
             },
-            "resamples": self.resamples,
-            "seed": self.seed,
             "mean_colour_removed": self.mean_colour_removed,
             "metadata": metadata and str(metadata.resolve()),
         }
@@ -138,6 +128,7 @@ class HestBench:
         Raises:
             ConfigError: encoders of two protocols.
             DataError: nothing could run, or no table at `metadata`.
+            NoSpaceError: the disk is full.
         """
         record = BenchRecord(protocol_of(given.encoders))
         table = self._patient_table()
@@ -145,16 +136,20 @@ class HestBench:
         for name in task_names(self.root, self.tasks):
             try:
                 task = read_task(self.root / name)
-                patients = {**known, **read_patients(self.root / name)}
-            except DataError as error:
+                sources = [read_patients(self.root / name), known, patients_in_files(task.samples)]
+            except (DataError, OSError) as error:
                 record.fail(Failure(name, None, None, str(error)))
                 continue
-            data = TaskData(task, patients)
+            data = TaskData(task, sources)
             record.folds[name] = len(task.folds)
+            scored: list[tuple[str, TaskResult]] = []
             for encoder in given.encoders:
-                self._run_task(record, data, encoder, given.encoders[encoder], table, results)
+                scored += self._run_task(record, data, encoder, given.encoders[encoder], table, results)
+            record.add(scored)
         if not record.results:
             raise DataError(f"nothing could run: {record.failures[0].reason}")
+        for failure in record.failures:
+            results.fault(failure.reason)
         return write_record(results, record)
 
     def _metadata(self) -> Path | None:
@@ -174,8 +169,9 @@ class HestBench:
         encoder: BenchEncoder,
         table: PatientTable | None,
         results: Results,
-    ) -> None:
+    ) -> list[tuple[str, TaskResult]]:
         """Run one encoder over a task's folds, on tiles as they are and without their mean colour."""
+        scored = []
         kinds = (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and encoder.reads_tiles else (AS_THEY_ARE,)
         for images in kinds:
             done = []
@@ -183,21 +179,22 @@ class HestBench:
                 try:
                     found = data.fold(fold)
                     predicted = encoder.predictor(fold.number, images == REMOVED).predict(found)
-                except PastError as error:
+                except NoSpaceError:
+                    raise  # the other folds would meet it too
+                except (PastError, OSError) as error:
                     record.fail(Failure(data.task.name, fold.number, name, str(error)))
                     continue
                 truth = np.concatenate([spots.expression for spots in found.test])
-                scored = np.isfinite(predicted).all(axis=1)
+                rows = np.flatnonzero(np.isfinite(predicted).all(axis=1))
                 if images == AS_THEY_ARE:
                     write_predictions(results, name, found, truth, predicted)
                     record.patients[found.title] = all(spots.name in data.patients for spots in found.test)
                     record.exposure.setdefault(name, {})[found.title] = exposure(encoder, found, table)
-                truth, predicted = truth[scored], predicted[scored]
-                draws = bootstrap_pearson(truth, predicted, self.resamples, self.seed)
-                scores = score_genes(truth, predicted)
-                done.append(FoldResult(fold.number, fold.genes, scores, draws, sum(map(len, found.train)), len(truth)))
+                spots = Judged(truth[rows], predicted[rows], data.places(found).at(rows))
+                done.append(FoldResult.of(fold.number, fold.genes, spots, sum(map(len, found.train))))
             if done:
-                record.results.append((images, TaskResult(data.task.name, name, tuple(done))))
+                scored.append((images, TaskResult(data.task.name, name, tuple(done))))
+        return scored
 
 
 def protocol_of(encoders: Mapping[str, BenchEncoder]) -> str:

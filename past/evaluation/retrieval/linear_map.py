@@ -26,11 +26,15 @@ QUANTILES, GENES, COMPONENTS, ALPHA, SCALE = 32, 1000, 20, 10.0, 1e4
 
 @dataclass(frozen=True)
 class Linear:
-    """Predicted (`images`) and measured (`cells`) expression components of n cells, (n, COMPONENTS) each."""
+    """Predicted (`images`) and measured (`cells`) expression components of n cells, (n, COMPONENTS) each.
+
+    `places` (n, 2) are the cells' own, in µm within the section.
+    """
 
     keys: list[str]
     images: torch.Tensor
     cells: torch.Tensor
+    places: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class _Cells:
     sections: np.ndarray
     colours: np.ndarray  # (n, 96), standardised within each section
     expression: sp.csr_matrix  # (n, genes) log1p of counts scaled to 10,000
+    places: np.ndarray  # (n, 2) µm
 
 
 def linear_matcher(
@@ -72,7 +77,9 @@ def linear_matcher(
     known, asked = (_centred(cells.expression[:, genes].toarray(), cells.sections) for cells in (fitted, applied))
     pca = PCA(min(COMPONENTS, *known.shape), svd_solver="full", whiten=True).fit(known)
     ridge = Ridge(alpha=ALPHA).fit(fitted.colours, pca.transform(known))
-    return Linear(applied.keys, _unit(np.atleast_2d(ridge.predict(applied.colours))), _unit(pca.transform(asked)))
+    return Linear(
+        applied.keys, _unit(np.atleast_2d(ridge.predict(applied.colours))), _unit(pca.transform(asked)), applied.places
+    )
 
 
 def _unit(vectors: np.ndarray) -> torch.Tensor:
@@ -88,7 +95,7 @@ def _all_cells(index: ShardIndex, open_shard: OpenShard | None, on_error: OnErro
 def _read(found: Iterable[RawCell], index: ShardIndex, on_error: OnError) -> _Cells:
     """Read colours and expression of the cells of `index` that are `found`."""
     side = int(index.settings["px"])  # type: ignore[call-overload]
-    keys, sections, colours, rows = [], [], [], []
+    keys, sections, colours, rows, places = [], [], [], [], []
     for cell in found:
         try:
             crop = decode(cell.image, side)
@@ -98,6 +105,7 @@ def _read(found: Iterable[RawCell], index: ShardIndex, on_error: OnError) -> _Ce
             continue
         colours.append(order_statistics(crop.flatten(1)[None].float() / 255, QUANTILES).flatten().numpy())
         keys.append(cell.key)
+        places.append(cell.positions[0])
         sections.append(str(cell.meta["section"]))
         rows.append((cell.genes[: cell.offsets[1]], cell.counts[: cell.offsets[1]]))
     if not rows:
@@ -109,7 +117,7 @@ def _read(found: Iterable[RawCell], index: ShardIndex, on_error: OnError) -> _Ce
     expression = sp.csr_matrix(sp.diags(SCALE / total) @ expression)
     expression.data = np.log1p(expression.data)
     names = np.array(sections)
-    return _Cells(keys, names, _standardise(np.stack(colours), names), expression)
+    return _Cells(keys, names, _standardise(np.stack(colours), names), expression, np.stack(places))
 
 
 def _centred(values: np.ndarray, sections: np.ndarray) -> np.ndarray:

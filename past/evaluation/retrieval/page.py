@@ -1,13 +1,16 @@
 """A run's retrieval as blocks of its page: recall beside chance and a linear map, and what a few crops find."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from past.base.text.reading import read_json
-from past.report.blocks import Block, as_table, picture
+from past.report.blocks import Block, as_table, digits, picture
+from past.report.intervals import METHOD, require_units, stands_on, with_interval
 from past.report.plots import ACCENT, INK, QUIET, plt
 
 
@@ -16,16 +19,44 @@ def blocks(results: Path) -> list[Block]:
     path = results / "retrieval.json"
     if not path.is_file():
         return []
-    rows = pd.DataFrame(read_json(path, "judge again")["rows"])
-    recall = [column for column in rows.columns if "@" in column and "mean" in column]
-    shown = rows.loc[:, ["scope", "name", "patient", "matcher", "cells", *recall]].astype({"cells": int})
-    k = 5 if "recall@5/mean" in recall else int(recall[0].removeprefix("recall@").split("/")[0])
-    text = "Recall@k of a pair within its section, the mean of both directions; beside chance, and a linear map."
+    content = read_json(path, "judge again")
+    require_units(content["rows"], path)
+    rows = pd.DataFrame(content["rows"])
+    ks = [int(name.removeprefix("recall@").removesuffix("/mean")) for name in rows.columns if name.endswith("/mean")]
+    k = 5 if 5 in ks else ks[0]
     return [
-        Block("Retrieval", text=text, table=as_table(shown, decimals=3)),
+        _scores(rows, ks),
+        *_paired(content["paired"]),
         Block("Recall by section", image=picture(recall_bars(rows, k))),
         Block("What a crop finds", image=picture(retrieval_examples(results / "retrieval_examples.npz"))),
     ]
+
+
+def _scores(rows: pd.DataFrame, ks: Sequence[int]) -> Block:
+    text = (
+        "Recall@k of a pair within its section, the mean of both directions, with chance; beside a linear map. What is "
+        f"judged of a cell is whether it is found, and so are the residuals. {METHOD}"
+    )
+    shown = rows.filter(["scope", "name", "patient", "matcher", "cells"]).astype({"cells": int})
+    records = rows.to_dict("records")
+    for k in ks:
+        ends = [[row[f"recall@{k}/{which}"] for which in ("mean", "low", "high")] for row in records]
+        shown[f"recall@{k}"] = [with_interval(*values, places=3) for values in ends]
+        shown[f"chance@{k}"] = rows[f"recall@{k}/chance"]
+    low = f"recall@{ks[0]}/low"
+    shown["independent units"] = [stands_on({**row, "low": row[low]}) for row in records]
+    return Block("Retrieval", text, table=as_table(shown, decimals=3))
+
+
+def _paired(pairs: Sequence[dict[str, Any]]) -> list[Block]:
+    if not pairs:
+        return []
+    table = pd.DataFrame(pairs).filter(["scope", "name", "matcher", "other", "k"])
+    table["difference"] = [with_interval(row["difference"], row["low"], row["high"], places=3) for row in pairs]
+    table["p"] = [digits(row["p"]) for row in pairs]
+    table["independent units"] = list(map(stands_on, pairs))
+    text = "The difference in recall@k, first less other, with its 95 % interval, over the same independent units."
+    return [Block("Two by two", text, table=as_table(table, decimals=3))]
 
 
 def recall_bars(rows: pd.DataFrame, k: int) -> Figure:

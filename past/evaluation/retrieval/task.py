@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from past.base.errors import CheckpointError, DataError
+from past.base.errors import CheckpointError, DataError, require_number
 from past.base.h5ad import sha256_of
 from past.base.runs import Run
 from past.checkpoints.saved import WEIGHTS
 from past.data.stream.datamodule import DataModule
 from past.evaluation.results import Results
 from past.evaluation.retrieval.linear_map import linear_matcher
-from past.evaluation.statistics.recall import PairRecall
+from past.evaluation.retrieval.scores import KS, Matcher, score_table
+from past.evaluation.statistics.units import Places
 from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, origin_of, trained
 from past.models import load_model
@@ -29,75 +30,6 @@ from past.models.past.embed import Embeddings, embed_cells
 from past.models.past.model import PASTModel
 from past.models.past.samples.tokens import Tokenizer
 from past.models.past.vocabulary import RESERVED
-
-KS = (1, 5, 10)
-
-
-@dataclass(frozen=True)
-class Matcher:
-    """Two aligned sets of vectors, row i of one belonging to row i of the other; compared by dot product."""
-
-    name: str
-    images: torch.Tensor
-    cells: torch.Tensor
-
-
-def score_pools(matcher: Matcher, pools: np.ndarray, rows: np.ndarray, ks: Sequence[int] = KS) -> dict[str, float]:
-    """Return one matcher's recalls and median ranks over the cells `rows`, each ranked within its pool.
-
-    Args:
-        matcher: n pairs.
-        pools: (n,) names; a query's candidates are those of its own pool.
-        rows: (n,) bool, the cells that are scored; whole pools.
-        ks: the k of recall@k.
-    """
-    _, numbers = np.unique(pools[rows], return_inverse=True)
-    keep = torch.from_numpy(rows)
-    recall = PairRecall(ks)
-    recall.update(matcher.images[keep], matcher.cells[keep], torch.from_numpy(numbers))
-    return {"cells": float(rows.sum()), **recall.compute()}
-
-
-def type_ceiling(pools: np.ndarray, types: np.ndarray, rows: np.ndarray, k: int) -> float | None:
-    """Return recall@k of a reader who knows every cell's type and nothing else; None where a type is unknown.
-
-    Such a reader names k random cells of the query's type in the pool: the mean over queries of min(k, n) / n.
-    """
-    if (types[rows] == "").any():
-        return None
-    same = np.array([f"{pool}\n{kind}" for pool, kind in zip(pools[rows], types[rows], strict=True)])
-    _, which, counts = np.unique(same, return_inverse=True, return_counts=True)
-    return float(np.mean((np.minimum(k, counts) / counts)[which]))
-
-
-def score_table(matchers: Sequence[Matcher], found: Embeddings, ks: Sequence[int] = KS) -> list[Row]:
-    """Return one row per matcher for every section, every patient, and all cells; candidates are the section's.
-
-    Raises:
-        DataError: no cells.
-    """
-    if not found.keys:
-        raise DataError("retrieval over no cells: choose validation sections that exist (data.val=…)")
-    sections, patients, types = (found.column(name) for name in ("section", "patient", "cell_type"))
-    scopes = [("section", name, sections == name) for name in dict.fromkeys(sections)]
-    scopes += [("patient", name, patients == name) for name in dict.fromkeys(patients)]
-    scopes += [("all", "all", np.ones(len(sections), dtype=bool))]
-    table: list[Row] = []
-    for scope, name, rows in scopes:
-        ceilings = {f"recall@{k}/ceiling": type_ceiling(sections, types, rows, k) for k in ks}
-        owners = sorted(set(patients[rows]))
-        table += [
-            {
-                "scope": scope,
-                "name": str(name),
-                "patient": ", ".join(owners),
-                "matcher": matcher.name,
-                **score_pools(matcher, sections, rows, ks),
-                **ceilings,
-            }
-            for matcher in matchers
-        ]
-    return table
 
 
 def for_screen(rows: Sequence[Row]) -> list[Row]:
@@ -109,9 +41,12 @@ def for_screen(rows: Sequence[Row]) -> list[Row]:
         ranks = [row[f"median_rank/{way}"] for way in ("image_to_cell", "cell_to_image")]
         ks = [name.split("/")[0] for name in row if name.endswith("/mean")]
         middle = ks[len(ks) // 2]
+        ends = [row[f"{middle}/{end}"] for end in ("low", "high")]
         shown.append(
             {"section": row["name"], "by": row["matcher"], "cells": row["cells"]}
             | {name.replace("recall", "r"): row[f"{name}/mean"] for name in ks}
+            | {f"95 %@{middle.split('@')[1]}": None if None in ends else "–".join(f"{end:.3f}" for end in ends)}
+            | {"units": f"{row['units']} {row['resampled']}"}
             | {f"chance@{middle.split('@')[1]}": row[f"{middle}/chance"]}
             | {f"type@{middle.split('@')[1]}": row[f"{middle}/ceiling"]}
             | {"median rank": " / ".join(f"{rank:.0f}" for rank in ranks)}
@@ -157,6 +92,10 @@ class Retrieval:
     name = "retrieval"
 
     def __init__(self, ks: Sequence[int] = KS, examples: int = 6, baseline_cells: int = 20_000, seed: int = 0) -> None:
+        for k in ks:
+            require_number("task.ks", k, least=1)
+        require_number("task.examples", examples, least=1)
+        require_number("task.baseline_cells", baseline_cells, least=1)
         self._settings = {"ks": list(ks), "examples": examples, "baseline_cells": baseline_cells, "seed": seed}
         self._ks, self._examples, self._baseline_cells, self._seed = tuple(ks), examples, baseline_cells, seed
 
@@ -192,10 +131,11 @@ class Retrieval:
         if baseline.keys != found.keys:
             raise DataError("the linear map saw other cells than the model: the shards changed under the evaluation")
         matchers = [Matcher("PAST", found.images, found.cells), Matcher("linear", baseline.images, baseline.cells)]
-        rows = score_table(matchers, found, self._ks)
+        places = Places(found.column("patient"), found.column("section"), baseline.places)
+        rows, paired = score_table(matchers, places, found.column("cell_type"), self._ks)
         results.write_csv("retrieval.csv", pd.DataFrame(rows))
         self._write_examples(found, data, results)
-        results.write_summary({"checkpoint": str(given.checkpoint), "rows": rows})
+        results.write_summary({"checkpoint": str(given.checkpoint), "rows": rows, "paired": paired})
         return for_screen(rows)
 
     def _write_examples(self, found: Embeddings, data: DataModule[CellBatch], results: Results) -> None:

@@ -8,8 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from past.base.text.reading import read_json
+from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
-from past.report.maps import cluster_maps, extreme_genes, only, section_maps, task_bars
+from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
+from past.report.maps import cluster_maps, only, section_maps, task_bars
 from past.report.plots import png
 
 TASKS = {"zero_shot": "Zero-shot", "imputation": "Imputation"}
@@ -36,12 +38,14 @@ def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
 
 def _task(results: Path, task: str, title: str) -> list[Block]:
     content = read_json(results / f"{task}.json", "judge again")
+    require_units(content["rows"], results / f"{task}.json")
     rows, tops = pd.DataFrame(content["rows"]), content["tops"]
     text = (
         f"Pearson r of log1p counts over the masked spots, mean over the {tops[0]} most variable of "
-        f"{len(content['genes'])} genes, with a 95 % interval over {content['resamples']} resamples of spots; "
-        "mean squared error; agreement of clusters (PCA, 30 neighbours, Leiden) of measured and predicted expression. "
-        "Genes that are measured constant are left out for all; a constant prediction counts 0."
+        f"{len(content['genes'])} genes; mean squared error; agreement of clusters (PCA, 30 neighbours, Leiden) of "
+        "measured and predicted expression. Genes that are measured constant are left out for all; a constant "
+        f"prediction counts 0. The column of genes says on how many the mean over {tops[0]} stands, and how many of "
+        f"these are predicted constant. {METHOD}"
     )
     found = [Block(title, text, table=_scores(rows, tops))]
     for ratio, of_ratio in rows.groupby("mask_ratio", sort=False):
@@ -55,9 +59,8 @@ def _task(results: Path, task: str, title: str) -> list[Block]:
         sections = [(str(name), own) for name, own in spots.groupby("sample", sort=False)]
         found.append(Block(_named(title, "clusters", ratio), image=picture(cluster_maps(sections))))
     if content["paired"]:
-        said = "Genes on which STPath leads (wins) or trails (losses); certain: the 95 % interval leaves out 0."
-        paired = pd.DataFrame(content["paired"]).drop(columns="encoder").rename(columns={"task": "section"})
-        found.append(Block(f"{title}: two by two", said, table=as_table(paired)))
+        leading = {"mask_ratio": "masked", "task": "section", "encoder": "first", "other": "other"}
+        found.append(Block(f"{title}: two by two", PAIRED, table=paired_table(content["paired"], leading)))
     return found
 
 
@@ -66,7 +69,13 @@ def _scores(rows: pd.DataFrame, tops: list[int]) -> str:
     shown["spots"] = rows["spots"]
     for top in tops:
         ends = rows[[f"pearson@{top}", f"pearson@{top}/low", f"pearson@{top}/high"]].astype(float)
-        shown[f"r@{top}"] = ["{} [{}, {}]".format(*map(digits, row)) for row in ends.to_numpy()]
+        shown[f"r@{top}"] = [with_interval(*row) for row in ends.to_numpy()]
+    first = f"pearson@{tops[0]}/low"
+    shown["independent units"] = [stands_on({**row, "low": row[first]}) for row in rows.to_dict("records")]
+    shown["genes"] = [
+        f"{genes} ({constant} constant)" if constant else str(genes)
+        for genes, constant in rows[[f"genes@{tops[0]}", f"constant_predictions@{tops[0]}"]].to_numpy()
+    ]
     shown["error²"] = rows[f"l2@{tops[0]}"].map(digits)
     shown |= {name: rows[name].astype(float).map(digits) for name in AGREEMENT}
     return as_table(pd.DataFrame(shown))

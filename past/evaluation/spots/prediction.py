@@ -14,6 +14,7 @@ from past.data.shards.records import SlideRecord
 from past.data.shards.slides import raw_counts
 from past.evaluation.spots.baselines import Baselines, nearest_measured
 from past.evaluation.spots.scores import ScoredSpots
+from past.evaluation.statistics.units import Places
 from past.models.stpath.predict import Predictor
 from past.models.stpath.vocabulary import technology_or_padding
 
@@ -38,9 +39,11 @@ class PredictedSlide:
 
     def spots(self) -> ScoredSpots:
         """Return the masked spots."""
-        name, patient = (str(self.slide.meta[key]) for key in ("section", "patient"))
+        patient, name = (str(self.slide.meta[key]) for key in ("patient", "section"))
+        patients, sections = (np.repeat(word, len(self.scored)) for word in (patient, name))
         predicted = {way: values[self.scored] for way, values in self.predicted.items()}
-        return ScoredSpots("section", name, patient, self.truth[self.scored], predicted)
+        places = Places(patients, sections, self.slide.coords[self.scored])
+        return ScoredSpots("section", name, places, self.truth[self.scored], predicted)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Scores of slides whose expression was predicted: gene by gene, with intervals over spots, and as clusterings."""
+"""Scores of slides whose expression was predicted: gene by gene, with intervals, and as clusterings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from past.evaluation.statistics.clusters import agreement, cluster
-from past.evaluation.statistics.genes import bootstrap_pearson, bounds, interval, score_genes
-from past.evaluation.statistics.pearson import mean_where_defined
-from past.evaluation.statistics.scores import FoldResult, TaskResult
+from past.evaluation.statistics.jackknife import plain
+from past.evaluation.statistics.left_out import LeftOut
+from past.evaluation.statistics.scores import FoldResult, Judged, TaskResult
+from past.evaluation.statistics.units import Places
 from past.evaluation.task import Row
 
 ALL = "all"
@@ -22,14 +23,14 @@ class ScoredSpots:
     Attributes:
         scope: "section" or "all".
         name: the section's.
-        patient: whose it is.
+        places: where the spots lie, and whose they are.
         truth: (n, g) float64 measured log1p counts.
         predicted: way of predicting → (n, g).
     """
 
     scope: str
     name: str
-    patient: str
+    places: Places
     truth: np.ndarray
     predicted: Mapping[str, np.ndarray]
 
@@ -39,13 +40,16 @@ class SlideScores:
     """One way of predicting, over the spots of one scope.
 
     Attributes:
-        row: what the result file says: mean Pearson r over the most variable genes, errors, agreement of clusterings.
+        row: what the result file says: mean Pearson r over the most variable genes and on how many it stands, errors,
+            agreement of clusterings.
         genes: the scores gene by gene; `task` names the scope, `encoder` the way.
+        left_out: the same without each independent unit.
         clusters: (n,) of the measured and of the predicted expression; None where there is nothing to part.
     """
 
     row: Row
     genes: TaskResult
+    left_out: LeftOut
     clusters: tuple[np.ndarray | None, np.ndarray | None]
 
 
@@ -54,54 +58,50 @@ def pooled(slides: Sequence[ScoredSpots]) -> ScoredSpots:
     return ScoredSpots(
         ALL,
         ALL,
-        ", ".join(dict.fromkeys(slide.patient for slide in slides)),
+        Places.joined([slide.places for slide in slides]),
         np.concatenate([slide.truth for slide in slides]),
         {way: np.concatenate([slide.predicted[way] for slide in slides]) for way in slides[0].predicted},
     )
 
 
-def score_spots(
-    spots: ScoredSpots, genes: Sequence[str], tops: Sequence[int], resamples: int, seed: int
-) -> list[SlideScores]:
-    """Score every way of predicting on the same spots and the same resamples of them.
+def score_spots(spots: ScoredSpots, genes: Sequence[str], tops: Sequence[int], seed: int) -> list[SlideScores]:
+    """Score every way of predicting on the same spots.
 
     Args:
         spots: measured and predicted.
         genes: (g,) names, most variable first.
         tops: how many of the first genes a mean is taken over; each at most g.
-        resamples: bootstrap draws of spots, for the 95 % intervals.
-        seed: of the draws and clusterings.
+        seed: of the clusterings.
     """
     true, found = cluster(spots.truth, seed), []
+    patients = ", ".join(dict.fromkeys(map(str, spots.places.patients)))
     for way, predicted in spots.predicted.items():
         clusters = cluster(predicted, seed)
-        scores = score_genes(spots.truth, predicted)
-        draws = bootstrap_pearson(spots.truth, predicted, resamples, seed)
+        fold = FoldResult.of(0, tuple(genes), Judged(spots.truth, predicted, spots.places), 0)
+        result = TaskResult(spots.name, way, (fold,))
+        scores, left_out = fold.scores, LeftOut.of(result)
         constant = np.isnan(scores.pearson)
-        row: Row = {"scope": spots.scope, "name": spots.name, "patient": spots.patient, "by": way}
-        row["spots"] = len(spots.truth)
+        row: Row = {"scope": spots.scope, "name": spots.name, "patient": patients, "by": way}
+        row |= {"spots": len(spots.truth), **result.units.facts}
         for top in tops:
-            known = np.flatnonzero(~constant[:top])
-            low, high = interval(draws[:, known].mean(axis=1)) if len(known) else (None, None)
-            row |= {
-                f"pearson@{top}": mean_where_defined(scores.pearson[:top]) if len(known) else None,
-                f"pearson@{top}/low": low,
-                f"pearson@{top}/high": high,
-                f"l2@{top}": float(scores.l2[:top].mean()),
-            }
+            mean = left_out.mean(top)
+            low, high = mean.interval_of_r()
+            row |= {f"pearson@{top}": plain(mean.value), f"pearson@{top}/low": plain(low)}
+            row |= {f"pearson@{top}/high": plain(high), f"l2@{top}": float(scores.l2[:top].mean())}
+            row[f"genes@{top}"] = int((~constant[:top]).sum())
+            row[f"constant_predictions@{top}"] = int((scores.flat & ~constant)[:top].sum())
         row |= agreement(true, clusters)
         row["constant_genes"] = ", ".join(np.array(genes, dtype=object)[constant])
-        fold = FoldResult(0, tuple(genes), scores, draws, 0, len(spots.truth))
-        found.append(SlideScores(row, TaskResult(spots.name, way, (fold,)), (true, clusters)))
+        found.append(SlideScores(row, result, left_out, (true, clusters)))
     return found
 
 
 def by_gene(scores: SlideScores) -> pd.DataFrame:
     """Return a row a gene: its Pearson r with a 95 % interval, its mean squared error and R²."""
     (fold,) = scores.genes.folds
-    low, high = bounds(fold.draws)
+    low, high = scores.left_out.by_gene()[1].interval_of_r()
     return pd.DataFrame(
-        {key: scores.row[key] for key in ("scope", "name", "by")}
+        {key: scores.row[key] for key in ("scope", "name", "by", "resampled", "units", "correlation_length")}
         | {"gene": fold.genes, "pearson": fold.scores.pearson, "low": low, "high": high}
         | {"l2_error": fold.scores.l2, "r2_score": fold.scores.r2}
     )

@@ -1,5 +1,6 @@
 """`task=zero_shot` and `task=imputation`: STPath on whole slides of which all, or most, spots are masked."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, DataError, PastError, require_number
 from past.base.genes import gene_hash, read_genes
 from past.base.runs import Run
 from past.data.shards.slides import SlideSet
@@ -15,13 +16,15 @@ from past.data.shards.splits import split_patients
 from past.evaluation.results import Results
 from past.evaluation.spots.baselines import Baselines
 from past.evaluation.spots.page import drawn_maps
-from past.evaluation.spots.prediction import SlidePredictor, spot_table
+from past.evaluation.spots.prediction import PredictedSlide, SlidePredictor, spot_table
 from past.evaluation.spots.scores import SlideScores, by_gene, pooled, score_spots
-from past.evaluation.statistics.comparison import compare, count_wins
+from past.evaluation.statistics.comparison import compare
 from past.evaluation.task import Door, Row
 from past.evaluation.trained import data_of, imported_weights, origin_of, trained
 from past.models.stpath.predict import Predictor, load_stpath
 from past.models.stpath.samples.statistics import SlideStatistics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,7 @@ class SlideTask:
         genes: a gene list's file (see `read_genes`) in place of the training slides' most variable genes.
         components: of the PCA before the ridge.
         neighbours: measured spots whose mean is taken.
-        resamples: of the scored spots, for the intervals.
-        seed: of the choice of spots, the resamples and the clusterings.
+        seed: of the choice of spots and the clusterings.
     """
 
     def __init__(
@@ -69,14 +71,17 @@ class SlideTask:
         genes: str | None = None,
         components: int = 256,
         neighbours: int = 4,
-        resamples: int = 100,
         seed: int = 0,
     ) -> None:
         if not mask_ratios or not all(0 < ratio <= 1 for ratio in mask_ratios):
             raise ConfigError(f"task.mask_ratios={list(mask_ratios)}: shares of the spots; use 0 < ratio ≤ 1")
+        for key, value in (("components", components), ("neighbours", neighbours)):
+            require_number(f"task.{key}", value, least=1)
+        for top in tops:
+            require_number("task.tops", top, least=1)
         self.name = name
         self.mask_ratios, self.tops, self.genes = tuple(mask_ratios), tuple(tops), genes
-        self.components, self.neighbours, self.resamples, self.seed = components, neighbours, resamples, seed
+        self.components, self.neighbours, self.seed = components, neighbours, seed
 
     def open(self, config: Mapping[str, Any], door: Door) -> JudgedSlides:
         """Open a training's model and its own slides, or imported weights (`ckpt=FOLDER`) and the slides of `data`."""
@@ -101,7 +106,6 @@ class SlideTask:
             "genes": self.genes and gene_hash(read_genes(Path(self.genes))),
             "components": self.components,
             "neighbours": self.neighbours,
-            "resamples": self.resamples,
             "seed": self.seed,
         }
 
@@ -114,10 +118,10 @@ class SlideTask:
         predict = SlidePredictor(model, baselines, slides.index.genes, genes, self.neighbours, self.seed)
         rows, tables, spots, paired = [], [], [], []
         for ratio in self.mask_ratios:
-            found = [predict(slide, ratio) for slide in slides]
+            found = _predicted(predict, slides, ratio, results)
             scored = [slide.spots() for slide in found]
             scored += [pooled(scored)] if len(scored) > 1 else []
-            parts = [score_spots(part, genes, tops, self.resamples, self.seed) for part in scored]
+            parts = [score_spots(part, genes, tops, self.seed) for part in scored]
             for scores in parts:
                 rows += [{"mask_ratio": ratio, **one.row} for one in scores]
                 tables += [by_gene(one).assign(mask_ratio=ratio) for one in scores]
@@ -149,6 +153,24 @@ class SlideTask:
         return [gene for gene in ranked if gene in model.genes][: max(self.tops)]
 
 
+def _predicted(predict: SlidePredictor, slides: SlideSet, ratio: float, results: Results) -> list[PredictedSlide]:
+    """Return the predictions of all slides that can be predicted; the others are noted.
+
+    Raises:
+        DataError: none can.
+    """
+    found = []
+    for section in slides.sections:
+        try:
+            found.append(predict(slides.get(section), ratio))
+        except (PastError, OSError) as error:
+            log.warning("section %s is left out: %s", section, error)
+            results.fault(f"section {section}: {error}")
+    if not found:
+        raise DataError(*results.faults)
+    return found
+
+
 def slides_to_judge(
     root: str | None, val: Sequence[str] | None, train: Sequence[str] | None, seed: int
 ) -> tuple[SlideSet | None, SlideSet]:
@@ -173,9 +195,9 @@ def slides_to_judge(
 
 
 def _beside_others(scores: Sequence[SlideScores]) -> list[dict[str, object]]:
-    """Return for every other way on how many genes the model leads and trails, over the same resampled spots."""
+    """Return for every other way on how many genes the model leads and trails, and by how much over all."""
     ours, *others = [one.genes for one in scores]
-    return count_wins([row for other in others for row in compare(ours, other)])
+    return [found.summary for other in others if (found := compare(ours, other))]
 
 
 def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
@@ -184,8 +206,8 @@ def for_screen(rows: Sequence[Row], top: int) -> list[Row]:
     for row in rows:
         low, high = (row[f"pearson@{top}/{end}"] for end in ("low", "high"))
         shown.append(
-            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"], "spots": row["spots"]}
+            {"masked": row["mask_ratio"], "section": row["name"], "by": row["by"]}
+            | {"units": f"{row['units']} {row['resampled']}", "genes": row[f"genes@{top}"]}
             | {f"r@{top}": row[f"pearson@{top}"], "95 %": None if low is None else f"{low:.3f}–{high:.3f}"}
-            | {"error²": row[f"l2@{top}"], "ARI": row["ari"]}
         )
     return shown

@@ -16,11 +16,6 @@ def gene_pearson(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     t, p = truth - truth.mean(axis=0), predicted - predicted.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (t * p).sum(axis=0) / np.sqrt((t**2).sum(axis=0) * (p**2).sum(axis=0))
-    return decide_constants(r, truth, predicted)
-
-
-def decide_constants(r: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return (…, g) r with the rule for constants applied, as told by the (spots, g) expression it was computed of."""
     return np.where(is_constant(truth), np.nan, np.where(is_constant(predicted), 0.0, r))
 
 
@@ -29,10 +24,11 @@ def is_constant(expression: np.ndarray) -> np.ndarray:
     return (expression == expression[:1]).all(axis=0)
 
 
-def mean_where_defined(r: np.ndarray) -> float:
-    """Return the mean of (n,) values of r that are defined; NaN where none is."""
-    defined = r[~np.isnan(r)]
-    return float(defined.mean()) if len(defined) else float("nan")
+def mean_where_defined(r: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Return the mean over an axis (None: over all) of the values of r that are defined; NaN where none is."""
+    defined = ~np.isnan(r)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, r, 0).sum(axis=axis) / defined.sum(axis=axis)
 
 
 class GenePearson(Metric):

@@ -56,6 +56,28 @@ def chance_at(sizes: torch.Tensor, k: int) -> float:
     return float((sizes.clamp(max=k) / sizes).double().mean())
 
 
+def recalls(to_cell: torch.Tensor, to_image: torch.Tensor, sizes: torch.Tensor, ks: Sequence[int]) -> dict[str, float]:
+    """Return `recall@5/image_to_cell`, `…/cell_to_image`, `…/mean`, `…/chance`, … and `median_rank/…`, from 1.
+
+    Args:
+        to_cell: (n,) ranks of the crops' own transcriptomes.
+        to_image: (n,) ranks of the transcriptomes' own crops.
+        sizes: (n,) candidates of each.
+        ks: the k of recall@k.
+    """
+    scores = {}
+    for k in ks:
+        forward, backward = recall_at(to_cell, k), recall_at(to_image, k)
+        scores[f"recall@{k}/image_to_cell"] = forward
+        scores[f"recall@{k}/cell_to_image"] = backward
+        scores[f"recall@{k}/mean"] = (forward + backward) / 2
+        scores[f"recall@{k}/chance"] = chance_at(sizes, k)
+    # ranks count from 0; people count from 1
+    scores["median_rank/image_to_cell"] = float(to_cell.median()) + 1
+    scores["median_rank/cell_to_image"] = float(to_image.median()) + 1
+    return scores
+
+
 class PairRecall(Metric):
     """Recall@k within pools over the pairs of all ranks, both ways, beside chance, and the median ranks.
 
@@ -83,17 +105,7 @@ class PairRecall(Metric):
             kept.append(rows.detach())
 
     def compute(self) -> dict[str, float]:
-        """Return `recall@5/image_to_cell`, `…/cell_to_image`, `…/mean`, `…/chance`, … and `median_rank/…`, from 1."""
+        """Return the scores of `recalls`."""
         images, cells, pools = (dim_zero_cat(rows).cpu() for rows in (self.images, self.cells, self.pools))
         to_cell, to_image = ranks_within_pools(images, cells, pools), ranks_within_pools(cells, images, pools)
-        sizes, scores = pool_sizes(pools), {}
-        for k in self.ks:
-            forward, backward = recall_at(to_cell, k), recall_at(to_image, k)
-            scores[f"recall@{k}/image_to_cell"] = forward
-            scores[f"recall@{k}/cell_to_image"] = backward
-            scores[f"recall@{k}/mean"] = (forward + backward) / 2
-            scores[f"recall@{k}/chance"] = chance_at(sizes, k)
-        # ranks count from 0; people count from 1
-        scores["median_rank/image_to_cell"] = float(to_cell.median()) + 1
-        scores["median_rank/cell_to_image"] = float(to_image.median()) + 1
-        return scores
+        return recalls(to_cell, to_image, pool_sizes(pools), self.ks)

@@ -1,11 +1,28 @@
 """What one way of predicting scored: a fold, and a task of folds."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from past.evaluation.statistics.genes import GeneScores
+from past.evaluation.statistics.genes import GeneScores, score_genes
+from past.evaluation.statistics.units import Places, Units, independent_units
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The n test spots of a fold.
+
+    Attributes:
+        truth: (n, g) measured log1p expression.
+        predicted: (n, g).
+        places: where they lie.
+    """
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -16,17 +33,22 @@ class FoldResult:
         number: k of test_<k>.csv.
         genes: those scored.
         scores: per gene.
-        draws: (resamples, g) bootstrapped Pearson r.
         n_train: training spots.
         n_test: test spots.
+        spots: what the scores are of; None where only these are kept.
     """
 
     number: int
     genes: tuple[str, ...]
     scores: GeneScores
-    draws: np.ndarray
     n_train: int
     n_test: int
+    spots: Judged | None = None
+
+    @staticmethod
+    def of(number: int, genes: tuple[str, ...], spots: Judged, n_train: int) -> "FoldResult":
+        """Score the spots."""
+        return FoldResult(number, genes, score_genes(spots.truth, spots.predicted), n_train, len(spots.truth), spots)
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,21 @@ class TaskResult:
     task: str
     encoder: str
     folds: tuple[FoldResult, ...]
+
+    @cached_property
+    def units(self) -> Units:
+        """What is independent of each other among the test spots of all folds."""
+        return independent_units([(spots.places, spots.truth - spots.predicted) for spots in self.spots])
+
+    @property
+    def spots(self) -> list[Judged]:
+        """The test spots of every fold."""
+        return [fold.spots for fold in self.folds if fold.spots]
+
+    @property
+    def without_spots(self) -> "TaskResult":
+        """The scores alone, which take no memory."""
+        return replace(self, folds=tuple(replace(fold, spots=None) for fold in self.folds))
 
     @property
     def as_in_library(self) -> "TaskResult":

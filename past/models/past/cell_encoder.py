@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.models.past.vocabulary import PADDING
 from past.nn.dropout import dropout_by_row, mix, row_seeds
 from past.nn.layers import PackedSentences, Part, PostNormLayer, masked_mean
@@ -49,6 +49,9 @@ class CellEncoder(Part):
         super().__init__()
         if pool not in ("mean", "mean_with_padding"):
             raise ConfigError(f"cell_encoder.pool={pool!r} is not known: use 'mean' or 'mean_with_padding'")
+        sizes = {"context": context, "width": width, "layers": layers, "heads": heads, "feedforward": feedforward}
+        for key, value in sizes.items():
+            require_number(f"cell_encoder.{key}", value, least=1)
         if width % heads:
             raise ConfigError(f"cell_encoder.heads={heads} does not divide width={width}: choose a divisor")
         self.context = context

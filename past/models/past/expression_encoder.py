@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 import torch.nn.functional as F
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.models.past.vocabulary import PADDING
 from past.nn.layers import Part
 
@@ -27,6 +27,7 @@ class ExpressionEncoder(Part):
 
     def __init__(self, vocabulary_size: int, *, width: int = 20) -> None:
         super().__init__()
+        require_number("cell_encoder.width", width, least=1)
         self.width = width
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("components", torch.zeros(vocabulary_size, width))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.models.past.batch import CellBatch
 from past.models.past.cell_encoder import CellEncoder
 from past.models.past.expression_encoder import ExpressionEncoder
@@ -90,6 +90,9 @@ class PASTModel(Part):
             )
         if niche_features not in ("mean_embedding", "token_ids"):
             raise ConfigError(f"niche_features={niche_features!r} is not known: use 'mean_embedding' or 'token_ids'")
+        require_number("model.dim", dim, least=1)
+        require_number("model.temperature", temperature, above=0.0)
+        require_number("model.dropout", dropout, least=0.0, most=1.0)
         self.image_encoder = image_encoder
         self.cell_encoder = cell_encoder
         self.niche_encoder = niche_encoder

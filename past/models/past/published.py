@@ -19,7 +19,7 @@ from past.models.past.niche_encoder import NicheEncoder
 from past.models.past.vocabulary import RESERVED
 from past.nn.image_encoder import ImageEncoder
 from past.nn.layers import Part
-from past.nn.weights import read_weights
+from past.nn.released_weights import read_released
 
 State = Mapping[str, torch.Tensor]
 
@@ -156,7 +156,7 @@ def import_past(path: Path, genes: Sequence[str] | None = None, xenium_mean: np.
     Raises:
         CheckpointError: another program's file, one that could run code, or another vocabulary (with both hashes).
     """
-    model = _fill(read_weights(path, keys=("model",)), past_for, PAST_RULES, path)
+    model = _fill(read_released(path), past_for, PAST_RULES, path)
     cell_encoder = model.cell_encoder
     assert isinstance(cell_encoder, CellEncoder)
     tokenizer = _tokenizer(cell_encoder, cell_encoder.context, genes, xenium_mean, path)
@@ -165,7 +165,7 @@ def import_past(path: Path, genes: Sequence[str] | None = None, xenium_mean: np.
 
 def import_uni(path: Path) -> Saved:
     """Read UNI's own file into an image encoder; raises CheckpointError where a name or shape does not fit."""
-    return Saved(_fill(read_weights(path), uni_for, [("(.*)", r"model.\1")], path), source=str(path))
+    return Saved(_fill(read_released(path), uni_for, [("(.*)", r"model.\1")], path), source=str(path))
 
 
 def import_nicheformer(path: Path, genes: Sequence[str] | None = None, xenium_mean: np.ndarray | None = None) -> Saved:
@@ -174,7 +174,7 @@ def import_nicheformer(path: Path, genes: Sequence[str] | None = None, xenium_me
     Its sentences begin with species, assay, modality, ours (and PAST's) with modality, assay, species: the position
     embeddings of the first and third are exchanged, which makes the two the same function.
     """
-    state = read_weights(path, keys=("state_dict",))
+    state = read_released(path)
     state = {name.removeprefix("nicheformer."): tensor for name, tensor in state.items()}
     model = _fill(state, cell_encoder_for, NICHEFORMER_RULES, path)
     assert isinstance(model, CellEncoder)

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 from anndata import AnnData
-from scipy.sparse import csr_matrix
 
 from past.base.errors import CheckpointError, ConfigError
+from past.base.files import require_free
 from past.base.h5ad import sha256_of
+from past.base.joins import Rows
 from past.base.keys import Keys
 from past.checkpoints.saved import WEIGHTS, Saved
 from past.models import load_model
 from past.models.stpath.batch import SlideBatch
-from past.models.stpath.context import Context, read_context
+from past.models.stpath.context import Context, Told, read_context
 from past.models.stpath.generate import dropout_states, generate, predicted
 from past.models.stpath.model import STPath
 from past.models.stpath.published import import_stpath
@@ -69,34 +70,39 @@ class Predictor:
             organ: STPath's name of it, any case; None: Others.
             technology: STPath's name of it; None: not told.
             genes: symbols or ids; None: all of the vocabulary.
-            context: measured spots' raw counts: an AnnData found by its `obsm['spatial']`, or (rows, AnnData).
+            context: measured spots' raw counts: an AnnData found by its names, else by its `obsm['spatial']`; or
+                (rows, AnnData).
             steps: passes; above 1 the surest predictions of each are told in the next.
             samples: above 1, passes under dropout, whose standard deviation becomes `layers['std']`.
             chunk: query spots at a time in attention; None chooses.
             names: the spots' names; None: their row numbers.
-            out: an h5ad file to write block by block in place of holding all of it in memory.
+            out: an h5ad file to write block by block in place of holding all of it in memory; must not exist.
             seed: of dropout.
 
         Returns:
             `X` (N, G) float32, `obsm['spatial']` the coordinates given, `uns['past']` how it was made.
 
         Raises:
+            ConfigError: `out` exists.
             DataError: names what in the arguments cannot be used, and what would be.
+            NoSpaceError: the disk is full.
         """
+        if out is not None:
+            require_free(out)
         features, coords = np.asarray(features), np.asarray(coords)
         check_slide(features, coords, self.model.width, self.encoder)
         if steps < 1 or samples < 1:
             raise ConfigError(f"steps={steps}, samples={samples}: both count passes; use 1 or more")
         asked = np.arange(RESERVED, self.genes.tokens) if genes is None else self.genes.encode(genes)
-        told, measured = csr_matrix((len(features), self.genes.tokens), dtype=np.float32), np.empty(0, dtype=np.int64)
+        told = Told.nothing(len(features), self.genes.tokens)
         if context is not None:
-            told, measured = read_context(context, coords, self.genes)
+            told = read_context(context, Rows("the features", names, coords), self.genes)
         self.model.chunk = chunk
-        slide = self._slide(features, coords, organ, technology, told, measured)
-        hidden = generate(self.model, slide, told, measured, asked, steps)
+        slide = self._slide(features, coords, organ, technology, told)
+        hidden = generate(self.model, slide, told.expression, told.spots, asked, steps)
         drawn = dropout_states(self.model, slide, samples, seed) if samples > 1 else []
-        how = "zero-shot" if context is None else f"in context of {len(measured)} measured spots"
-        made = self._origin(how, features.shape[1], organ, technology, steps=steps, samples=samples, seed=seed)
+        passes = {"steps": steps, "samples": samples, "seed": seed}
+        made = self._origin(told, features.shape[1], organ, technology, **passes)
         adata = AnnData(
             obs=pd.DataFrame(index=pd.Index(map(str, range(len(coords)) if names is None else names))),
             var=self._describe(asked, genes),
@@ -107,10 +113,16 @@ class Predictor:
         return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
 
     def _origin(
-        self, how: str, width: int, organ: str | None, technology: str | None, **passes: int
+        self, told: Told, width: int, organ: str | None, technology: str | None, **passes: int
     ) -> dict[str, object]:
+        spots, how = len(told.spots), "zero-shot"
+        if spots:
+            how = f"in context of {spots:,} measured spots, told {told.genes:,} of their {told.of_genes:,} genes"
         return {
             "method": f"STPath, {how}",
+            "context_spots": spots,
+            "context_genes": told.genes,
+            "context_genes_not_known": told.of_genes - told.genes,
             "encoder": self.encoder or f"unknown, {width} wide",
             "organ": organ or "Others",
             "technology": technology or "not told",
@@ -124,8 +136,7 @@ class Predictor:
         coords: np.ndarray,
         organ: str | None,
         technology: str | None,
-        told: csr_matrix,
-        measured: np.ndarray,
+        told: Told,
     ) -> SlideBatch:
         device, spots = self.model.head.bias.device, len(coords)
         slide = SlideBatch(
@@ -134,7 +145,7 @@ class Predictor:
             lengths=(spots,),
             technology=torch.full((spots,), technology_token(technology)),
             organ=torch.full((spots,), organ_token(organ)),
-            expression=tell(told, np.setdiff1d(np.arange(spots), measured)),
+            expression=tell(told.expression, np.setdiff1d(np.arange(spots), told.spots)),
         )
         return slide.to(device)
 

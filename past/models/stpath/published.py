@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from past.base.errors import CheckpointError
-from past.base.files import atomic_file, write_atomically
+from past.base.files import atomic_file, atomic_path, require_free, write_atomically
 from past.checkpoints.keymap import Rule, apply_keymap
-from past.checkpoints.saved import Saved, require_free
+from past.checkpoints.saved import Saved
 from past.models.stpath.model import STPath
 from past.models.stpath.vocabulary import GeneVocabulary
-from past.nn.weights import read_weights
+from past.nn.released_weights import read_released
 
 ENCODER = "Prov-GigaPath"  # whose features the released weights read
 WEIGHTS_FILE, GENES_FILE = "stfm.pth", "symbol2ensembl.json"
@@ -103,7 +103,7 @@ def import_stpath(path: Path, genes: Path) -> Saved:
         CheckpointError: not STPath's weights, more than tensors in the file, or a gene list of another size.
         DataError: the gene list cannot be read.
     """
-    model = from_published(read_weights(path), str(path))
+    model = from_published(read_released(path), str(path))
     vocabulary = GeneVocabulary.read(genes)
     if vocabulary.tokens != len(model.head.bias):
         raise CheckpointError(
@@ -125,6 +125,7 @@ def export_stpath(saved: Saved, out: Path) -> None:
             f"{saved.source}: holds a {type(saved.model).__name__}, not STPath; export STPath's weights"
         )
     require_free(out)
-    write_atomically(out / GENES_FILE, json.dumps(GeneVocabulary.from_state(saved.tokenizer).symbols) + "\n")
-    with atomic_file(out / WEIGHTS_FILE) as file:
-        torch.save(to_published(saved.model), file)
+    with atomic_path(out) as part:
+        write_atomically(part / GENES_FILE, json.dumps(GeneVocabulary.from_state(saved.tokenizer).symbols) + "\n")
+        with atomic_file(part / WEIGHTS_FILE) as file:
+            torch.save(to_published(saved.model), file)

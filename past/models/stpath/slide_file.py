@@ -1,14 +1,15 @@
 """Predictions as an AnnData: in memory, or written to disk block by block of spots, so that memory stays bounded."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anndata
-import h5py
 import numpy as np
 from anndata import AnnData
+
+from past.base.disk.locks import UNSUPPORTED
+from past.base.h5ad import new_h5ad, read_adata
 
 RowsOfValues = tuple[slice, dict[str, np.ndarray]]  # rows, and "X" and each layer's values there
 
@@ -25,22 +26,24 @@ def in_memory(adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnData:
 
 
 def on_disk(path: Path, adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnData:
-    """Write the AnnData with its `X` and layers to an h5ad file, whole or not at all; return it opened, not loaded."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part.h5ad")
+    """Write the AnnData with its `X` and layers to an h5ad file, whole or not at all; return it opened, not loaded.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    with new_h5ad(path, adata) as file:
+        file.pop("X", None)
+        for rows, values in blocks:
+            for name, block in values.items():
+                where = name if name == "X" else f"layers/{name}"
+                if where not in file:
+                    made = file.create_dataset(where, adata.shape, np.float32)
+                    made.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+                dataset: Any = file[where]
+                dataset[rows] = block
     try:
-        adata.write_h5ad(part)
-        with h5py.File(part, "r+") as file:
-            file.pop("X", None)
-            for rows, values in blocks:
-                for name, block in values.items():
-                    where = name if name == "X" else f"layers/{name}"
-                    if where not in file:
-                        made = file.create_dataset(where, adata.shape, np.float32)
-                        made.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-                    dataset: Any = file[where]
-                    dataset[rows] = block
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return anndata.read_h5ad(path, backed="r")
+        return anndata.read_h5ad(path, backed="r")
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return read_adata(path)  # a file system without locks, and this reader insists on one

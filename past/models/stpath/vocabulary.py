@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from past.base.errors import DataError
-from past.base.genes import gene_hash
+from past.base.genes import gene_hash, match_genes, unversioned
 from past.base.text.reading import read_json
 
 PADDING: Final = 0
@@ -128,10 +128,21 @@ class GeneVocabulary:
     @cached_property
     def _token_of(self) -> dict[str, int]:
         by_id = {gene: token for token, gene in enumerate(self.ids, RESERVED)}
-        return by_id | {symbol: by_id[gene] for symbol, gene in self.symbols.items()}
+        plain = {unversioned(gene): token for gene, token in by_id.items()}
+        return plain | by_id | {symbol: by_id[gene] for symbol, gene in self.symbols.items()}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._token_of
+        return name in self._token_of or unversioned(name) in self._token_of
+
+    def find(self, features: Iterable[Sequence[str]]) -> np.ndarray:
+        """Return the token of each feature by the first of its names that is known, in any version, or -1; (G,) int64.
+
+        Args:
+            features: each one's own names, say its symbol and its Ensembl id.
+        """
+        tokens = np.fromiter(self._token_of.values(), dtype=np.int64)
+        positions = match_genes(list(features), list(self._token_of))
+        return np.where(positions < 0, -1, tokens[positions])
 
     def encode(self, names: Iterable[str]) -> np.ndarray:
         """Return the tokens of names or ids, (G,) int64; names of one id get the same token.
@@ -140,11 +151,12 @@ class GeneVocabulary:
             DataError: some are not known; names them and the nearest known name of the first.
         """
         names = list(names)
-        unknown = [name for name in names if name not in self._token_of]
+        tokens = self.find((name,) for name in names)
+        unknown = [name for name, token in zip(names, tokens, strict=True) if token < 0]
         if unknown:
             shown = ", ".join(unknown[:5]) + ("…" if len(unknown) > 5 else "")
             raise DataError(
                 f"{len(unknown)} of {len(names)} genes are not in the weights' vocabulary: "
                 f"{shown}{_nearest(unknown[0], self._token_of)}; leave them out or give their other name"
             )
-        return np.fromiter((self._token_of[name] for name in names), dtype=np.int64, count=len(names))
+        return tokens

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from past.base.errors import DataError
-from past.base.genes import match_genes, read_synonyms, unversioned
+from past.base.genes import gene_map, is_gene, match_genes, read_synonyms, unversioned
 
 FEATURES = [("EPCAM", "ENSG00000119888.11"), ("Nefl", "ENSMUSG00000022055"), ("NEW1", "ENSG00000000001")]
 
@@ -45,3 +45,20 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
 def test_only_ensembl_ids_have_versions() -> None:
     assert unversioned("ENSMUSG00000022055.4") == "ENSMUSG00000022055"
     assert unversioned("RP11-34P13.7") == "RP11-34P13.7"
+
+
+def test_controls_blanks_and_proteins_are_no_genes() -> None:
+    controls = ["NegControlProbe_00042", "BLANK_0006", "Blank-12", "antisense_PROK2", "UnassignedCodeword_0001"]
+    controls += ["DeprecatedCodeword_0200", "Intergenic_Region_12", "NegPrb3", "SystemControl14", "Negative2"]
+    assert [name for name in controls if is_gene(name)] == []
+    assert all(is_gene(name) for name in ("EPCAM", "BLNK", "NEGR1", "ENSG00000119888", "DEPDC1"))
+    assert [is_gene("CD3E", kind) for kind in ("Gene Expression", "gene", None, float("nan"), "")] == [True] * 5
+    assert [is_gene("CD3E", kind) for kind in ("Protein Expression", "Antibody Capture", "Blank Codeword")] == [
+        False
+    ] * 3
+
+
+def test_a_list_is_found_in_another_by_name_then_by_id_of_another_version() -> None:
+    target = ("ENSG00000119888.11", "KRT8", "ENSG00000170421.4", "ENSG00000170421.5")
+    source = ("ENSG00000170421.5", "ENSG00000119888", "ENSG00000170421.9", "ENSG00000170421.8", "krt8", "KRT8")
+    assert gene_map(source, target).tolist() == [3, 0, 2, -1, -1, 1]

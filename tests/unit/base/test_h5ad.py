@@ -12,7 +12,8 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from past.base.errors import DataError
 from past.base.h5ad import (
-    feature_names,
+    genes_of,
+    new_h5ad,
     over_genes,
     read_adata,
     read_counts,
@@ -44,7 +45,7 @@ def test_a_file_gives_its_names_and_its_meta_without_its_counts(tmp_path: Path) 
 
 def test_ids_are_read_under_any_of_their_columns() -> None:
     var = pd.DataFrame({"ensembl_id": ["E1"], "gene_id": ["E1.4"], "other": ["x"]}, index=pd.Index(["A"]))
-    assert feature_names(var) == [("A", "E1.4", "E1")]
+    assert genes_of(var, "S")[1] == [("A", "E1.4", "E1")]
 
 
 def test_files_that_are_no_sections_are_named(tmp_path: Path) -> None:
@@ -107,3 +108,17 @@ def test_a_files_hash(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
     with pytest.raises(DataError, match="none: no such file"):
         sha256_of(tmp_path / "none")
+
+
+def test_what_is_written_is_what_anndata_writes_and_may_be_added_to(tmp_path):
+    adata = anndata.AnnData(np.eye(3, dtype=np.float32), obsm={"spatial": np.ones((3, 2))}, uns={"past": {"a": 1}})
+    with new_h5ad(tmp_path / "own.h5ad", adata) as file:
+        file["layers/twice"] = 2 * np.eye(3)
+    adata.write_h5ad(tmp_path / "theirs.h5ad")
+    own, theirs = (anndata.read_h5ad(tmp_path / name, backed="r") for name in ("own.h5ad", "theirs.h5ad"))
+    assert own.raw is theirs.raw is None
+    np.testing.assert_array_equal(own.layers["twice"], 2 * np.eye(3))
+    for found in (own.to_memory(), read_adata(tmp_path / "own.h5ad")):
+        np.testing.assert_array_equal(found.X, adata.X)
+        np.testing.assert_array_equal(found.obsm["spatial"], adata.obsm["spatial"])
+        assert found.uns["past"] == {"a": 1}

@@ -56,6 +56,20 @@ def test_todays_stays_as_it_is() -> None:
     assert upgraded(NEW) == NEW
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"_target_": ["past.data.masking.Masking"]},
+        {"_target_": {"a": 1}, "model": {"_target_": [1]}},
+        {"model": {"_target_": "past.training.past_module.PASTModule", "loss": 3}},
+        {"model": {"_target_": "past.training.past_module.PASTModule", "loss": None}},
+    ],
+    ids=str,
+)
+def test_what_is_of_another_kind_is_left_to_those_who_read_it(node: dict) -> None:
+    assert set(upgraded(node)) >= set(node)
+
+
 def test_slides_are_still_read_whole() -> None:
     node = upgraded({"_target_": "past.data.slide_datamodule.SlideDataModule", "rounds": 3, "root": "slides"})
     assert (node["open_shards"], node["buffer"], node["samples"]["rounds"]) == (1, 0, 3)

@@ -12,10 +12,12 @@ def test_equals_all_distances_sorted(n, k):
     np.testing.assert_array_equal(nearest(places, k), np.argsort(distances, axis=1)[:, : min(k, n - 1)])
 
 
-def test_equal_distances_go_by_index():
+def test_equal_distances_go_by_place_whatever_the_order():
     grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), axis=-1).reshape(-1, 2)
     assert nearest(grid, 4)[12].tolist() == [7, 11, 13, 17]
     assert nearest(grid, 2)[12].tolist() == [7, 11]
+    order = np.random.default_rng(0).permutation(25)
+    np.testing.assert_array_equal(order[nearest(grid[order], 3)], nearest(grid, 3)[order])
 
 
 def test_cells_at_one_place_are_each_others_neighbours():

@@ -66,3 +66,11 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("id,organ\nA,Lung\n")
     with pytest.raises(DataError, match="no column dataset_title, patient, study_link"):
         read_patient_table(tmp_path / "other.csv")
+
+
+def test_samples_without_a_patient_are_of_no_common_one(tmp_path: Path) -> None:
+    rows = [[f"S{i}", "One", label, "Breast", "NA"] for i, label in enumerate(["NA", "nan", "None", "", "P1"])]
+    rows.append(["S5", "Two", "P1", "Breast", "NA"])
+    table = read_patient_table(write_table(tmp_path / "t.csv", *rows))
+    assert len(set(table.patients.values())) == 6  # nor do two studies share the link "NA"
+    assert table.labelled == {"S4", "S5"}

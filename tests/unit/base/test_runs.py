@@ -55,7 +55,8 @@ def test_a_name_that_is_no_folder_is_refused(bad: str, tmp_path: Path) -> None:
         Run(tmp_path, "demo", bad)
 
 
-def test_the_newest_run_is_found(tmp_path: Path) -> None:
+def test_the_newest_run_is_found_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     with pytest.raises(ConfigError, match="no run in"):
         newest_run(tmp_path, "demo")
     for age, name in enumerate(("new", "old")):
@@ -64,6 +65,7 @@ def test_the_newest_run_is_found(tmp_path: Path) -> None:
         run.config.write_text("seed: 1\n")
         os.utime(run.config, (1000 - age, 1000 - age))
     assert newest_run(tmp_path, "demo").directory.name == "new"
+    assert caplog.messages == [f"{tmp_path}/demo/new: the newest of 2 named demo is taken; run_id= names another"]
 
 
 def test_after_a_restart_the_ranks_meet_in_a_new_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from damaged import zero_a_page
 
 from past.base.errors import CheckpointError, ConfigError
 from past.base.genes import gene_hash
-from past.checkpoints.saved import Saved, build_part, save_model
+from past.checkpoints.description import build_part
+from past.checkpoints.saved import Saved, save_model
 from past.models import load_model, load_part, parts
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.fusion import Film
@@ -156,5 +157,5 @@ def test_a_folder_of_before_hashes_is_read(saved: Path) -> None:
 def test_a_runs_folder_is_told_with_its_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     (tmp_path / "run/checkpoints/last.ckpt").touch()
-    with pytest.raises(CheckpointError, match=r"run: no model there .*; give .*run/checkpoints/last\.ckpt$"):
+    with pytest.raises(CheckpointError, match=r"run: no model there.*: give .*run/checkpoints/last\.ckpt$"):
         load_model(tmp_path / "run")

@@ -33,7 +33,7 @@ def test_predict_writes_what_load_stpath_predicts(released_stpath: Path, slide: 
     )
     np.testing.assert_allclose(written.X, expected.X, rtol=1e-5, atol=1e-6)
     assert list(written.var_names) == ["GENE3", "TWIN1"]
-    assert written.uns["past"]["method"] == "STPath, in context of 2 measured spots"
+    assert written.uns["past"]["method"] == "STPath, in context of 2 measured spots, told 1 of their 1 genes"
 
 
 def test_past_offers_only_what_it_has() -> None:

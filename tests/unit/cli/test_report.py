@@ -29,14 +29,15 @@ def test_the_page_is_whole_in_one_file(run: Path) -> None:
     assert path == run / "report.html"
     assert "<h1>toy / first</h1>" in text
     titles = re.findall(r"<h2>(.*?)</h2>", text)
-    assert titles == ["Training", "Retrieval", "Recall by section", "What a crop finds", "Configuration"]
+    assert titles == ["Training", "Retrieval", "Two by two", "Recall by section", "What a crop finds", "Configuration"]
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
     sizes = [Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures]
     assert len(sizes) == 3
     assert min(min(size) for size in sizes) > 200
     cells = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")]
-    assert ["section", "S1", "&lt;C&gt;", "linear", "20", "0.500"] in cells
-    assert len(cells[1:]) == 6
+    scores = ["0.500 [0.450, 0.700]", "0.250", "7 blocks (correlation 2.5 spots)"]
+    assert ["section", "S1", "&lt;C&gt;", "linear", "20", *scores] in cells
+    assert len(cells[1:]) == 6 + 1  # and one comparison
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", text)
 
 

@@ -64,6 +64,13 @@ def test_old_results_that_were_removed_make_room(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds results, but no toy\.origin\.json that says what they were made"):
         Results(tmp_path, "toy", ORIGIN)
     (tmp_path / "toy.json").unlink()
+    with pytest.raises(
+        ConfigError, match=r"files that are no results \(below, toy\.csv\), and was left as it is: give"
+    ):
+        Results(tmp_path, "toy", {**ORIGIN, "seed": 2})
+    (tmp_path / "below" / "toy.parquet").rename(tmp_path / "toy.csv")
+    (tmp_path / "below").rmdir()
+    (tmp_path / "toy.csv").unlink()
     write_all(Results(tmp_path, "toy", {**ORIGIN, "seed": 2}))
     assert json.loads((tmp_path / "toy.json").read_text())["seed"] == 2
 
@@ -86,20 +93,20 @@ def test_nothing_is_claimed_before_the_first_file(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "toy.txt").read_text() == "second"
 
 
-def test_what_was_being_written_is_removed_below_a_claimed_folder_only(tmp_path: Path) -> None:
-    def leave() -> list[Path]:
-        parts = [tmp_path / ".toy.csv.1.part", tmp_path / "below" / ".toy.parquet.2.part"]
-        for part in parts:
-            part.parent.mkdir(exist_ok=True)
-            part.write_text("half")
-        return parts
+def test_what_was_being_written_is_removed_when_it_is_written_again(tmp_path: Path) -> None:
+    write_all(Results(tmp_path, "toy", ORIGIN))
+    whole = files(tmp_path)
+    for part in (tmp_path / ".toy.csv.1.part", tmp_path / "below" / ".toy.parquet.2.part"):
+        part.write_text("half")
+    write_all(Results(tmp_path, "toy", ORIGIN))
+    assert files(tmp_path) == whole
 
-    here, below = leave()
-    Results(tmp_path, "toy", ORIGIN).write("toy.txt", "")
-    assert (here.exists(), below.exists()) == (False, True)  # the folder below may be anyone's
-    leave()
-    Results(tmp_path, "toy", ORIGIN)
-    assert (here.exists(), below.exists()) == (False, False)
+
+def test_the_users_own_files_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "toy.csv").write_text("mine")
+    with pytest.raises(ConfigError, match=r"files that are no results \(toy\.csv\), and was left as it is: give a new"):
+        Results(tmp_path, "toy", ORIGIN)
+    assert files(tmp_path) == {"toy.csv": b"mine"}
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """What `ckpt=` means, and what a trained model's numbers depend on."""
 
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from past.base.errors import CheckpointError, ConfigError
+from past import config as door
+from past.base.errors import CheckpointError, ConfigError, PastError
 from past.evaluation.trained import data_of, imported_weights, origin_of, trained
 
 
@@ -78,6 +81,79 @@ def test_the_runs_own_data_are_built_but_for_what_is_asked_otherwise(config: dic
     run, _ = trained(config)
     asked = {**config, "data": {"root": None, "val": ["A"]}}
     assert data_of(asked, run, Door()) == {"data": {"root": "second", "val": ["A"], "seed": 7}}
+
+
+def running(marker: Path) -> list[dict[str, Any]]:
+    """Nodes that write `marker` when they are built, or when what they name is imported."""
+    code = f"import pathlib; pathlib.Path({str(marker)!r}).write_text('ran')"
+    (marker.parent / "imported_by_name.py").write_text(code)
+    pickled = marker.parent / "evil.pkl"
+    pickled.write_bytes(b"cposix\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR.")
+    path = {"_target_": "pathlib.Path", "_args_": [str(marker)]}
+    return [
+        {"_target_": "sklearn.utils._testing.assert_run_python_script_without_output", "source_code": code},
+        {"_target_": "pandas.read_pickle", "filepath_or_buffer": str(pickled)},
+        {"_target_": "joblib.load", "filename": str(pickled)},
+        {"_target_": "torch.load", "f": str(pickled), "weights_only": False},
+        {"_target_": "pathlib.Path.write_text", "_args_": [path, "ran"]},
+        {"_target_": "past.base.files.write_atomically", "path": path, "content": "ran"},
+        {"_target_": "os.system", "command": f"touch {marker}"},
+        {"_target_": "imported_by_name.anything"},
+    ]
+
+
+@pytest.mark.parametrize("which", range(8))
+@pytest.mark.parametrize("place", ["data", "samples", "within a list", "partial", "interpolated"])
+def test_a_run_of_somebody_else_runs_nothing(
+    which: int, place: str, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "marker"
+    evil = running(marker)[which]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run, _ = trained(config)
+    node = {"_target_": "past.data.stream.datamodule.DataModule", "root": "x", "samples": evil}
+    data = {
+        "data": evil,
+        "samples": node,
+        "within a list": {**node, "samples": None, "val": [evil]},
+        "partial": {**node, "_partial_": True, "_recursive_": True, "_args_": [deepcopy(evil)]},
+        "interpolated": {**node, "samples": f"${{oc.create:{yaml.safe_dump(evil, default_flow_style=True).strip()}}}"},
+    }[place]
+    run.config.write_text(yaml.safe_dump({"seed": 7, "data": data}))
+    with pytest.raises(
+        ConfigError, match=r"names it, so it was not imported|nothing is looked up for a file"
+    ) as refused:
+        data_of(config, run, door)
+    assert "\n" not in str(refused.value)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: 7\n", "seed: x\ndata: {_target_: a}\n", "seed: 7\ndata: [1]\n", "data: &a [*a]\n",
+        "seed: 7\ndata: {_target_: past.data.stream.datamodule.DataModule, root: x, samples: 3, batch_size: [x]}\n",
+        "seed: 7\ndata: {_target_: past.data.datamodules.CellDataModule, root: [1], 3: 4}\n",
+        "seed: 7\ndata: {_target_: os.getpid}\nmodel: {_target_: past.training.past_module.PASTModule, loss: 3}\n",
+    ],
+)  # fmt: skip
+def test_settings_that_are_no_runs_are_refused_in_a_sentence(text: str, config: dict[str, Any]) -> None:
+    run, _ = trained(config)
+    run.config.write_text(text)
+    with pytest.raises(PastError) as refused:
+        data_of(config, run, door)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_run_that_nobody_named_is_said(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    trained(config)
+    assert caplog.messages == [
+        f"{config['output_root']}/mine/second: the newest of 2 named mine is taken; run_id= names another"
+    ]
+    caplog.clear()
+    trained({**config, "run_id": "first"})
+    assert caplog.messages == []
 
 
 def test_the_origin_is_the_checkpoint_by_its_content_and_the_data_by_their_place(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Released encoders' weight files: under other programs' names, here or on the hub."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub.errors
@@ -8,7 +9,7 @@ import torch
 
 from past.base.errors import CheckpointError
 from past.nn.image_encoder import ImageEncoder
-from past.nn.released_weights import find_weights, to_timm_names
+from past.nn.released_weights import find_weights, read_released, to_timm_names
 
 VIT = {"embed_dim": 24, "depth": 2, "num_heads": 3, "img_size": 32}
 REGISTERS = VIT | {"patch_size": 16, "mlp_layer": "SwiGLUPacked", "act_layer": "silu", "init_values": 1e-5}
@@ -87,3 +88,41 @@ def test_a_missing_file_is_fetched_or_the_cure_is_named(tmp_path: Path, monkeypa
         find_weights(tmp_path / "model.bin", "owner/name")
     with pytest.raises(CheckpointError, match="no such weight file"):
         ImageEncoder("vit_base_patch16_224", options=VIT, weights=tmp_path / "model.bin")
+
+
+@pytest.mark.parametrize(
+    ("wrap", "prefix"),
+    [
+        (lambda state: {"state_dict": prefixed(state, "module.")}, "module."),
+        (lambda state: {"teacher": prefixed(state, "backbone.") | HEAD, "student": {}, "epoch": 3}, "backbone."),
+        (lambda state: {"model": state, "optimizer": {"lr": 0.1}}, ""),
+        (lambda state: {"student": prefixed(state, "module.backbone.")}, "module.backbone."),
+        (lambda state: {"model": {"teacher": prefixed(state, "_orig_mod.")}}, "_orig_mod."),
+        (lambda state: {"state_dict": prefixed(state, "model.encoder.")}, "model.encoder."),
+    ],
+)
+def test_what_training_programs_wrap_weights_in_is_taken_off_and_said(
+    tmp_path: Path, wrap: Callable[[dict], dict], prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = ImageEncoder("vit_base_patch16_224", options=VIT).eval()
+    torch.save(wrap(encoder.model.state_dict()), tmp_path / "w.pth")
+    loaded = ImageEncoder("vit_base_patch16_224", weights=tmp_path / "w.pth", options=VIT).eval()
+    assert torch.equal(loaded(CROPS), encoder(CROPS))
+    assert [f"begins with '{prefix}', which is taken off" in record.getMessage() for record in caplog.records[:1]] == (
+        [True] if prefix else []
+    )
+    assert ("1 weights of training heads (dino_head.mlp.weight, …) are left out" in caplog.text) == (
+        prefix == "backbone."
+    )
+
+
+HEAD = {"dino_head.mlp.weight": torch.zeros(2, 2)}
+
+
+def prefixed(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def test_names_that_do_not_all_begin_alike_stay(tmp_path: Path) -> None:
+    torch.save({"model.a": torch.zeros(1), "alpha": torch.zeros(1)}, tmp_path / "w.pth")
+    assert set(read_released(tmp_path / "w.pth")) == {"model.a", "alpha"}

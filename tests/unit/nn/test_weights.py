@@ -20,8 +20,8 @@ def test_both_kinds_of_file_give_the_same_tensors(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "model": STATE}, tmp_path / "within.pth")
     for found in (
         read_weights(tmp_path / "w.safetensors"),
-        read_weights(tmp_path / "w.pth", keys=("model",)),
-        read_weights(tmp_path / "within.pth", keys=("state_dict", "model")),
+        read_weights(tmp_path / "w.pth"),
+        read_weights(tmp_path / "within.pth"),
     ):
         assert {name: value.tolist() for name, value in found.items()} == {"weight": [[1.0, 2.0]], "bias": [3.0]}
 

@@ -57,6 +57,13 @@ def test_a_run_id_that_is_in_a_setting_leaves_it_as_it_is(tmp_path: Path) -> Non
     assert without_run("toy/10", tmp_path / "toy" / "1") == "toy/10"
 
 
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
+    (runs[1] / "config.yaml").write_text("a: &a [x, x]\nb: [*a, *a]\n")
+    with pytest.raises(DataError, match=r"toy/b/config\.yaml: not YAML"):
+        write_sweep(runs)
+
+
 def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "x", "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path / "y", "b", 0.7, "grid", 0, 0)]
     (runs[1] / "metrics.csv").write_text("step,val/recall@5/mean\n9,\n")

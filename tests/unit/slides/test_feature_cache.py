@@ -92,3 +92,10 @@ def test_features_that_are_not_finite_are_refused(patches: PatchFile, tmp_path: 
 
     with pytest.raises(DataError, match="tiles 0–29 are not finite"):
         FeatureCache(tmp_path / "cache").features(FrozenEncoder(Broken()), patches, "S")
+
+
+def test_what_was_begun_in_other_batches_is_removed_when_all_is_there(patches: PatchFile, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        FeatureCache(tmp_path / "cache", batch_size=8).features(FrozenEncoder(Dying(dies_after=2)), patches, "S")
+    FeatureCache(tmp_path / "cache", batch_size=16).features(FrozenEncoder(Dying()), patches, "S")
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".npy"]

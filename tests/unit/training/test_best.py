@@ -51,6 +51,35 @@ def test_the_highest_of_the_models_own_metric_is_kept(
     assert best_score(trainer) == pytest.approx(score)
 
 
+@pytest.mark.parametrize("place", ["{own}/../mine.txt", "file://{own}/../mine.txt", "{own}/kept.txt"])
+def test_a_checkpoint_names_no_file_that_is_removed(tmp_path: Path, place: str) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    kept = [tmp_path / "mine.txt", own / "kept.txt"]
+    for file in kept:
+        file.write_text("the user's own")
+    first = fit(tmp_path, [0.5], KeepBest(str(own)))
+    assert first.checkpoint_callback is not None
+    state = first.checkpoint_callback.state_dict()
+    path = place.format(own=own)
+    state |= {"kth_best_model_path": path, "best_k_models": {path: torch.tensor(0.5)}, "last_model_path": path}
+    again = KeepBest(str(own))
+    again.load_state_dict(state)
+    fit(tmp_path, [0.2, 0.9], again)
+    assert all(file.exists() for file in kept)
+    assert torch.load(own / "best.ckpt", weights_only=True)["global_step"] == 2
+
+
+def test_the_best_value_of_before_counts(tmp_path: Path) -> None:
+    first = KeepBest(str(tmp_path))
+    fit(tmp_path, [0.5], first)
+    again = KeepBest(str(tmp_path))
+    again.load_state_dict(first.state_dict())
+    fit(tmp_path, [0.4, 0.3], again)
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["global_step"] == 1
+    assert float(again.best_model_score or 0) == pytest.approx(0.5)
+
+
 def test_it_ends_after_so_many_validations_without_a_rise(tmp_path: Path) -> None:
     trainer = fit(tmp_path, [0.1, 0.7, 0.3, 0.6, 0.8], KeepBest(str(tmp_path)), StopEarly(patience=2))
     assert trainer.current_epoch == 4

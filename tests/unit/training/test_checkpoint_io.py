@@ -6,7 +6,7 @@ import pytest
 import torch
 from damaged import zero_a_page
 
-from past.base.errors import CheckpointError
+from past.base.errors import CheckpointError, NoSpaceError
 from past.training import checkpoint_io
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint, read_checkpoint
 
@@ -32,7 +32,7 @@ def test_a_failed_save_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(NoSpaceError, match=r"last.ckpt: no space left on its disk"):
         save(tmp_path / "last.ckpt", 2)
     assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.base.genes import gene_map, read_genes
 from past.base.variable_genes import variable_count
 from past.base.vocabularies import TECHNOLOGIES, canonical
@@ -53,6 +53,10 @@ class CellSamples(ModelSamples[CellBatch]):
         centre_expression: bool = False,
         augmentation: Augmentation | None = None,
     ) -> None:
+        require_number("data.samples.context", context, least=1)
+        require_number("data.samples.neighbours", neighbours, least=0)
+        if radius is not None and not isinstance(radius, str):
+            require_number("data.samples.radius", radius, above=0.0)
         self._context, self._neighbours, self._radius = context, neighbours, radius
         self._vocabulary, self._technology_mean = vocabulary, technology_mean
         self._normalise_stain, self._centred = normalise_stain, centre_expression

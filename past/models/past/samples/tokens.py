@@ -7,7 +7,7 @@ cells that express it, and the genes come in descending order of the result; equ
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,8 +111,18 @@ class Tokenizer:
 
     @staticmethod
     def from_state(state: Mapping[str, object], genes: Sequence[str]) -> "Tokenizer":
-        """Make the tokenizer of a checkpoint for data with the gene list `genes`."""
-        return Tokenizer(genes, **{name: value for name, value in state.items() if name != "vocabulary_hash"})  # type: ignore[arg-type]
+        """Make the tokenizer of a checkpoint for data with the gene list `genes`.
+
+        Raises:
+            CheckpointError: not what `state` returns; the gene list alone may be unknown.
+        """
+        given: dict[str, Any] = {name: value for name, value in state.items() if name != "vocabulary_hash"}
+        if "vocabulary" not in given:
+            raise CheckpointError("the checkpoint carries no vocabulary: import it again with --genes FILE")
+        try:
+            return Tokenizer(genes, **given)
+        except (TypeError, ValueError, AttributeError) as error:  # a key that it does not take, a value of another kind
+            raise CheckpointError(f"the checkpoint's tokenizer is none of train.py's ({error!s:.100})") from error
 
     def require_same(self, state: Mapping[str, object], source: str) -> None:
         """Check that a checkpoint's tokenizer numbers the same genes.

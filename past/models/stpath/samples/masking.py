@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, require_number
 from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.models.stpath.batch import ScoredSlide, SlideBatch, SparseExpression
 from past.models.stpath.vocabulary import MASK, PADDING
@@ -57,6 +57,9 @@ class Masking:
             raise ConfigError(f"masking.ratio={self.ratio}: use a share, or one of {', '.join(MASK_RATIOS)}")
         if isinstance(self.ratio, float) and not 0 < self.ratio <= 1:
             raise ConfigError(f"masking.ratio={self.ratio}: a share of the spots; use 0 < ratio ≤ 1")
+        for name in ("wholly", "variable_share", "technology_dropout"):
+            require_number(f"masking.{name}", getattr(self, name), least=0.0, most=1.0)
+        require_number("masking.variable_genes", self.variable_genes, least=1)
         if not 1 <= self.patch[0] <= self.patch[1]:
             raise ConfigError(f"masking.patch={list(self.patch)}: smallest and largest number of spots; use 1 ≤ a ≤ b")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError, DataError, require_number
 from past.base.variable_genes import variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
@@ -42,8 +42,7 @@ class SlideSamples(ModelSamples[SlideBatch]):
         image_dropout: float = 0.0,
         context: float = 0.05,
     ) -> None:
-        if rounds < 1:
-            raise ConfigError(f"data.samples.rounds={rounds}: how often an epoch goes over the slides; use 1 or more")
+        require_number("data.samples.rounds", rounds, least=1)
         if not 0 < context < 1:
             raise ConfigError(f"data.samples.context={context}: a share of the spots; use 0 < context < 1")
         if not 0 <= image_dropout <= 1:
@@ -80,17 +79,13 @@ class SlideSamples(ModelSamples[SlideBatch]):
     def tokens_of(self) -> np.ndarray:
         """(G,) token of each gene of the shards' list, -1: none."""
         vocabulary = self.vocabulary
-        known = [gene in vocabulary for gene in self._shards.index.genes]
-        if not any(known):
+        tokens = vocabulary.find((gene,) for gene in self._shards.index.genes)
+        if not (tokens >= 0).any():
             raise DataError(
-                f"data.samples.vocabulary={self._vocabulary}: none of the {len(known)} genes of "
+                f"data.samples.vocabulary={self._vocabulary}: none of the {len(tokens)} genes of "
                 f"{self._shards.index.root} is in it: "
                 "of another species, or named by other ids?"
             )
-        tokens = np.full(len(known), -1)
-        tokens[known] = vocabulary.encode(
-            gene for gene, is_known in zip(self._shards.index.genes, known, strict=True) if is_known
-        )
         return tokens
 
     @property

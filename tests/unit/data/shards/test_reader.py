@@ -50,7 +50,7 @@ def test_a_shard_is_opened_when_a_sample_is_asked_for_and_closed_in_the_end(inde
 def test_a_broken_sample_is_given_as_its_fault_and_the_next_one_is_read(index: ShardIndex) -> None:
     contents = {**members(0), **members(1), **members(2)}
     contents["S0_0000001.json"] = b"{"
-    Path(index.root, "S0-000000.tar").write_bytes(tar_of(contents))
+    Path(index.root, "S0-000000.tar").write_bytes(tar_of(contents).ljust(index.shards[0].bytes, b"\0"))
     with closing(reader_of(index, 0, 1, 2, 3, 4)) as reader:
         found = [reader.take(place) for place in range(5)]
     assert [getattr(sample, "key", None) for sample in found] == ["S0_0000000", None, "S0_0000002", None, None]
@@ -63,11 +63,21 @@ def test_a_shard_that_is_gone_is_the_fault_of_each_of_its_samples(index: ShardIn
     Path(index.root, "S0-000000.tar").unlink()
     with closing(reader_of(index, 0, 1)) as reader:
         faults = [reader.take(0), reader.take(1)]
-    assert all("S0-000000.tar: cannot be opened in" in str(fault) for fault in faults)
+    told = f"{index.root}/S0-000000.tar: cannot be opened (No such file or directory): restore it, or make it again"
+    assert list(map(str, faults)) == [told, told]
+
+
+def test_a_shard_of_another_size_is_found_out(index: ShardIndex) -> None:
+    path, shard = Path(index.root, "S0-000000.tar"), index.shards[0]
+    for other in (tar_of(members(0)), path.read_bytes() + bytes(512)):
+        path.write_bytes(other)
+        told = rf"S0-000000.tar: {len(other):,} bytes, the index says {shard.bytes:,}: it was exchanged; restore it"
+        with pytest.raises(DataError, match=told):
+            LocalShards(index.root)(shard)
 
 
 def test_a_shard_of_another_section_is_found_out(index: ShardIndex) -> None:
-    exchanged = replace(index.shards[1], name="S0-000000.tar")
+    exchanged = replace(index.shards[1], name="S0-000000.tar", bytes=index.shards[0].bytes)
     with closing(reader_of(index, 0, shard=exchanged)) as reader:
         assert "it is of section 'S0', its index says 'S1': the shard was exchanged" in str(reader.take(0))
 

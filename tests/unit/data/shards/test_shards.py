@@ -96,7 +96,7 @@ def test_slides_have_features_and_places(tmp_path: Path) -> None:
 def test_a_broken_sample_is_named(index: ShardIndex) -> None:
     contents = {**members(0), **members(1)}
     contents["S0_0000001.png"] = contents["S0_0000001.png"][:60]
-    Path(index.root, "S0-000000.tar").write_bytes(tar_of(contents))
+    Path(index.root, "S0-000000.tar").write_bytes(tar_of(contents).ljust(index.shards[0].bytes, b"\0"))
     with pytest.raises(DataError, match=r"S0-000000\.tar: sample S0_0000001: its image does not decode"):
         list(Shards(index.root).webdataset())
 

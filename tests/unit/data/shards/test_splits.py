@@ -57,3 +57,11 @@ def test_what_cannot_be_split_is_named(val: float | list[str], train: list[str] 
 def test_one_patient_is_too_few() -> None:
     with pytest.raises(DataError, match=r"1 patient cannot be split: name sections instead"):
         split_patients(index_of(C2="C", C3="C"), 0.2)
+
+
+@pytest.mark.parametrize("side", ["val", "train"])
+def test_a_name_outside_a_list_is_not_read_letter_by_letter(side: str) -> None:
+    with pytest.raises(
+        DataError, match=rf"data\.{side}=C2: give a list of patients or sections: 'data\.{side}=\[C2\]'"
+    ):
+        split_patients(SET, **{"val": ["A1"], side: "C2"})

@@ -10,7 +10,7 @@ import pytest
 from toy_sections import GENES, SETTINGS, ToySource
 from webdataset import TarWriter
 
-from past.base.errors import DataError
+from past.base.errors import DataError, NoSpaceError
 from past.data.shards.index import ShardIndex
 from past.data.shards.merge import merge
 from past.data.shards.settings import SectionProgress
@@ -99,7 +99,7 @@ def test_a_full_disk_is_one_sentence_and_counts_nothing_half_made(whole, tmp_pat
     root = tmp_path / "full"
     with monkeypatch.context() as patch:
         patch.setattr(TarWriter, "write", until_full)
-        with pytest.raises(DataError, match=r"section A cannot be written \(No space left on device\); its 1 finished"):
+        with pytest.raises(NoSpaceError, match=r"A-000001.tar: no space left on its disk, where .* and run the same"):
             write_set(root, SOURCES[:1], SETTINGS, GENES)
     assert sorted(path.name for path in root.iterdir()) == ["A-000000.tar", "sections", "settings.json"]
     write_set(root, SOURCES, SETTINGS, GENES)

@@ -5,6 +5,7 @@ from pathlib import Path
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import shards
 from PIL import Image
@@ -141,7 +142,7 @@ def test_the_user_may_say_what_the_file_does_not(tmp_path, past):
     index = past(write(tmp_path, adata), options=[f"--{word}={value}" for word, value in said.items()])
     assert index.sections["S"] | {"source": 0} == {
         "patient": "M1", "organ": "brain", "technology": "Visium", "species": "Mus musculus", "cells": 12, "source": 0,
-        **{key: index.sections["S"][key] for key in ("files", "cells_dropped", "genes_dropped")
+        **{key: index.sections["S"][key] for key in ("files", "controls_dropped", "cells_dropped", "genes_dropped")
            if key in index.sections["S"]},
         **({"genes_unmapped": []} if "genes_unmapped" in index.sections["S"] else {}),
     }  # fmt: skip
@@ -302,3 +303,56 @@ def test_an_image_outside_the_files_own_folder_is_not_opened(tmp_path, past, nam
     adata = a_section()
     adata.uns["meta"]["image"] = named
     assert f"S: its image '{named}' is not in its own folder" in past(write(tmp_path, adata))
+
+
+def test_controls_and_proteins_are_no_genes_and_their_number_is_said(tmp_path, past, caplog):
+    adata = a_section()
+    adata.var_names = ["NegControlProbe_1", "BLANK_0006", "antisense_PROK2", "CD3E", *GENES[4:]]
+    adata.var["feature_types"] = ["Gene Expression"] * 3 + ["Protein Expression"] + ["Gene Expression"] * 16
+    index = past(write(tmp_path, adata))
+    assert index.genes == tuple(GENES[4:])
+    assert index.sections["S"]["controls_dropped"] == 4
+    assert "S: 4 features are no genes (controls, proteins) and are left out" in caplog.text
+    assert sum(sample.counts[: sample.offsets[1]].sum() for sample in samples_of(index)) == adata.X[:, 4:].sum()
+    adata.var["feature_types"] = "Protein Expression"
+    assert "none of its 20 features is a gene" in past(write(tmp_path, adata, "T"))
+
+
+@pytest.mark.parametrize("missing", ["nan", "NA", "None", "", np.nan])
+def test_a_patient_that_is_missing_is_no_patient_called_nan(tmp_path, past, missing):
+    for name, seed in (("A", 1), ("B", 2)):
+        adata = a_section(seed=seed)
+        adata.uns["meta"]["patient"] = missing
+        write(tmp_path, adata, name)
+    assert past(tmp_path / "A.h5ad", tmp_path / "B.h5ad").patients == ("A", "B")
+
+
+def test_a_cell_type_that_is_missing_is_none(tmp_path, past):
+    adata = a_section()
+    adata.obs["cell_type"] = pd.Categorical(["tumour", None, "NA"] * 4)
+    found = [sample.meta.get("cell_type") for sample in samples_of(past(write(tmp_path, adata)))]
+    assert found == ["tumour", None, None] * 4
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_a_barcode_twice_is_named(tmp_path, past):
+    adata = a_section()
+    adata.obs_names = ["spot1", *adata.obs_names[1:]]
+    assert "S: 1 names of rows occur more than once (spot1…)" in past(write(tmp_path, adata))
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_crops_of_a_turned_picture_are_of_the_spots_own_place(tmp_path, past, orientation):
+    adata = a_section()
+    upright = past(write(tmp_path, adata, "A"), options=["--format", "png"])
+    turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    adata.write_h5ad(tmp_path / "B.h5ad")
+    an_image().transpose(turn).save(tmp_path / "B.png", exif=exif)
+    turned = past(tmp_path / "B.h5ad", options=["--format", "png"])
+    crops = {"A": [], "B": []}
+    for index in (upright, turned):
+        for sample in samples_of(index):
+            crops[sample.meta["section"]].append(sample.image)
+    assert crops["A"][:12] == crops["B"]

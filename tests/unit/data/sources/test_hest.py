@@ -173,3 +173,19 @@ def test_other_metadata_is_another_section(tmp_path: Path) -> None:
         (tmp_path / "HEST_v1_1_0.csv").write_text(f"id,pixel_size_um_estimated\nTENX1,{mpp}\n")
         origins.append(HestSource(path).origin())
     assert all(one not in origins[:i] for i, one in enumerate(origins))
+
+
+@pytest.mark.parametrize("missing", [float("nan"), "nan", "NA", None, ""])
+def test_a_patient_that_the_metadata_do_not_know_is_none(tmp_path: Path, missing: object) -> None:
+    a_sample(tmp_path, patient=missing, dataset_title="A study")
+    assert read_patient(tmp_path, "TENX1", read_metadata(tmp_path, "TENX1")) is None
+
+
+def test_proteins_beside_genes_are_left_out_and_counted(tmp_path: Path) -> None:
+    path, _, places = a_sample(tmp_path, patient="P")
+    with_slide(tmp_path, places)
+    adata = anndata.read_h5ad(path)
+    adata.var["feature_types"] = ["Gene Expression", "Protein Expression", *["Gene Expression"] * 4]
+    adata.write_h5ad(path)
+    assert HestSource(path).genes() == ("EPCAM", "CD3E")
+    assert HestSource(path).open(GENES).facts["controls_dropped"] == 4

@@ -21,7 +21,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_spots_patch_is_found_by_its_name_and_lies_around_its_centre(path: Path) -> None:
-    picture, kept = PatchPicture.open(path, ["first", "none", "second"], np.array([[112.0, 112], [5, 5], [400.2, 300]]))
+    picture, kept = PatchPicture.open(
+        path, ["first", "absent", "second"], np.array([[112.0, 112], [5, 5], [400.2, 300]])
+    )
     assert kept.tolist() == [0, 2]
     assert picture.size == (288 + 224, 188 + 224)
     np.testing.assert_array_equal(np.asarray(picture.crop((0, 0, 224, 224))), PATCHES[1])

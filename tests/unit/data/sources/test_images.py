@@ -29,12 +29,15 @@ def test_pictures_that_are_no_rgb_are_refused(tmp_path: Path, mode: str, says: s
 
 
 def test_the_image_is_the_one_that_is_named_else_the_one_beside(tmp_path: Path) -> None:
-    for name in ("S.png", "S.jpg", "other.png"):
+    for name in ("S.jpg", "other.png"):
         (tmp_path / name).touch()
     assert find_image(tmp_path / "S.h5ad", None) == tmp_path / "S.jpg"
     assert find_image(tmp_path / "S.h5ad", "other.png") == tmp_path / "other.png"
     with pytest.raises(DataError, match=r"T: no image T\{\.jpg,\.jpeg,\.png,\.tif,\.tiff\} in .*--image"):
         find_image(tmp_path / "T.h5ad", None)
+    (tmp_path / "S.png").touch()
+    with pytest.raises(DataError, match=r"S: S\.jpg and S\.png in .* could both be its image: give one with --image"):
+        find_image(tmp_path / "S.h5ad", None)
 
 
 def test_a_tiff_is_read_by_region_and_others_whole(tmp_path: Path) -> None:
@@ -65,10 +68,10 @@ def test_centres_outside_are_counted() -> None:
     centres = np.array([[0, 0], [10, 20], [10.1, 5], [5, -0.1], [15, 5]])
     assert outside((10, 20), centres).tolist() == [False, False, True, True, True]
     with pytest.raises(DataError, match="S: 3 of 5 spots lie outside the 10 × 20 px image: the image of another resol"):
-        check_inside("S", (10, 20), centres)
+        check_inside("S", Image.new("RGB", (10, 20)), centres)
     with pytest.raises(DataError, match=r"S: 1 of 2 spots .*with x and y exchanged all lie inside"):
-        check_inside("S", (10, 20), np.array([[15.0, 5.0], [5.0, 5.0]]))
-    check_inside("S", (10, 20), centres[:2])
+        check_inside("S", Image.new("RGB", (10, 20)), np.array([[15.0, 5.0], [5.0, 5.0]]))
+    check_inside("S", Image.new("RGB", (10, 20)), centres[:2])
 
 
 @pytest.mark.parametrize(("mpp", "step"), [(0.25, 32), (0.5, 16), (1.0, 8), (8.0, 1), (50.0, 1)])
@@ -88,3 +91,44 @@ def test_spots_must_lie_on_tissue() -> None:
         check_on_tissue("S", image, 1.0, np.full((60, 2), 590.0))
     with pytest.raises(DataError, match="S: the brightest of its image is 90 of 255: fluorescence"):
         check_on_tissue("S", Image.new("RGB", (600, 600), (90, 95, 90)), 1.0, centres)
+
+
+@pytest.mark.parametrize("stored", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpg", "tif"])
+def test_a_picture_is_read_as_it_is_seen_whatever_its_orientation(
+    tmp_path: Path, stored: int, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
+    seen = np.zeros((96, 160, 3), np.uint8)
+    seen[:32, :32], seen[-32:, :32], seen[:32, -32:] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+    back = {5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE}
+    back |= {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM}
+    back |= {8: Image.Transpose.ROTATE_270}
+    pixels = Image.fromarray(seen).transpose(back[stored]) if stored > 1 else Image.fromarray(seen)
+    path = tmp_path / f"S.{kind}"
+    if kind == "jpg":
+        exif = Image.Exif()
+        exif[0x0112] = stored
+        pixels.save(path, quality=100, subsampling=0, exif=exif)
+    else:
+        tag = [(274, "H", 1, stored, True)]
+        write_ome_tiff(path, np.asarray(pixels), photometric="rgb", tile=(32, 64), extratags=tag, metadata=None)
+    picture = open_picture(path)
+    assert picture.size == (160, 96)
+    for box in ((0, 0, 160, 96), (-10, 20, 50, 110), (130, 0, 180, 40)):
+        np.testing.assert_allclose(picture.crop(box), Image.fromarray(seen).crop(box), atol=3)
+    np.testing.assert_allclose(picture.reduce(4), Image.fromarray(seen).reduce(4), atol=3)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (stored > 1)
+    if said:
+        assert f"stored turned (orientation {stored}) and are read upright, 160 × 96 px" in said[0]
+
+
+def test_coordinates_of_a_turned_pictures_stored_pixels_are_not_called_exchanged(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), "pink").save(tmp_path / "S.jpg", exif=exif)
+    with pytest.raises(
+        DataError, match=r"orientation 6\) and were read upright: are the coordinates of the stored ones"
+    ):
+        check_inside("S", open_picture(tmp_path / "S.jpg"), np.array([[35.0, 5.0]]))

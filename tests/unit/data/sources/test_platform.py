@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from past.base.errors import DataError
 from past.base.genes import match_genes
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.platform import SectionOptions, union_of_genes
@@ -55,3 +56,14 @@ def test_what_does_not_match_is_added_in_order(tmp_path: Path) -> None:
         for i, genes in enumerate([dict.fromkeys(["B", "A"]), dict.fromkeys(["C", "A", "D"])])
     ]
     assert union_of_genes(sources) == ("B", "A", "C", "D")
+
+
+def test_every_section_that_cannot_be_read_is_named_before_a_gene_list_is_made(tmp_path: Path) -> None:
+    good = a_source(tmp_path / "good.h5ad", {"A": None}, SectionOptions())
+    bad = [AnnDataSource(tmp_path / f"{name}.h5ad", SectionOptions()) for name in ("one", "two")]
+    with pytest.raises(DataError) as caught:
+        union_of_genes([bad[0], good, bad[1]])
+    first, second, cure = str(caught.value).splitlines()
+    assert "one.h5ad: no such file" in first
+    assert "two.h5ad: no such file" in second
+    assert "with --genes FILE the other sections are written without them" in cure

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from past.base.errors import DataError
-from past.data.sources.tables import only_file, read_rows, read_table, rows_named
+from past.data.sources.tables import only_file, only_picture, read_rows, read_table, rows_named
 
 
 def test_the_first_pattern_that_finds_a_file_counts_in_the_first_folder(tmp_path: Path) -> None:
@@ -45,7 +45,25 @@ def test_rows_come_a_few_at_a_time(tmp_path: Path) -> None:
 
 
 def test_rows_are_put_in_the_order_of_names() -> None:
-    table = pd.DataFrame({"x": [1, 2, 3]}, index=pd.Index(["a", "b", "c"]))
-    assert rows_named(table, ["c", "a"], "matrix.h5", "cells.csv")["x"].tolist() == [3, 1]
+    table = pd.DataFrame({"x": [1, 2, 3]})
+    assert rows_named(table, ["a", b"b", "c"], ["c", "a"], "matrix.h5", "cells.csv")["x"].tolist() == [3, 1]
     with pytest.raises(DataError, match=r"matrix\.h5: 2 of its 3 cells are not in cells\.csv: of another run"):
-        rows_named(table, ["a", "d", "e"], "matrix.h5", "cells.csv")
+        rows_named(table, ["a", "b", "c"], ["a", "d", "e"], "matrix.h5", "cells.csv")
+    with pytest.raises(DataError, match=r"cells\.csv: 1 names of rows occur more than once \(a…\)"):
+        rows_named(table, ["a", "a", "c"], ["c"], "matrix.h5", "cells.csv")
+    with pytest.raises(DataError, match=r"cells\.csv: row 1 has no name"):
+        rows_named(table, ["a", float("nan"), "c"], ["c"], "matrix.h5", "cells.csv")
+
+
+def test_a_picture_is_the_nearest_and_of_two_both_are_named(tmp_path: Path) -> None:
+    for name in ("own/s.png", "upper/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folders, patterns = [tmp_path / "own", tmp_path / "upper"], ["*.tif", "*.png"]
+    assert only_picture(folders, patterns, "image", "--image") == tmp_path / "own" / "s.png"
+    assert only_picture(folders, ["*.tif"], "image", "--image") == tmp_path / "upper" / "a.tif"
+    (tmp_path / "own" / "s.tif").touch()
+    with pytest.raises(DataError, match=r"own: s\.png and s\.tif could each be the image: give it with --image"):
+        only_picture(folders, patterns, "image", "--image")
+    with pytest.raises(DataError, match=r"own: no image \(\*\.svs\) there: give it with --image"):
+        only_picture(folders, ["*.svs"], "image", "--image")

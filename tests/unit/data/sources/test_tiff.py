@@ -72,3 +72,21 @@ def test_a_cut_off_file_is_damaged(tmp_path: Path, left: float) -> None:
     path.write_bytes(whole[: round(left * len(whole)) if left < 1 else int(left)])
     with pytest.raises(DataError, match="the image is damaged or cut off"):
         open_tiff(path).crop((0, 0, 330, 210))
+
+
+@pytest.mark.parametrize("compression", [None, "jpeg", "zlib"])
+def test_tiles_that_were_never_written_are_glass(tmp_path: Path, compression: str | None) -> None:
+    import tifffile
+
+    path = tmp_path / "sparse.tif"
+    tiles = [PIXELS[:64, :64] if i == 0 else None for i in range(4)]
+    with tifffile.TiffWriter(path) as file:
+        options = {"shape": (128, 128, 3), "dtype": np.uint8, "tile": (64, 64), "photometric": "rgb"}
+        file.write(iter(tiles), compression=compression, **options)
+    with tifffile.TiffFile(path) as file:
+        assert list(file.pages[0].databytecounts).count(0) == 3
+    picture = open_tiff(path)
+    assert np.asarray(picture.crop((64, 0, 128, 128))).min() == 255
+    assert np.asarray(picture.crop((0, 64, 128, 128))).min() == 255
+    written = np.asarray(picture.crop((0, 0, 64, 64))).astype(int)
+    assert abs(written - PIXELS[:64, :64]).mean() < (60 if compression == "jpeg" else 0.1)

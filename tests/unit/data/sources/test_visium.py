@@ -141,3 +141,26 @@ def test_broken_scale_factors_are_one_sentence(tmp_path: Path) -> None:
         (outs / "spatial" / "scalefactors_json.json").write_text(text)
         with pytest.raises(DataError, match=rf"scalefactors_json.json: {said}.*: copy it again"):
             VisiumSource(outs, GIVEN).open(SYMBOLS)
+
+
+def test_the_samples_own_image_goes_before_one_in_the_folder_above(tmp_path: Path) -> None:
+    outs, _, _ = an_outs(tmp_path)
+    assert VisiumSource(outs, GIVEN).files()[-1].name == "slide.png"
+    stained((1200, 1200), hexagons()[1], radius=12).save(outs / "own.jpg")
+    assert VisiumSource(outs, GIVEN).files()[-1] == outs / "own.jpg"
+    (outs / "own.png").touch()
+    with pytest.raises(DataError, match=r"own\.jpg and own\.png could each be the full-resolution H&E image"):
+        VisiumSource(outs, GIVEN).files()
+
+
+def test_proteins_and_controls_are_left_out(tmp_path: Path) -> None:
+    array, places = hexagons()
+    counts = np.ones((len(array), 3), int)
+    features = [("CD3E", "ENSG1", "Gene Expression"), ("CD3E", "CD3E", "Antibody Capture")]
+    features += [("DeprecatedCodeword_1", "DeprecatedCodeword_1", "Gene Expression")]
+    names = [f"AAACCC{i:04d}-1" for i in range(len(array))]
+    outs = write_space_ranger(tmp_path / "outs", counts, features, names, places, array=array)
+    source = VisiumSource(outs, SectionOptions(image=tmp_path / "i.png", organ="breast", species="human"))
+    assert source.genes() == ("CD3E",)
+    stained((1200, 1200), places, radius=12).save(tmp_path / "i.png")
+    assert source.open(("CD3E",)).facts["controls_dropped"] == 2

@@ -170,7 +170,7 @@ BAD = {
     "truncated image": "damaged or cut off",
     "wrong alignment": "does not turn one image into the other",
     "pixel size": "no experiment.xenium with a pixel_size",
-    "two images": "2 files could be the H&E image",
+    "two images": r"second_he_image\.ome\.tif and test_he_image\.ome\.tif could each be the H&E image",
     "truncated matrix": "not a 10x matrix, or damaged",
 }
 

@@ -98,6 +98,22 @@ def test_a_state_of_other_data_is_refused(tmp_path: Path) -> None:
         TrainingLoader(reader(write_set(tmp_path / "b", [6]))).load_state_dict(state)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"phases": []}, {"phases": [{}]}, {"phases": 3}, {"phases": None}, {"epoch": "last"}, {"skipped": None}],
+    ids=str,
+)
+def test_a_state_that_is_no_place_in_an_epoch_is_refused(tmp_path: Path, change: dict) -> None:
+    loader = TrainingLoader(reader(write_set(tmp_path, [5])))
+    state = loader.state_dict()
+    wide = {**state, "phases": [{"reading": {"wings": 2}, "batches": 1}]}
+    for broken in ({**state, **change}, wide):
+        with pytest.raises(DataError, match="the checkpoint says no place in an epoch"):
+            loader.load_state_dict(broken)
+    with pytest.raises(DataError, match=r"other data \(shards None"):
+        loader.load_state_dict({})
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_sample_stops_with_its_name(tmp_path: Path, workers: int) -> None:
     index = write_set(tmp_path, [9, 3])

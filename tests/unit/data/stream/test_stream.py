@@ -91,7 +91,7 @@ def test_a_resume_opens_only_the_shards_it_needs(tmp_path: Path) -> None:
     for shard in index.shards[:6]:
         (tmp_path / shard.name).unlink()
     assert len(read(index, 1, position=6, **options)) == 2
-    with pytest.raises(DataError, match=r"S0-000000.tar: cannot be opened in .* \(No such file or directory\)"):
+    with pytest.raises(DataError, match=r"S0-000000.tar: cannot be opened \(No such file or directory\)"):
         read(index, 1, **options)
 
 

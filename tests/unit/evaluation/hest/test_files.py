@@ -16,7 +16,7 @@ from past.evaluation.results import Results
 
 def first_fold(root: Path) -> FoldData:
     task = read_task(write_task(root))
-    return TaskData(task, {}).fold(task.folds[0])
+    return TaskData(task, []).fold(task.folds[0])
 
 
 def test_predictions_name_each_spot_and_hold_both_values(tmp_path: Path) -> None:

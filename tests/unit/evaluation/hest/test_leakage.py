@@ -31,7 +31,7 @@ def test_reference_splits_parse_and_train_and_test_share_no_patient(real_data: P
     table = read_patient_table(root / "HEST_v1_1_0.csv")
     for task in tasks:
         for fold in task.folds:
-            require_apart(fold, table.patients, task.name)
+            require_apart(fold, [table.patients], task.name)
 
 
 def test_reference_lists_that_the_guard_knows_are_the_tables(real_data: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_tile_gets_the_expression_of_its_nearest_transcriptomes(bench: Path, p
 
 def test_each_fold_has_its_model_and_its_exposure_is_told(bench: Path, past: Path) -> None:
     encoders = {"tower": PASTTower(past), "joint": PASTTower(past, "joint"), "grid": ColourGrid(2)}
-    judge(HestBench(bench, bench / "cache", components=4, resamples=10), encoders, bench / "results")
+    judge(HestBench(bench, bench / "cache", components=4), encoders, bench / "results")
     content = json.loads((bench / "results" / "hest_bench.json").read_text())
     # fold 2 has no checkpoint
     assert {(row["encoder"], row["folds"]) for row in content["rows"] if row["task"] == "IDC"} == {

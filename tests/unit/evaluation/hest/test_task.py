@@ -9,10 +9,14 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tiny_bench import GENES, SPOTS, judge, run, write_sample, write_split, write_task
 
 from past.base.errors import ConfigError, DataError
-from past.evaluation.hest.task import HestBench
+from past.base.runs import Run
+from past.evaluation.hest.page import blocks
+from past.evaluation.hest.task import Compared, HestBench
+from past.evaluation.results import Results
 from past.nn.colour import ColourGrid
 from past.slides.frozen_encoder import FrozenEncoder
 from past.slides.stored_features import StoredFeatures
@@ -84,7 +88,7 @@ def test_a_table_of_patients_that_was_named_must_be_there(tmp_path: Path) -> Non
 def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
     write_task(tmp_path)
     write_task(tmp_path, "PRAD")
-    bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=10, mean_colour_removed=False)
+    bench = HestBench(tmp_path, tmp_path / "cache", components=4, mean_colour_removed=False)
     out = tmp_path / "results"
     judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
     content = (out / "hest_bench.json").read_text()
@@ -100,10 +104,6 @@ def test_a_folder_of_results_has_one_origin(tmp_path: Path) -> None:
         judge(bench, {"past": ColourGrid(4)}, out, presets={"past": {"checkpoint": "A"}})
     with pytest.raises(ConfigError, match=r"holds results of \['past'\], not of \['other'\] \(encoders\)"):
         judge(bench, {"other": ColourGrid(2)}, out)
-    bench.resamples = 11
-    with pytest.raises(ConfigError, match=r"holds results of 10, not of 11 \(resamples\)"):
-        judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
-    bench.resamples = 10
     bench.tasks = ["IDC"]
     with pytest.raises(ConfigError, match=r"holds results of \['IDC', 'PRAD'\], not of \['IDC'\] \(tasks\)"):
         judge(bench, {"past": ColourGrid(2)}, out, presets={"past": {"checkpoint": "A"}})
@@ -161,6 +161,81 @@ def test_stored_features_that_are_not_finite_fail_their_folds_alone(tmp_path: Pa
     reasons = [failure["reason"] for failure in content["failures"]]
     assert len(reasons) == 3
     assert all("features of 2 of 30 spots are not finite (C-3, …)" in reason for reason in reasons)
+
+
+def name_patients(folder: Path, **patients: str) -> None:
+    for sample, patient in patients.items():
+        path = folder / "adata" / f"{sample}.h5ad"
+        adata = anndata.read_h5ad(path)
+        adata.uns["meta"] = {"patient": patient}
+        adata.write_h5ad(path)
+
+
+def test_a_patient_that_the_files_alone_name_is_not_trained_and_tested_on(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    name_patients(folder, A="765", B="765", C="nan")
+    _, content = run(tmp_path)
+    assert content["rows"][0]["folds"] == 1  # C against A and B
+    reasons = {failure["fold"]: failure["reason"] for failure in content["failures"]}
+    assert "IDC fold 0 did not run: B (train) and A (test) are of one patient (765)" in reasons[0]
+    assert "IDC fold 1 did not run: A (train) and B (test) are of one patient (765)" in reasons[1]
+    assert content["test_patients_known"] == {"IDC fold 2": False}
+
+
+def test_who_says_most_is_believed_and_no_source_hides_a_leak(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    name_patients(folder, A="x", B="y", C="x")
+    (folder / "task.json").write_text(json.dumps({"patients": {"A": "P1", "B": "P2", "C": "P3"}}))
+    _, content = run(tmp_path)
+    assert sorted(failure["fold"] for failure in content["failures"]) == [0, 2]
+    assert all("(x)" in failure["reason"] for failure in content["failures"])
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_a_gene_twice_in_one_task_leaves_the_others_running_and_ends_with_a_fault(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    write_task(tmp_path, "PRAD")
+    path = folder / "adata" / "B.h5ad"
+    adata = anndata.read_h5ad(path)
+    adata.var_names = [GENES[1], *GENES[1:]]
+    adata.write_h5ad(path)
+    bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=5, mean_colour_removed=False)
+    given = Compared(Run(tmp_path, "hest_bench", "one"), bench.compared({"two": ColourGrid(2)}), {})
+    results = Results(tmp_path / "results", bench.name, bench.origin(given))
+    bench(given, results)
+    content = json.loads((tmp_path / "results" / "hest_bench.json").read_text())
+    assert [row["task"] for row in content["rows"]] == ["PRAD", "average"]
+    assert len(content["failures"]) == 3
+    assert len(results.faults) == 3
+    assert "IDC fold 0 did not run" in results.faults[0]
+    assert "1 gene names occur more than once (G1…)" in results.faults[0]
+
+
+class Nothing(torch.nn.Module):
+    """Features that say nothing."""
+
+    width = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = {"part": "Nothing"}
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(crops), 4)
+
+
+@pytest.mark.parametrize("constant", ["features", "truth"])
+def test_what_is_constant_is_scored_and_drawn(tmp_path: Path, constant: str) -> None:
+    folder = write_task(tmp_path)
+    if constant == "truth":
+        for sample in "ABC":
+            path = folder / "adata" / f"{sample}.h5ad"
+            adata = anndata.read_h5ad(path)
+            adata.X[:] = 3
+            adata.write_h5ad(path)
+    out, content = run(tmp_path, {"one": Nothing() if constant == "features" else ColourGrid(2)}, components=2)
+    assert content["rows"][0]["pearson_mean_without_nan"] == (0 if constant == "features" else None)
+    assert {block.title for block in blocks(out)} >= {"By task", "Genes"}
 
 
 @pytest.mark.slow

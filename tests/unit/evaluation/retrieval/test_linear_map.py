@@ -31,6 +31,8 @@ def test_it_finds_a_link_that_is_there_and_none_that_is_not(tmp_path: Path) -> N
     assert recall_at_5(linked) > 0.5
     assert recall_at_5(unlinked) < 0.25
     assert linked.keys == [f"S2_{i:07d}" for i in range(50)]
+    assert linked.places.shape == (50, 2)
+    assert len(np.unique(linked.places, axis=0)) == 50
     for side in (linked.images, linked.cells):
         assert side.shape == (50, 20)
         torch.testing.assert_close(side.norm(dim=1), torch.ones(50))

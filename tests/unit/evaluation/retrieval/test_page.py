@@ -23,11 +23,16 @@ def test_bars_are_the_sections_recalls(ceiling: float | None, labels: list[str])
 def test_the_parts_are_there_where_the_results_are(tmp_path: Path) -> None:
     assert blocks(tmp_path) == []
     run = write_run(tmp_path / "toy/first")
-    assert [block.title for block in blocks(run / "results")] == ["Retrieval", "Recall by section", "What a crop finds"]
+    found = blocks(run / "results")
+    titles = ["Retrieval", "Two by two", "Recall by section", "What a crop finds"]
+    assert [block.title for block in found] == titles
+    assert "<td>0.625 [0.450, 0.700]</td>" in found[0].table
+    assert "<td>7 blocks (correlation 2.5 spots)</td>" in found[0].table
+    assert "<td>0.125 [0.020, 0.230]</td>" in found[1].table
 
 
 def test_bars_are_of_a_recall_that_was_asked_for(tmp_path: Path) -> None:
     run = write_run(tmp_path / "toy/first")
     path = run / "results" / "retrieval.json"
     path.write_text(path.read_text().replace("recall@5", "recall@3"))
-    assert "recall@3/mean" in blocks(run / "results")[0].table
+    assert "<th>recall@3</th>" in blocks(run / "results")[0].table

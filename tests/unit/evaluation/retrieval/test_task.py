@@ -1,4 +1,4 @@
-"""Recall over sections, patients and all; the files that a judged model leaves."""
+"""The files that a judged model leaves."""
 
 import json
 from pathlib import Path
@@ -14,87 +14,19 @@ from past.base.errors import DataError
 from past.base.runs import Run
 from past.data.stream.datamodule import DataModule
 from past.evaluation.results import Results
-from past.evaluation.retrieval.task import (
-    Matcher,
-    Retrieval,
-    TrainedPAST,
-    nearest_transcriptomes,
-    score_table,
-    type_ceiling,
-)
+from past.evaluation.retrieval.task import Retrieval, TrainedPAST, nearest_transcriptomes
 from past.evaluation.task import Row
 from past.models.past.embed import Embeddings, embed_cells
 from past.models.past.model import PASTModel
 
 
-def tissue(types: bool = True) -> Embeddings:
-    """Two sections of one patient and one of another; each cell's embedding is its type's, its own a little apart."""
-    generator = torch.Generator().manual_seed(0)
-    meta, kinds = [], []
-    for section, patient, cells in (("A1", "A", 40), ("A2", "A", 60), ("B1", "B", 20)):
-        for i in range(cells):
-            kinds.append(i % 4)
-            meta.append({"section": section, "patient": patient, "cell_type": f"type {i % 4}" if types else None})
-    own = torch.nn.functional.normalize(torch.eye(8)[kinds] + 0.05 * torch.randn(120, 8, generator=generator), dim=1)
-    return Embeddings(own, own.clone(), [f"c{i}" for i in range(120)], meta, np.zeros((120, 3), dtype=int))
-
-
-def row(table: list[dict[str, object]], name: str, matcher: str) -> dict[str, object]:
-    return next(entry for entry in table if entry["name"] == name and entry["matcher"] == matcher)
-
-
-def test_rows_for_every_section_patient_and_all_with_every_matcher() -> None:
-    found = tissue()
-    random = torch.nn.functional.normalize(torch.randn(2, 120, 8, generator=torch.Generator().manual_seed(1)), dim=2)
-    table = score_table([Matcher("PAST", found.images, found.cells), Matcher("random", *random)], found)
-    assert [(entry["scope"], entry["name"]) for entry in table[::2]] == [
-        ("section", "A1"),
-        ("section", "A2"),
-        ("section", "B1"),
-        ("patient", "A"),
-        ("patient", "B"),
-        ("all", "all"),
-    ]
-    assert row(table, "all", "PAST")["recall@1/mean"] == 1.0
-    assert row(table, "A1", "random")["recall@5/mean"] == pytest.approx(5 / 40, abs=0.1)
-    assert row(table, "A1", "PAST")["recall@5/chance"] == pytest.approx(5 / 40)
-    assert row(table, "all", "PAST")["recall@5/chance"] == pytest.approx(
-        (40 * 5 / 40 + 60 * 5 / 60 + 20 * 5 / 20) / 120
-    )
-    assert row(table, "all", "PAST")["median_rank/image_to_cell"] == 1.0
-    assert row(table, "B1", "PAST")["recall@10/ceiling"] == 1.0  # five of a kind
-    assert row(table, "A1", "PAST")["recall@1/ceiling"] == pytest.approx(1 / 10)
-
-
-def test_the_ceiling_is_what_knowing_only_the_type_reaches() -> None:
-    found = tissue()
-    types = found.column("cell_type")
-    kinds = torch.tensor([int(name[-1]) for name in types])
-    noise = 1e-3 * torch.randn(2, 120, 4, generator=torch.Generator().manual_seed(2))
-    knows_type = Matcher("type", *(torch.eye(4)[kinds] + noise))
-    table = score_table([knows_type], found)
-    reached = [row(table, section, "type")["recall@5/mean"] for section in ("A1", "A2")]
-    ceilings = [row(table, section, "type")["recall@5/ceiling"] for section in ("A1", "A2")]
-    assert reached == pytest.approx(ceilings, abs=0.12)
-
-
-def test_no_ceiling_where_a_type_is_unknown() -> None:
-    found = tissue(types=False)
-    sections = found.column("section")
-    assert type_ceiling(sections, found.column("cell_type"), np.ones(120, dtype=bool), 5) is None
-
-
 def test_the_nearest_are_of_the_querys_own_section() -> None:
-    found = tissue()
+    own = torch.nn.functional.normalize(torch.randn(120, 8, generator=torch.Generator().manual_seed(0)), dim=1)
+    meta: list[dict[str, object]] = [{"section": "A1" if i < 40 else "A2" if i < 100 else "B1"} for i in range(120)]
+    found = Embeddings(own, own.clone(), [f"c{i}" for i in range(120)], meta, np.zeros((120, 3), dtype=int))
     nearest = nearest_transcriptomes(found, 50)
     assert nearest[0] == 50
     assert set(found.column("section")[nearest]) == {"A2"}
-
-
-def test_no_cells_is_an_error() -> None:
-    empty = Embeddings(torch.zeros(0, 2), torch.zeros(0, 2), [], [], np.zeros((0, 3), dtype=int))
-    with pytest.raises(DataError, match=r"no cells: .* \(data\.val=…\)"):
-        score_table([], empty)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,14 +10,15 @@ from slide_shards import GENES, TOLD, part, write_slides
 
 from past.base.errors import ConfigError, DataError
 from past.base.runs import Run
+from past.data.shards.records import SlideRecord
 from past.data.shards.slides import SlideSet
 from past.evaluation.results import Results
 from past.evaluation.spots.prediction import SlidePredictor
-from past.evaluation.spots.task import JudgedSlides, SlideTask
+from past.evaluation.spots.task import JudgedSlides, SlideTask, _predicted
 from past.evaluation.task import Row
 from past.models.stpath.predict import Predictor
 
-SETTINGS = {"tops": (TOLD, 8), "resamples": 20, "components": 4}
+SETTINGS = {"tops": (TOLD, 8), "components": 4}
 
 
 def judge(task: SlideTask, model: Predictor, train: SlideSet | None, slides: SlideSet, out: Path) -> list[Row]:
@@ -78,7 +80,7 @@ def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predic
 @pytest.mark.slow
 def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
-    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"), resamples=5)
+    task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"))
     judge(task, model, None, part(slides, "B1"), tmp_path)
     content = json.loads((tmp_path / "zero_shot.json").read_text())
     assert content["genes"] == ["G9", "G2"]
@@ -98,3 +100,21 @@ def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_
     lonely = SlideSet.open(write_slides(tmp_path / "lonely", ("A1",), spots=1))
     with pytest.raises(DataError, match="section A1: 1 spots, of which 1 would be told"):
         SlidePredictor(model, None, GENES, GENES, 4, 0)(lonely.get("A1"), 0.9)
+
+
+def test_a_slide_that_cannot_be_predicted_is_named_and_the_others_are_predicted(
+    slides: SlideSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = Results(tmp_path, "zero_shot", {})
+
+    def predict(slide: SlideRecord, ratio: float) -> Any:
+        if slide.meta["section"] == "B1" or ratio == 0.5:
+            raise DataError(f"{len(slide)} spots: too few")
+        return slide.meta["section"]
+
+    both: Any = predict
+    assert _predicted(both, part(slides, "A1", "B1", "C1"), 0.9, results) == ["A1", "C1"]
+    assert results.faults == ["section B1: 64 spots: too few"]
+    assert "section B1 is left out: 64 spots: too few" in caplog.text
+    with pytest.raises(DataError, match="section B1: 64 spots: too few\nsection A1: 64 spots: too few"):
+        _predicted(both, part(slides, "A1"), 0.5, results)

@@ -1,11 +1,11 @@
-"""Scores per gene against their definitions, and the bootstrap against drawing spots one by one."""
+"""Scores per gene against their definitions."""
 
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_squared_error, r2_score
 
-from past.evaluation.statistics.genes import bootstrap_pearson, bounds, interval, score_genes, shares_above
+from past.evaluation.statistics.genes import score_genes, shares_above
 
 
 @pytest.fixture
@@ -29,32 +29,12 @@ def test_a_gene_measured_constant_has_no_r_and_one_predicted_constant_has_none_a
 ) -> None:
     truth, predicted = pair
     truth[:, 0], predicted[:, 1] = 0.1, 0.3
-    found, draws = score_genes(truth, predicted), bootstrap_pearson(truth, predicted, 5, 0)
-    for r in (found.pearson, *draws):
-        assert np.isnan(r).tolist() == [True, False, False]
-        assert r[1] == 0
+    found = score_genes(truth, predicted)
+    assert np.isnan(found.pearson).tolist() == [True, False, False]
+    assert found.pearson[1] == 0
     assert np.isnan(found.r2).tolist() == [True, False, False]
     assert found.flat.tolist() == [False, True, False]
     assert shares_above(np.array([np.nan, 0.3, 0.5])) == {
         "share_above_0.2": pytest.approx(2 / 3),
         "share_above_0.4": pytest.approx(1 / 3),
     }
-
-
-def test_the_bootstrap_is_that_of_drawn_spots(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    truth, predicted = pair
-    found = bootstrap_pearson(truth, predicted, 70, seed=3)
-    rng = np.random.default_rng(3)
-    for draw in found:
-        spots = rng.integers(40, size=40)
-        assert draw == pytest.approx(score_genes(truth[spots], predicted[spots]).pearson, abs=1e-12)
-    assert np.array_equal(found, bootstrap_pearson(truth, predicted, 70, seed=3))
-    low, high = interval(found[:, 0])
-    assert low < score_genes(truth, predicted).pearson[0] < high
-
-
-def test_an_interval_leaves_out_a_fortieth_at_each_end() -> None:
-    draws = np.random.default_rng(0).permutation(np.arange(1001.0))
-    assert interval(draws) == (25, 975)
-    table = np.stack([draws, -draws, np.full(1001, np.nan)], axis=1)
-    np.testing.assert_array_equal(bounds(table), [[25, -975, np.nan], [975, -25, np.nan]])

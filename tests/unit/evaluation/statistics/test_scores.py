@@ -10,7 +10,7 @@ from past.evaluation.statistics.scores import FoldResult, TaskResult
 def fold(number: int, genes: tuple[str, ...], r: list[float], flat: list[bool]) -> FoldResult:
     zeros = np.zeros(len(genes))
     scores = GeneScores(np.array(r), zeros, zeros, np.array(flat))
-    return FoldResult(number, genes, scores, np.zeros((5, len(genes))), 10, 10)
+    return FoldResult(number, genes, scores, 10, 10)
 
 
 RESULT = TaskResult("IDC", "two", (fold(0, ("G0", "G1"), [0.6, 0.0], [False, True]), fold(1, ("G0",), [0.2], [False])))

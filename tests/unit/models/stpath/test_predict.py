@@ -69,6 +69,9 @@ def test_context_is_found_by_place_or_by_row(predictor: Predictor, slide: Slide)
     context = measured(coords, [4, 9], ["GENE3", "TWIN1", "TWIN2", "ELSEWHERE"])
     by_place = predictor.predict(features, coords, context=context)
     by_row = predictor.predict(features, coords, context=([4, 9], context))
+    said = by_place.uns["past"]
+    assert said["method"] == "STPath, in context of 2 measured spots, told 3 of their 4 genes"
+    assert (said["context_spots"], said["context_genes"], said["context_genes_not_known"]) == (2, 3, 1)
     np.testing.assert_array_equal(by_place.X, by_row.X)
     assert not np.allclose(by_place.X, predictor.predict(features, coords).X)
     # names of one id are summed, whichever of them holds the counts
@@ -148,10 +151,10 @@ BAD = {
         lambda f, c: ((f, c), {"context": AnnData(np.full((1, 1), 0.6931), obsm={"spatial": c[:1]})}),
         "context: X holds 0.6931: normalised",
     ),
-    "no places": (lambda f, c: ((f, c), {"context": AnnData(np.ones((1, 1)))}), "no obsm"),
+    "no places": (lambda f, c: ((f, c), {"context": AnnData(np.ones((1, 1)))}), "neither names nor places"),
     "elsewhere": (
-        lambda f, c: ((f, c), {"context": measured(c + 1, [0], ["GENE1"])}),
-        "1 of 1 measured spots lie at no",
+        lambda f, c: ((f, c), {"context": measured(c + 2, [0], ["GENE1"])}),
+        "no features for 1 of 1 spots of context",
     ),
     "rows": (
         lambda f, c: ((f, c), {"context": ([12], measured(c, [0], ["GENE1"]))}),

@@ -12,7 +12,7 @@ from data_modules import cell_data
 from lightning.pytorch.callbacks import ModelCheckpoint
 from shards import GENES, keys_of, write_set
 
-from past.base.errors import ConfigError, DataError
+from past.base.errors import ConfigError
 from past.data.shards.index import ShardIndex
 from past.data.stream.datamodule import DataModule
 from past.models.past.batch import CellBatch
@@ -145,5 +145,5 @@ def test_settings_that_cannot_work_are_named(root: Path) -> None:
             ConfigError, match=rf"data.samples.vocabulary=variable:{number}: give a number of genes, from 1 to 2"
         ):
             _ = module(root, vocabulary=f"variable:{number}").samples.tokenizer
-    with pytest.raises(DataError, match="batch_size=0: use 1 or more"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size=0: give a whole number of 1 or more"):
         module(root, batch_size=0)

@@ -106,6 +106,25 @@ def test_a_state_makes_an_equal_tokenizer_for_other_data() -> None:
     again.require_same(tokenizer.state(), "last.ckpt")
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"vocabulary": None}, "none of train.py's"),
+        ({"wings": 2}, "none of train.py's .*wings"),
+        ({"genes": ["A"]}, "none of train.py's"),
+        ({"technology_mean": [1]}, "none of train.py's"),
+        ({"context": "far"}, "none of train.py's"),
+    ],
+)
+def test_a_state_that_is_none_is_one_sentence(change: dict, sentence: str) -> None:
+    state = Tokenizer(ABC, ABC, {"Xenium": np.ones(4)}, centred=True, context=4).state()
+    with pytest.raises(CheckpointError, match=sentence) as refused:
+        Tokenizer.from_state({**state, **change}, ABC)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(CheckpointError, match="carries no vocabulary: import it again"):
+        Tokenizer.from_state({"vocabulary_hash": "0123456789abcdef"}, ABC)
+
+
 def test_another_vocabulary_is_named() -> None:
     state = Tokenizer(ABC, ABC, {"Xenium": np.ones(4)}).state()
     other = Tokenizer(ABC, ABC[:3], {"Xenium": np.ones(3)})

@@ -1,0 +1,1 @@
+"""What a disk may lack: locks, hard links, space."""

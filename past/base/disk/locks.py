@@ -1,0 +1,73 @@
+"""Locks that say that a writer lives, on any file system, and the removal of what killed ones left."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+# What a file system answers without locks (Lustre without -o flock, some NFS) or hard links (exFAT, object mounts)
+UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EPERM, errno.EINVAL, errno.EBADF}
+DAY = 86_400.0  # seconds after which a leftover is abandoned where no lock can say so
+
+
+def lock(file: BinaryIO | int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Lock an open file or folder until it is closed; False where the file system has no locks.
+
+    Args:
+        file: opened.
+        kind: as `fcntl.flock` takes it.
+
+    Raises:
+        BlockingIOError: another process has it (`LOCK_NB`).
+    """
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return False
+    return True
+
+
+def remove_abandoned(parts: Iterable[Path]) -> None:
+    """Remove those of `parts` that killed writers left; what a living one writes stays."""
+    for part in parts:
+        with contextlib.suppress(OSError):
+            if not _is_held(part):
+                remove(part)
+
+
+def _is_held(part: Path) -> bool:
+    """Whether a living writer may be at work on it: it holds the lock, or, where there are none, the file is new."""
+    handle = os.open(part, os.O_RDONLY if part.is_dir() else os.O_RDWR)
+    try:
+        return not lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) and _now(part) - part.stat().st_mtime < DAY
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def _now(part: Path) -> float:
+    """Return the time by the clock of the file system that `part` lies on: another machine's, maybe."""
+    probe = part.with_suffix(f".{uuid.uuid4().hex}.part")  # the next writer's to remove, if this process is killed
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def remove(part: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
