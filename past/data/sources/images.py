@@ -119,7 +119,8 @@ def check_inside(section: str, image: Picture, centres: np.ndarray) -> None:
 
 def overview(image: Picture, mpp: float) -> tuple[np.ndarray, int]:
     """Return the image (h, w, 3) int16 at about a cell's size a pixel, 6 to 11 µm, and its pixels per pixel of that."""
-    step = 2 ** max(0, round(math.log2(8 / mpp)))  # a power of two: the pyramid in the file has it
+    most = max(image.size).bit_length()  # beyond, the whole image is one pixel, whatever its µm/px say
+    step = 2 ** min(max(0, round(math.log2(8 / mpp))), most)  # a power of two: the pyramid in the file has it
     return np.asarray(image.reduce(step)).astype(np.int16), step
 
 

@@ -12,7 +12,7 @@ from past.base.genes import is_gene
 from past.base.h5ad import require_counts
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, only_picture, read_rows, read_table, rows_named
+from past.data.sources.tables import numbers_of, only_file, only_picture, read_rows, read_table, rows_named
 
 SUFFIX: Final = "_count.csv"
 SPOT_UM: Final = {"Spatial Transcriptomics": 100.0, "Visium": 55.0}  # diameter of a spot
@@ -69,8 +69,8 @@ class STImageSource(FileSource):
         return RawSection(
             section=section,
             image=open_picture(image),
-            mpp=self.options.image_mpp or self._mpp(section.technology, float(table["r"].iloc[0])),
-            centres=table[["xaxis", "yaxis"]].to_numpy(np.float64),
+            mpp=self.options.image_mpp or self._mpp(section.technology, float(numbers_of(table, ["r"], places)[0, 0])),
+            centres=numbers_of(table, ["xaxis", "yaxis"], places),
             counts=matrix,
             features=[(name,) for name in genes],
             names=rows,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError, reading
@@ -87,6 +88,12 @@ def read_rows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
 def require_rows(about: Any, path: Path) -> None:
     """Raise DataError where a Parquet file's rows, of 8 bytes a cell, do not fit into memory: equal ones pack well."""
     require_memory(8 * about.num_rows * about.num_columns, f"{path}: its {about.num_rows:,} rows", DAMAGED[1])
+
+
+def numbers_of(table: pd.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:
+    """Return columns of a table as numbers, (rows, columns) float64; DataError where one holds something else."""
+    with reading(path, f"its {' or '.join(columns)} holds what is no number", DAMAGED[1]):
+        return table[list(columns)].to_numpy(np.float64)
 
 
 def rows_named(

@@ -11,7 +11,7 @@ from past.base.errors import DataError
 from past.base.text.reading import read_json
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, only_picture, read_table, rows_named
+from past.data.sources.tables import numbers_of, only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import find_matrix, read_matrix, read_matrix_genes
 
 MATRIX: Final = "filtered_feature_bc_matrix"
@@ -80,7 +80,7 @@ class VisiumSource(FileSource):
             section=self.options.section(self.name, technology=technology),
             image=open_picture(image),
             mpp=self.options.image_mpp or self._mpp(scale, table),
-            centres=table[PLACES].to_numpy(np.float64),
+            centres=numbers_of(table, PLACES, positions),
             counts=matrix.counts,
             features=matrix.features,
             names=matrix.barcodes,

@@ -13,7 +13,7 @@ from past.base.text.tables import read_cells
 from past.data.shards.entries import is_mpp
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
-from past.data.sources.tables import only_file, only_picture, read_table, rows_named
+from past.data.sources.tables import numbers_of, only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes
 
 MATRIX = "cell_feature_matrix"
@@ -64,7 +64,7 @@ class XeniumSource(FileSource):
         matrix = read_matrix(matrix_path)
         table = _cells(cells, matrix, matrix_path)
         to_morphology = read_alignment(alignment)
-        places = table[["x_centroid", "y_centroid"]].to_numpy(np.float64)
+        places = numbers_of(table, ["x_centroid", "y_centroid"], cells)
         scale = np.sqrt(abs(np.linalg.det(to_morphology[:2, :2])))
         return RawSection(
             section=self.options.section(
