@@ -166,11 +166,29 @@ def test_the_law_catches_a_breach(tmp_path: Path, file: str) -> None:
 
 
 def test_no_folder_holds_more_than_twenty_files_and_the_root_only_the_doors() -> None:
+    """The rule is for code; conf/ has a file an encoder, and tests/support one for each thing that tests make."""
     for folder in {path.parent for path in modules(PACKAGE).values()}:
         assert len([path for path in folder.iterdir() if path.is_file()]) <= 20, folder
     assert {path.name for path in PACKAGE.iterdir() if path.suffix == ".py"} == {
         "__init__.py", "config.py", "train.py", "evaluate.py"
     }  # fmt: skip
+
+
+def test_files_and_functions_are_short() -> None:
+    for path in modules(PACKAGE).values():
+        text = path.read_text()
+        assert text.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_every_module_has_a_unit_test_of_its_name() -> None:
+    unit = Path(__file__).parent / "unit"
+    for path in modules(PACKAGE).values():
+        place = path.relative_to(PACKAGE)
+        if path.name != "__init__.py":
+            assert (unit / place.parent / f"test_{path.name}").is_file(), path
 
 
 def test_no_dependency_brings_the_other_past() -> None:

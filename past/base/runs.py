@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from past.base.disk.locks import lock
+from past.base.disk.locks import lock, unlock
 from past.base.disk.space import space_for
 from past.base.errors import ConfigError
 
@@ -88,7 +88,10 @@ class Run:
         _claims.add(claim)
         try:
             _lock_or_refuse(claim, self.directory)
-            yield
+            try:
+                yield
+            finally:
+                unlock(claim)  # a worker that is just being forked holds it too
         finally:
             _claims.discard(claim)
             os.close(claim)

@@ -36,6 +36,12 @@ def lock(file: BinaryIO | int, kind: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
+def unlock(file: BinaryIO | int) -> None:
+    """Give up a lock, in all processes at once that inherited the open file."""
+    with contextlib.suppress(OSError):  # there was none to be had
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def remove_abandoned(parts: Iterable[Path]) -> None:
     """Remove those of `parts` that killed writers left; what a living one writes stays."""
     for part in parts:

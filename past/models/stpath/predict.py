@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -101,14 +100,9 @@ class Predictor:
         slide = self._slide(features, coords, organ, technology, told)
         hidden = generate(self.model, slide, told.expression, told.spots, asked, steps)
         drawn = dropout_states(self.model, slide, samples, seed) if samples > 1 else []
-        passes = {"steps": steps, "samples": samples, "seed": seed}
-        made = self._origin(told, features.shape[1], organ, technology, **passes)
-        adata = AnnData(
-            obs=pd.DataFrame(index=pd.Index(map(str, range(len(coords)) if names is None else names))),
-            var=self._describe(asked, genes),
-            obsm=cast(Any, {Keys.SPATIAL: coords.copy()}),
-            uns={Keys.PAST: made},
-        )
+        made = self._origin(told, features.shape[1], organ, technology, steps=steps, samples=samples, seed=seed)
+        adata = AnnData(obs=_spots(len(coords), names), var=self._describe(asked, genes), uns={Keys.PAST: made})
+        adata.obsm[Keys.SPATIAL] = coords.copy()
         blocks = self._blocks(hidden, drawn, asked)
         return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
 
@@ -159,6 +153,10 @@ class Predictor:
             if others:
                 values[STD] = torch.stack(others).std(0, correction=0).cpu().numpy()
             yield rows, values
+
+
+def _spots(count: int, names: Sequence[str] | None) -> pd.DataFrame:
+    return pd.DataFrame(index=pd.Index(map(str, range(count) if names is None else names)))
 
 
 def load_stpath(path: str | Path, genes: str | Path | None = None, *, device: str | None = None) -> Predictor:

@@ -100,7 +100,7 @@ WORDS_ONLY = "a model is described by words and numbers of its own only"
         ("model.cell_encoder.layers", 10**12, WORDS_ONLY),
         (f"{IMAGE}.options.depth", 20_000, "more than .* parameters, and its weights are fewer"),
         ("model.cell_encoder.vocabulary_size", 1 << 18, "of another shape"),
-        ("model.cell_encoder.width", "wide", "no model can be built"),
+        ("model.cell_encoder.width", "wide", "width=wide: give a whole number of 1 or more"),
         ("model.cell_encoder.wings", 2, "no model can be built of its description .TypeError: .*wings"),
         ("model.cell_encoder.part", ["CellEncoder"], "is not known here"),
         ("model.part", "system", "part 'system' is not known here"),

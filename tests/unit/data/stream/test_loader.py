@@ -118,7 +118,7 @@ def test_a_state_that_is_no_place_in_an_epoch_is_refused(tmp_path: Path, change:
 def test_an_unreadable_sample_stops_with_its_name(tmp_path: Path, workers: int) -> None:
     index = write_set(tmp_path, [9, 3])
     (tmp_path / index.shards[1].name).unlink()
-    with pytest.raises(DataError, match=r"^S1-000000.tar: cannot be opened"):
+    with pytest.raises(DataError, match=r"/S1-000000\.tar: cannot be opened"):
         keys(iter(TrainingLoader(reader(index, workers))))
 
 
@@ -144,7 +144,7 @@ def test_each_shard_is_told_with_its_own_cause(tmp_path: Path, caplog: pytest.Lo
     assert sorted(message.split(" skipped a sample: ")[0] for message in told) == ["S0-000000.tar:", "S1-000000.tar:"]
     for message in told:
         shard, cause = message.split(" skipped a sample: ")
-        assert cause.startswith(shard)
+        assert f"/{shard}" in cause
 
 
 @pytest.mark.parametrize("in_flight", [0, 1])

@@ -17,7 +17,7 @@ def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None
     write_task(tmp_path)
     with pytest.raises(DataError, match=r"task.components=256, but only 60 training spots: use ≤ 60"):
         run(tmp_path, components=256)
-    with pytest.raises(ConfigError, match=r"task.components=0: give 1 or more"):
+    with pytest.raises(ConfigError, match=r"task.components=0: give a whole number of 1 or more"):
         run(tmp_path, components=0)
 
 

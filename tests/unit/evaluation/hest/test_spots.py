@@ -28,7 +28,7 @@ def test_a_fold_has_its_own_genes_and_every_sample_is_read_once(tmp_path: Path) 
 def test_a_test_spot_has_its_place_its_sample_and_its_patient_where_one_is_known(tmp_path: Path) -> None:
     task = read_task(write_task(tmp_path))
     fold = replace(task.folds[0], test=(*task.folds[0].test, *task.folds[1].test), train=task.folds[2].test)
-    data = TaskData(task, {"A": "patient 1"})
+    data = TaskData(task, [{"A": "patient 1"}])
     places = data.places(data.fold(fold))
     assert places.sections.tolist() == ["A"] * SPOTS + ["B"] * SPOTS
     assert places.patients.tolist() == ["patient 1"] * SPOTS + [""] * SPOTS

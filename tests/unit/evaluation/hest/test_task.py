@@ -199,7 +199,7 @@ def test_a_gene_twice_in_one_task_leaves_the_others_running_and_ends_with_a_faul
     adata = anndata.read_h5ad(path)
     adata.var_names = [GENES[1], *GENES[1:]]
     adata.write_h5ad(path)
-    bench = HestBench(tmp_path, tmp_path / "cache", components=4, resamples=5, mean_colour_removed=False)
+    bench = HestBench(tmp_path, tmp_path / "cache", components=4, mean_colour_removed=False)
     given = Compared(Run(tmp_path, "hest_bench", "one"), bench.compared({"two": ColourGrid(2)}), {})
     results = Results(tmp_path / "results", bench.name, bench.origin(given))
     bench(given, results)

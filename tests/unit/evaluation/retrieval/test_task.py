@@ -68,11 +68,11 @@ def test_retrieval_writes_what_it_found(data: DataModule, model: PASTModel, tmp_
 
 
 def test_the_examples_are_crops_with_what_they_find(data: DataModule, model: PASTModel, tmp_path: Path) -> None:
-    judge(Retrieval(examples=3, seed=4), model, data, tmp_path)
+    judge(Retrieval(examples=3, seed=4), model, data, tmp_path / "results")
     found = embed_cells(model, data.val_dataloader())
     crops = torch.cat([batch.crops for batch in data.val_dataloader()]).permute(0, 2, 3, 1).numpy()
     nearest = (found.images @ found.cells.T).topk(5).indices.numpy()
-    with np.load(tmp_path / "retrieval_examples.npz", allow_pickle=False) as examples:
+    with np.load(tmp_path / "results" / "retrieval_examples.npz", allow_pickle=False) as examples:
         assert examples["nearest"].shape == examples["hit"].shape == (3, 5)
         for crop, hit, label in zip(examples["crops"], examples["hit"], examples["truth"], strict=True):
             (row,) = np.flatnonzero((crops == crop).all(axis=(1, 2, 3)))
@@ -85,4 +85,4 @@ def test_other_cells_under_the_linear_map_are_an_error(
 ) -> None:
     monkeypatch.setattr(data, "val_dataloader", lambda: data.samples.for_fitting())
     with pytest.raises(DataError, match="other cells than the model"):
-        judge(Retrieval(), model, data, tmp_path)
+        judge(Retrieval(), model, data, tmp_path / "results")

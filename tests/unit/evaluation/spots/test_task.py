@@ -63,14 +63,14 @@ def test_zero_shot_writes_its_files(slides: SlideSet, model: Predictor, tmp_path
 @pytest.mark.slow
 def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     task = SlideTask("imputation", [0.9, 0.5], **SETTINGS)
-    judge(task, model, part(slides, "A1"), part(slides, "B1"), tmp_path)
-    rows = pd.DataFrame(json.loads((tmp_path / "imputation.json").read_text())["rows"])
+    judge(task, model, part(slides, "A1"), part(slides, "B1"), tmp_path / "results")
+    rows = pd.DataFrame(json.loads((tmp_path / "results" / "imputation.json").read_text())["rows"])
     assert set(rows["scope"]) == {"section"}  # there is no more to pool
     assert set(rows.query("mask_ratio == 0.9")["spots"]) == {58}
     assert set(rows.query("mask_ratio == 0.5")["spots"]) == {32}
     near = rows.query("by == 'nearest 4 measured'").set_index("mask_ratio")["pearson@4"]
     assert near[0.5] > near[0.9]  # the planted genes change smoothly
-    spots = pd.read_parquet(tmp_path / "imputation_spots.parquet").query("mask_ratio == 0.9")
+    spots = pd.read_parquet(tmp_path / "results" / "imputation_spots.parquet").query("mask_ratio == 0.9")
     told = spots[f"predicted:{GENES[0]}"].isna()
     assert told.sum() == 6
     assert (spots.loc[told, "predicted cluster"] == -1).all()
@@ -81,8 +81,8 @@ def test_imputation_scores_the_masked_spots_only(slides: SlideSet, model: Predic
 def test_given_genes_are_scored_in_place_of_chosen_ones(slides: SlideSet, model: Predictor, tmp_path: Path) -> None:
     (tmp_path / "genes.json").write_text(json.dumps({"genes": ["G9", "G2"]}))
     task = SlideTask("zero_shot", [1.0], genes=str(tmp_path / "genes.json"))
-    judge(task, model, None, part(slides, "B1"), tmp_path)
-    content = json.loads((tmp_path / "zero_shot.json").read_text())
+    judge(task, model, None, part(slides, "B1"), tmp_path / "results")
+    content = json.loads((tmp_path / "results" / "zero_shot.json").read_text())
     assert content["genes"] == ["G9", "G2"]
     assert content["tops"] == [2]
     assert {row["by"] for row in content["rows"]} == {"STPath"}
@@ -96,7 +96,7 @@ def test_what_cannot_be_judged_is_named(slides: SlideSet, model: Predictor, tmp_
         with pytest.raises(ConfigError, match="shares of the spots; use 0 < ratio ≤ 1"):
             SlideTask("imputation", ratios)
     with pytest.raises(ConfigError, match=r"no training slides to choose genes on: give task\.genes=FILE"):
-        judge(SlideTask("zero_shot", [1.0]), model, None, slides, tmp_path)
+        judge(SlideTask("zero_shot", [1.0]), model, None, slides, tmp_path / "results")
     lonely = SlideSet.open(write_slides(tmp_path / "lonely", ("A1",), spots=1))
     with pytest.raises(DataError, match="section A1: 1 spots, of which 1 would be told"):
         SlidePredictor(model, None, GENES, GENES, 4, 0)(lonely.get("A1"), 0.9)

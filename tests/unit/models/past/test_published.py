@@ -116,7 +116,7 @@ def test_files_that_are_no_checkpoint_get_a_sentence(released: Released, tmp_pat
     (tmp_path / "cut.safetensors").write_bytes(b"\x00" * 20)
     expected = {
         "none.pth": "no such weight file",
-        "cut.pth": "cut off",
+        "cut.pth": "damaged",
         "other.pth": "no state dict",
         "list.pth": "holds list",
         "foreign.pth": "another program",

@@ -86,7 +86,7 @@ def test_a_file_that_does_not_fit_is_refused(released: Path, change: object, mes
         ('{"A": "ENSG1"}', CheckpointError, r"3 tokens \(1 ids and two\), but .*stfm.pth has 5"),
         ("[1]", DataError, "should be"),
         ("{", DataError, "not JSON"),
-        (None, DataError, "cannot be read"),
+        (None, DataError, "no such file"),
     ],
 )
 def test_a_gene_list_of_other_weights_is_refused(

@@ -67,5 +67,5 @@ def test_a_batch_without_a_readable_sample_is_an_error(tmp_path: Path) -> None:
     index = write_set(tmp_path, [2])
     (tmp_path / index.shards[0].name).unlink()
     empty = next(shard_stream(index, rank=0, seed=0, reading=Reading(), on_error="skip"))
-    with pytest.raises(DataError, match=r"batch 0: none of its samples can be read; the first: S0-000000.tar: cannot"):
+    with pytest.raises(DataError, match=r"batch 0: none of its samples can be read; the first: .*S0-000000\.tar"):
         BatchMaker(TOKENIZER, SIDE, on_error="skip")(empty, 0)
