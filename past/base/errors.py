@@ -88,5 +88,11 @@ def reading(path: object, fault: str, cure: str, kind: type[PastError] = DataErr
 
 
 def _printable(sentence: str) -> str:
-    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(sentence.split()))
+    line = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in _cut(" ".join(sentence.split()))
+    )
+    return _cut(line)
+
+
+def _cut(line: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 303]} … {line[-300:]}"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import yaml
 from past.base.errors import DataError, reading
 
 LIMIT: Final = 64 << 20  # bytes of a text that is read whole: what JSON makes of them may take 20 times that
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that takes two escapes
 SHOWN: Final = 80  # letters of a parser's words in a message
 
 
@@ -66,7 +68,11 @@ def json_of(text: str | bytes, name: str, cure: str) -> Any:
         DataError: not JSON, nested too deep, or a whole number of thousands of digits.
     """
     try:
-        return json.loads(decoded(text, name, cure) if isinstance(text, bytes) else text)
+        text = decoded(text, name, cure) if isinstance(text, bytes) else text
+        content = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(content, ensure_ascii=False).encode()  # half a letter cannot be written again, nor hashed
+        return content
     except RecursionError as error:
         raise DataError(f"{name}: not JSON that is read here (nested too deep): {cure}") from error
     except ValueError as error:
