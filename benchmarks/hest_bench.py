@@ -51,9 +51,8 @@ def library(features: list[np.ndarray], counts: list[np.ndarray]) -> np.ndarray:
         print(f"  fold {k}: lsqr took {int(np.median(ridge.n_iter_))} steps")
         scores.append([])
         for truth, gene in zip(counts[k].T, predicted.T, strict=True):
-            scores[-1].append(pearsonr(truth, gene)[0])
-            np.mean((truth - gene) ** 2), r2_score(truth, gene)
-    return np.array(scores)
+            scores[-1].append((pearsonr(truth, gene)[0], np.mean((truth - gene) ** 2), r2_score(truth, gene)))
+    return np.array(scores)[..., 0]
 
 
 def our_fold(features: list[np.ndarray], counts: list[np.ndarray], k: int) -> np.ndarray:

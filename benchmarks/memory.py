@@ -75,7 +75,7 @@ def draw(curves: dict[str, dict[int, float]], out: Path) -> None:
 
 def main() -> None:
     """Measure, print a table, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("bench"))
     parser.add_argument("--largest", type=int, default=4096)
     asked = parser.parse_args()

@@ -52,8 +52,8 @@ def demo(cache_chunk: int | None = None) -> Contrasted:
     """The towers of experiment=demo, over 204 genes."""
     cells = ExpressionEncoder(RESERVED + 204, width=20)
     niche = NicheEncoder(20, hidden=64, width=20)
-    model = PASTModel(ColourEncoder(), cells, niche, CrossAttention(20, heads=4))
-    return Contrasted(model, Contrast("info_nce", 0.2, cache_chunk=cache_chunk))
+    model = PASTModel(ColourEncoder(), cells, niche, CrossAttention(20, heads=4), temperature=0.2)
+    return Contrasted(model, Contrast("info_nce", cache_chunk=cache_chunk))
 
 
 def uni_shaped() -> Contrasted:
@@ -127,7 +127,7 @@ def step_seconds(name: str, world: int, steps: int) -> float:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--work", choices=TOWERS, help="be a rank")
     asked = parser.parse_args()

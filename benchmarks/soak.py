@@ -45,7 +45,9 @@ class Soak(Callback):
         self._out, self._validations = Path(out), 0
         self._out.write_text("update,validations,bytes,files\n")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Count every few updates."""
         if trainer.global_step % EVERY == 0:
             counted = [
@@ -103,7 +105,7 @@ def growth(rows: list[dict[str, int]], name: str, settled: int) -> tuple[float, 
 
 def main() -> None:
     """Train, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("bench"))
     parser.add_argument("--updates", type=int, default=3000)
     parser.add_argument("--validations", type=int, default=20)

@@ -20,7 +20,7 @@ from torch import nn
 
 from past.models.stpath.batch import ScoredSlide, SlideBatch
 from past.models.stpath.loss import masked_expression
-from past.models.stpath.model import STPath
+from past.models.stpath.model import Block, STPath
 from past.models.stpath.samples.masking import join_slides, tell
 from past.nn.dropout import Dropout
 from past.nn.kernels.row_adam import RowAdam
@@ -77,6 +77,7 @@ class Published(nn.Module):
         slide = torch.repeat_interleave(torch.arange(len(batch.lengths)), torch.tensor(batch.lengths))
         apart = slide[:, None] != slide
         for block in model.blocks:
+            assert isinstance(block, Block)
             attention = block.attention
             qkv = attention.qkv(attention.norm(x)).view(spots, 3, attention.heads, DIM // attention.heads)
             q, k, v = qkv.permute(1, 2, 0, 3)
@@ -210,7 +211,7 @@ def _in_turn(task: str, programs: Sequence[str], spots: int, repeats: int, round
     for program in [*programs] * rounds:
         command = [sys.executable, __file__, "--one", task, program, str(spots), str(repeats)]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        rows[program] = {field: min(value, rows.get(program, row)[field]) for field, value in row.items()}
+        rows[program] = {field: min(value, rows.setdefault(program, row)[field]) for field, value in row.items()}
     return rows
 
 

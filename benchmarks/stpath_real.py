@@ -116,7 +116,7 @@ def judge(run: Path, seed: int, train: SlideSet, val: SlideSet) -> dict[str, flo
 
 def mean_pearson(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Return the mean over the genes that vary; a constant prediction counts 0."""
-    return mean_where_defined(gene_pearson(truth.astype(np.float64), predicted.astype(np.float64)))
+    return float(mean_where_defined(gene_pearson(truth.astype(np.float64), predicted.astype(np.float64))))
 
 
 def show(name: str, held: Sequence[Sequence[str]], table: Sequence[dict[str, list[float]]]) -> None:

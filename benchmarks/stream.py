@@ -24,12 +24,12 @@ from typing import IO, Any
 import h5py
 import numpy as np
 import torch
-import webdataset
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
+from webdataset.compat import WebDataset
 
 from past.data.shards import Shards
 from past.data.shards.index import ShardIndex
@@ -104,7 +104,8 @@ class PublishedWay:
                     body = io.BytesIO()
                     Image.fromarray(slide[y : y + TILE, x : x + TILE]).save(body, "JPEG", quality=90)
                     self.tiles[y // TILE, x // TILE] = (tiles.tell(), tiles.write(body.getvalue()))
-        self.file, self.slide = h5py.File(path), path.with_suffix(".tiles").open("rb")
+        self.rows: dict[str, Any] = dict(h5py.File(path).items())  # by key, data sets of a row a cell
+        self.slide = path.with_suffix(".tiles").open("rb")
 
     def crop(self, y: int, x: int) -> Image.Image:
         """Return the crop whose upper left corner is at (y, x)."""
@@ -120,8 +121,8 @@ class PublishedWay:
     def __call__(self, cells: int) -> int:
         """Read random cells; return how many."""
         for i in np.random.default_rng(1).integers(0, len(self.corners), cells):
-            row = {key: dataset[i] for key, dataset in self.file.items()}
-            row["around"] = [{key: self.file[key][j] for key in self.file} for j in row["neighbours"]]
+            row = {key: dataset[i] for key, dataset in self.rows.items()}
+            row["around"] = [{key: dataset[j] for key, dataset in self.rows.items()} for j in row["neighbours"]]
             row["image"] = NORMALISE(self.crop(*self.corners[i]))
         return cells
 
@@ -140,7 +141,8 @@ def own_pipeline(index: ShardIndex, mean: np.ndarray) -> Iterator[object]:
             tokens[row, : len(order)] = genes[order] + 30
         return TO_FLOAT(cell["image"]), tokens
 
-    return iter(Shards(index.root).webdataset(shuffle=1_000).map(sample).batched(64))
+    pipeline: Any = Shards(index.root).webdataset(shuffle=1_000)
+    return iter(pipeline.map(sample).batched(64))
 
 
 def read_strictly(index: ShardIndex) -> Iterator[object]:
@@ -153,7 +155,7 @@ def read_strictly(index: ShardIndex) -> Iterator[object]:
 def read_by_webdataset(index: ShardIndex) -> Iterator[object]:
     """WebDataset's reader, NumPy's, and JSON's; nothing checked."""
     urls = [str(Path(index.root, shard.name)) for shard in index.shards]
-    for parts in webdataset.WebDataset(urls, shardshuffle=False):
+    for parts in WebDataset(urls, shardshuffle=False):
         with np.load(io.BytesIO(parts["npz"]), allow_pickle=False) as arrays:
             yield parts["jpg"], dict(arrays), json.loads(parts["json"])
 
@@ -214,6 +216,7 @@ def decode_all(encoded: list[torch.Tensor]) -> None:
 def rates(index: ShardIndex, reader: RankReader, folder: Path, rounds: int) -> dict[str, float]:
     """Return cells/s of every way, in one process."""
     make, reading = reader.collate, reader.reading
+    assert isinstance(make, BatchMaker)
     mean = next(iter(gene_statistics(index).technology_mean.values()))
     raw = list(shard_stream(index, rank=0, seed=0, reading=reading))
     cells = [cell for batch in raw for cell in batch.cells]

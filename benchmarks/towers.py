@@ -82,14 +82,15 @@ def seconds(run: Callable[[], torch.Tensor]) -> float:
 
 def alternating(ours: Callable[[], torch.Tensor], published: Callable[[], torch.Tensor], times: int) -> list[float]:
     """Return the median seconds of both, after one of each that does not count."""
-    seconds(ours), seconds(published)
+    for run in (ours, published):
+        seconds(run)
     taken = [(seconds(ours), seconds(published)) for _ in range(times)]
     return [statistics.median(column) for column in zip(*taken, strict=True)]
 
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--depth", type=int, default=2, help="blocks of the image tower; UNI has 24")

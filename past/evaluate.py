@@ -33,7 +33,7 @@ def evaluate(composed: DictConfig, encoder: str | None = None) -> Path:
     """
     import lightning.pytorch as pl
 
-    from past.cli.report import write_results_page
+    from past.evaluation.pages import write_results_page
     from past.evaluation.results import Results
     from past.report.screen import show
 

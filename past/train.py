@@ -35,6 +35,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     import lightning.pytorch as pl
 
     from past.nn.weights import load_strictly
+    from past.training.best import with_metric
     from past.training.checkpoint_io import AtomicCheckpointIO
     from past.training.cluster import cluster_plugins
     from past.training.going_on import changed_settings, keep_former_settings, place_to_start, read_start
@@ -48,6 +49,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     data = door.build(config["data"], "data", seed=config["seed"])
     config["model"] = door.filled(config["model"], data.samples.model_sizes)
     module = door.build(config["module"], "module", model=door.build(config["model"], "model"))
+    config["callbacks"] = with_metric(config["callbacks"], module.monitor)
     about = data.description()
     module.keep_in_checkpoints(config=config, **about)
     trainer = door.build(
@@ -95,12 +97,13 @@ def start_from(module: Any, init: Mapping[str, str | None], vocabulary: Sequence
     for name, path in init.items():
         if path is None:
             continue
-        if name in ("cell_encoder", "model"):
+        part = load_part(path, None if name == "model" else name)
+        if part.reads_genes:
             load_model(path).require_vocabulary(vocabulary)
         if name == "model":
-            load_strictly(module.model, load_part(path).state_dict(), path)
+            load_strictly(module.model, part.state_dict(), path)
             continue
-        part, own = load_part(path, name), getattr(module.model, name)
+        own = getattr(module.model, name)
         if part.width != own.width:
             raise ConfigError(f"init.{name}={path} has width {part.width}, the model {own.width}: set {name} to match")
         setattr(module.model, name, part)

@@ -88,10 +88,8 @@ def reading(path: object, fault: str, cure: str, kind: type[PastError] = DataErr
 
 
 def _printable(sentence: str) -> str:
-    line = "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in _cut(" ".join(sentence.split()))
-    )
-    return _cut(line)
+    line = _cut(" ".join(sentence.split()))
+    return _cut("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
 
 
 def _cut(line: str) -> str:

@@ -13,10 +13,10 @@ import pandas as pd
 from anndata.io import read_elem, write_elem
 from scipy.sparse import csr_matrix, issparse
 
+from past.base.disk.hdf5 import new_hdf5
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5, require_room
 from past.base.genes import is_gene, require_unique
-from past.base.hdf5 import new_hdf5
 from past.base.joins import Rows
 from past.base.keys import Keys
 from past.base.vocabularies import word

@@ -1,4 +1,4 @@
-"""Runs of before the rooms: what their configurations and checkpoints name, and where it is now."""
+"""Configurations and checkpoints of before the modules had today's names: old name → today's."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,6 +17,8 @@ MOVED: Final = {  # old `_target_` → its place now; a name that is not here ha
     },
     "past.models.image_encoder.ImageEncoder": "past.nn.image_encoder.ImageEncoder",
     "past.models.niche_encoder.NicheEncoder": "past.models.past.niche_encoder.NicheEncoder",
+    "past.training.execution.Execution": "past.models.past.execution.Execution",
+    "past.training.optim.Optim": "past.models.past.optim.Optim",
     "past.training.past_module.Contrast": "past.models.past.module.Contrast",
 }
 DATA: Final = "past.data.stream.datamodule.DataModule"

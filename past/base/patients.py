@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from past.base.text.reading import read_words
+from past.base.text.tables import read_words
 from past.base.vocabularies import word
 
 COLUMNS = ("id", "dataset_title", "patient", "organ", "study_link")

@@ -12,13 +12,13 @@ _DENSITY: Final = -np.log10((np.arange(256) + 1) / 256)
 
 
 def count_values(histogram: np.ndarray, crop: np.ndarray) -> None:
-    """Add to (3, 256) how often each value of each channel occurs in an (H, W, 3) uint8 crop."""
+    """Add to (3, 256) how often each value of each channel occurs in (…, 3) uint8 crops."""
     for channel in range(3):
         histogram[channel] += np.bincount(crop[..., channel].ravel(), minlength=256)
 
 
 def recolour(crop: np.ndarray, table: np.ndarray) -> None:
-    """Change an (H, W, 3) uint8 crop in place, each channel by its row of the (3, 256) table."""
+    """Change (…, 3) uint8 crops in place, each channel by its row of the (3, 256) table."""
     for channel in range(3):
         crop[..., channel] = table[channel][crop[..., channel]]
 

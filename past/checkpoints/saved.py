@@ -33,7 +33,7 @@ class Saved:
     """A model and what it needs to know of its data.
 
     Attributes:
-        model: the PASTModel, or a part of one; in evaluation mode after loading.
+        model: a model, or a part of one that can stand alone; in evaluation mode after loading.
         tokenizer: what `Tokenizer.state()` returns; at least `vocabulary_hash`, or empty where nothing is known.
         crops: `mpp` (µm/px or "native") and `px` of the crops it was trained on, or empty.
         source: where the weights came from, for people.

@@ -1,18 +1,13 @@
-"""`past report`: what runs' directories hold, as pages. A task's part is the `page.py` in its folder, found by name."""
+"""`past report`: what runs' directories hold, as pages."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from past.base.errors import DataError, PastError
-
-if TYPE_CHECKING:
-    from past.report.blocks import Block
 
 
 def report(
@@ -52,6 +47,7 @@ def write_run_page(directory: Path) -> Path:
         DataError: nothing to report there.
     """
     from past.base.runs import Run
+    from past.evaluation.pages import task_blocks
     from past.report.html import configuration_blocks, training_blocks, write_page
 
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
@@ -60,21 +56,3 @@ def write_run_page(directory: Path) -> Path:
         raise DataError(f"{directory}: no metrics.csv and no results there; give the directory of a run")
     title = f"{directory.parent.name} / {directory.name}"
     return write_page(directory, title, [*blocks, *configuration_blocks(run)])
-
-
-def write_results_page(results: Path) -> Path:
-    """Draw a folder of results into its `report.html` and return its path."""
-    from past.report.html import write_page
-
-    return write_page(results, str(results), task_blocks(results))
-
-
-def task_blocks(results: Path) -> list[Block]:
-    """Return what every task that has a `page.py` draws of the result files in `results`."""
-    import past.evaluation as tasks
-
-    pages = []
-    for folder in (module for module in iter_modules(tasks.__path__, f"{tasks.__name__}.") if module.ispkg):
-        inside = import_module(folder.name).__path__
-        pages += [f"{folder.name}.page"] if "page" in {module.name for module in iter_modules(inside)} else []
-    return [block for page in pages for block in import_module(page).blocks(results)]

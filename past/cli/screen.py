@@ -4,6 +4,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -38,7 +39,9 @@ def show_sections(index: "ShardIndex") -> None:
         own = [shard for shard in index.shards if shard.section == name]
         words = [str(facts.get(word, "")) for word in ("patient", "organ", "technology")]
         size = sum(shard.bytes for shard in own) / 1e6
-        table.add_row(name, *words, f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}")
+        table.add_row(
+            *map(escape, [name, *words]), f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}"
+        )
     Console().print(table)
     show_totals(index)
 
@@ -47,7 +50,7 @@ def show_sections(index: "ShardIndex") -> None:
 def sections_bar(sections: int) -> "Iterator[Report]":
     """Show a bar of sections, a section in the making as a part of one; yield what to call as the writing goes on."""
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),

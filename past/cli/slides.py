@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from past.data.shards.records import SampleSource
     from past.data.shards.settings import ShardSettings
 
-# options that act on cell shards too; the others say how cells are cut
+# options that may be given with a directory of cell shards; the others say how cells are cut
 OF_SLIDES = {"organ", "out", "encoder", "weights", "device", "normalise_stain", "only"}
 
 
@@ -108,4 +108,4 @@ def _sources(
     if holds_slides(index.settings):
         raise ConfigError(f"{sections[0]}: holds slides already: give a directory of cell shards")
     names = dict.fromkeys(shard.section for shard in index.shards)
-    return [ShardedSource(index, name) for name in names], index.genes, ShardSettings(**index.settings)  # type: ignore
+    return [ShardedSource(index, name) for name in names], index.genes, ShardSettings(**index.settings)  # type: ignore[arg-type]

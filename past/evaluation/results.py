@@ -11,6 +11,7 @@ import pandas as pd
 from past.base.errors import ConfigError
 from past.base.files import atomic_file, create_once
 from past.base.text.reading import read_json
+from past.base.text.tables import frame_as_csv
 
 SHOWN = 120  # letters of a value in a message
 
@@ -53,8 +54,10 @@ class Results:
         """Open `folder/name` for writing; a reader sees the old or the new file, never a part.
 
         Raises:
-            ConfigError: another origin came first.
+            ConfigError: another origin came first, or a name of a task or an encoder leads out of the folder.
         """
+        if not (self.folder / name).resolve().is_relative_to(self.folder.resolve()):
+            raise ConfigError(f"results_dir={self.folder}: {name!r} lies outside: rename the task or the encoder")
         if not self._claimed:
             if not create_once(self._claim, self._text):
                 self._require_same_origin()
@@ -69,7 +72,7 @@ class Results:
 
     def write_csv(self, name: str, frame: pd.DataFrame) -> None:
         """Write a table without its index."""
-        self.write(name, frame.to_csv(index=False, lineterminator="\n"))
+        self.write(name, frame_as_csv(frame))
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
         """Write a table without its index."""

@@ -1,4 +1,8 @@
-"""What a task is: all that `evaluate.py` knows of one. A task's page is the `page.py` beside it; see `past report`."""
+"""What a task is: all that `evaluate.py` knows of one.
+
+Its page is the `page.py` beside it, which offers `blocks(results: Path) -> list[Block]` (see `past.report.blocks`):
+what is drawn of its files in a folder of results, an empty list where they are missing.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

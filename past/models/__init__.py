@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 from past.base.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from past.checkpoints.saved import Saved
     from past.nn.layers import Part
 
@@ -36,7 +34,7 @@ def load_model(path: str | Path) -> Saved:
     return load_saved(path, parts())
 
 
-def load_part(path: str | Path, name: str | None = None) -> nn.Module:
+def load_part(path: str | Path, name: str | None = None) -> Part:
     """Read a model, or one part of it (`cell_encoder`, `image_encoder`, …), as initial weights for training.
 
     An encoder that was imported by itself (`past import uni`, `past import nicheformer`) is that part.
@@ -44,17 +42,12 @@ def load_part(path: str | Path, name: str | None = None) -> nn.Module:
     Raises:
         CheckpointError: as `load_model`, or no such part.
     """
+    from past.nn.layers import Part  # torch takes seconds to import
+
     model = load_model(path).model.train()
-    children = dict(model.named_children())
-    if name is None or (name not in children and name == _encoder_kind(model)):
+    children = {child: part for child, part in model.named_children() if isinstance(part, Part)}
+    if name is None or (name not in children and name == model.alone_as):
         return model
     if name not in children:
         raise CheckpointError(f"{path}: no part {name!r}; it is a {type(model).__name__} of {', '.join(children)}")
     return children[name]
-
-
-def _encoder_kind(model: nn.Module) -> str | None:
-    """Return which of PAST's towers a model is by itself; None: it is no tower."""
-    if not hasattr(model, "width"):
-        return None
-    return "cell_encoder" if hasattr(model, "node_features") else "image_encoder"

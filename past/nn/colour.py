@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from past.nn.image_encoder import as_unit_range
 from past.nn.layers import Part
+from past.nn.standardise import LEAST, standardised
 
 # (pixels a block, what of each block, order statistics kept) of the 224 px at which crops are described
 SCALES = ((4, "mean", 32), (16, "mean", 16), (4, "deviation", 16), (16, "deviation", 16))
@@ -50,6 +51,8 @@ class ColourGrid(Part):
         grid: n, a divisor of the crops' side; 4 gives 48 features.
     """
 
+    alone_as = "image_encoder"
+
     def __init__(self, grid: int = 4) -> None:
         super().__init__()
         self.grid = grid
@@ -69,9 +72,10 @@ class ColourEncoder(Part):
     Nothing in it is learned: `fit` once, and let the projection head learn.
     """
 
+    alone_as = "image_encoder"
+
     centre: torch.Tensor
     scale: torch.Tensor
-    LIMIT = 8.0  # deviations beyond which a number says no more
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,8 +87,8 @@ class ColourEncoder(Part):
         """Standardise by these crops from now on: batches of (B, 3, H, W), a sample of the training crops."""
         numbers = torch.cat([colour_distribution(batch) for batch in crops])
         self.centre.copy_(numbers.mean(dim=0))
-        self.scale.copy_(numbers.std(dim=0).clamp(min=1e-3))  # half a grey level
+        self.scale.copy_(numbers.std(dim=0).clamp(min=LEAST))
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Return (B, width) features of (B, 3, H, W) crops, uint8 or float in [0, 1]."""
-        return ((colour_distribution(crops) - self.centre) / self.scale).clamp(-self.LIMIT, self.LIMIT)
+        return standardised(colour_distribution(crops), self.centre, self.scale)

@@ -1,4 +1,4 @@
-"""Dropout with a quarter of a random number per element, drawn in a row or, where rows have seeds, row by row."""
+"""Dropout that shares one 64-bit draw among four elements; for a whole tensor, or row by row from each row's seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

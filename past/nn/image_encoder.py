@@ -53,6 +53,7 @@ class ImageEncoder(Part):
         CheckpointError: the weights cannot be had, or do not fit.
     """
 
+    alone_as = "image_encoder"
     fetched = ("weights", "hub")
     mean: torch.Tensor
     std: torch.Tensor

@@ -1,4 +1,4 @@
-"""Layers that both towers use, and `Part`: a module that remembers how it was built."""
+"""`Part`, a module that remembers how it was built, and attention over sentences of several lengths."""
 
 import inspect
 from typing import ClassVar, Self
@@ -21,6 +21,8 @@ class Part(nn.Module):
 
     config: dict[str, object]
     fetched: ClassVar[tuple[str, ...]] = ()
+    alone_as: ClassVar[str | None] = None  # the part of a model that one trained or imported by itself can be
+    reads_genes: ClassVar[bool] = False  # whether its weights are of one vocabulary
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Note the arguments; the class's own `__init__` does the building."""

@@ -7,6 +7,11 @@ LIMIT = 8.0  # deviations beyond which a number says no more
 LEAST = 1e-3  # of a deviation: half a grey level, where features are colours
 
 
+def standardised(x: torch.Tensor, centre: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Return (x - centre) / scale, cut at LIMIT."""
+    return ((x - centre) / scale).clamp(-LIMIT, LIMIT)
+
+
 class Standardise(nn.Module):
     """(x - centre) / scale, cut at LIMIT deviations; nothing is learned: `fit` once.
 
@@ -29,4 +34,4 @@ class Standardise(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (…, width) in the buffers' precision."""
-        return ((x.to(self.centre.dtype) - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
+        return standardised(x.to(self.centre.dtype), self.centre, self.scale)

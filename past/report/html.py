@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from past.base.files import require_own, write_atomically
 from past.base.runs import Run
 from past.base.text.address import shown
 from past.base.text.reading import read_text
+from past.base.text.tables import read_frame
 from past.report.blocks import MARK, Block, page, picture
 from past.report.plots import training_curves
 
@@ -33,7 +32,7 @@ def training_blocks(run: Run) -> list[Block]:
     path = run.directory / "metrics.csv"
     if not path.is_file():
         return []
-    return [Block("Training", image=picture(training_curves(pd.read_csv(path))))]
+    return [Block("Training", image=picture(training_curves(read_frame(path, "give the directory of a run"))))]
 
 
 def configuration_blocks(run: Run) -> list[Block]:

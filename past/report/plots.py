@@ -1,6 +1,8 @@
 """Figures as PNG bytes, the colours that all share, and a training's curves."""
 
 import io
+from collections.abc import Iterable
+from itertools import cycle
 
 import matplotlib as mpl
 
@@ -10,7 +12,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-INK, ACCENT, QUIET = "#22223b", "#b5179e", "#8d99ae"
+mpl.rcParams["text.parse_math"] = False  # a name with two $ is a name, no formula that may be wrong
+
+INK, ACCENT, QUIET, OTHER = "#22223b", "#b5179e", "#8d99ae", "#0a9396"
+LOSSES = ("train/loss", "train/ln_batch")
+CHANCE = ("/chance", "/ln_batch")  # how a column ends that says what chance would reach
 
 
 def png(figure: Figure, dpi: int = 120) -> bytes:
@@ -21,28 +27,40 @@ def png(figure: Figure, dpi: int = 120) -> bytes:
     return buffer.getvalue()
 
 
+def panels(columns: Iterable[str]) -> dict[str, list[str]]:
+    """Return what a model logs of itself (`train/…`, `val/…`) as title → columns of one panel.
+
+    The loss stands beside that of chance (`train/ln_batch`), and `val/a`, `val/a/b`, `val/a/c` in one panel.
+    """
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        place, name, *_ = [*column.split("/"), ""]
+        if place in ("train", "val"):
+            found.setdefault("loss" if column in LOSSES else f"{place}/{name}", []).append(column)
+    return found
+
+
 def training_curves(metrics: pd.DataFrame) -> Figure:
-    """Draw the loss, beside ln(batch) where it is one of contrast, and what else a model logs, over updates.
+    """Draw what a model logs of its training and its validation over updates, in rows of three panels.
 
     Args:
         metrics: the run's `metrics.csv`.
     """
-    known = (
-        ("loss", {"train/loss": ACCENT, "train/ln_batch": QUIET}),
-        ("recall@5 within a section", {"val/recall@5/mean": ACCENT, "val/recall@5/chance": QUIET}),
-        ("temperature", {"train/temperature": ACCENT}),
-        ("Pearson r of 50 genes, held-out slides", {"val/pearson@50": ACCENT, "val/pearson@50/context": INK}),
-    )
-    panels = [panel for panel in known if any(column in metrics for column in panel[1])] or known[:1]
-    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3), squeeze=False)
-    for axis, (title, columns) in zip(axes[0], panels, strict=True):
-        for column, colour in columns.items():
-            if column in metrics:
-                points = metrics[["step", column]].dropna()
-                axis.plot(points["step"], points[column], color=colour, label=column, lw=1.5)
+    drawn = panels(metrics) or {"loss": []}
+    rows = -(-len(drawn) // 3)
+    figure, axes = plt.subplots(rows, min(3, len(drawn)), figsize=(4 * min(3, len(drawn)), 3 * rows), squeeze=False)
+    for axis in axes.flat[len(drawn) :]:
+        axis.remove()
+    for axis, (title, columns) in zip(axes.flat, drawn.items(), strict=False):
+        colours = cycle((ACCENT, INK, OTHER))
+        for column in columns:
+            points = metrics[["step", column]].dropna()
+            colour = QUIET if column.endswith(CHANCE) else next(colours)
+            axis.plot(points["step"], points[column], color=colour, label=column, lw=1.5)
         axis.set_title(title, loc="left", color=INK)
         axis.set_xlabel("update")
         axis.spines[["top", "right"]].set_visible(False)
         if axis.lines:
             axis.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
     return figure

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -12,9 +13,9 @@ def show(rows: Sequence[Mapping[str, object]], console: Console | None = None) -
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for name in columns:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(name.replace("/", "\n"), justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(escape(name.replace("/", "\n")), justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
+        table.add_row(*(escape(_cell(row.get(name))) for name in columns))
     (console or Console()).print(table)
 
 

@@ -11,16 +11,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from past.base.errors import DataError
 from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
+from past.base.text.tables import read_frame
 from past.report.blocks import Block, as_table, page, picture
 from past.report.html import write_over
-from past.report.plots import ACCENT, INK, QUIET
+from past.report.plots import ACCENT, CHANCE, INK, QUIET
 
-METRICS = ("val/recall@5/mean", "val/pearson@50")  # those that our models are judged by in training
+MONITOR = "callbacks.best.monitor"  # the setting that names the metric by which a run's best checkpoint is chosen
 MOST_PANELS = 6
 
 
@@ -46,12 +48,10 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     """
     given = [_read(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
-    metric = max(METRICS, key=lambda name: sum(name in run.metrics for run in given))
+    metric = max(judged_by(given), key=lambda name: sum(name in run.metrics for run in given))
     runs = [run for run in given if metric in run.metrics]
     if len(runs) < 2:
-        raise DataError(
-            f"{folder}: no two of {len(given)} runs share one of {', '.join(METRICS)}: give runs that validated"
-        )
+        raise DataError(f"{folder}: no two of {len(given)} runs share a metric (val/…): give runs that validated")
     left_out = ", ".join(run.name for run in given if run not in runs)
     varied = differences([run.settings for run in runs])
     table = compared(runs, metric, varied)
@@ -75,6 +75,12 @@ def has_training(directory: Path) -> bool:
     return (directory / "metrics.csv").is_file() and (directory / "config.yaml").is_file()
 
 
+def judged_by(runs: Sequence[Trained]) -> list[str]:
+    """Return the metrics that runs may be compared by: first those that chose their best checkpoints."""
+    validated = [name for run in runs for name in run.metrics if name.startswith("val/") and not name.endswith(CHANCE)]
+    return list(dict.fromkeys([*(run.settings.get(MONITOR, "") for run in runs), *validated]))
+
+
 def _read(directory: Path) -> Trained:
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
     log = run.directory / "metrics.csv"
@@ -84,7 +90,7 @@ def _read(directory: Path) -> Trained:
         key: without_run(shown(value), directory)
         for key, value in flat(read_yaml(run.config, "give the directory of a run"))
     }
-    return Trained(run.directory.name, own, pd.read_csv(log))
+    return Trained(run.directory.name, own, read_frame(log, "give the directory of a run"))
 
 
 def without_run(value: str, directory: Path) -> str:
@@ -142,6 +148,8 @@ def by_setting(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
         axis.scatter(table[name] if numbers is None else numbers, table["best"], color=ACCENT, s=24)
         if numbers is not None and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
             axis.set_xscale("log")
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
         for chance in set(table["chance"].dropna()):
             axis.axhline(chance, color=QUIET, ls=":")
         axis.set_title(name, loc="left", color=INK, fontsize=9)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from past.base.stain import stain_table
+from past.base.stain import count_values, recolour, stain_table
 from past.slides.feature_cache import TileChange
 from past.slides.tiles import PatchFile
 
@@ -47,8 +47,7 @@ def histogram(patches: PatchFile, before: TileChange | None = None) -> np.ndarra
     for start in range(0, len(patches), TILES_AT_ONCE):
         tiles = patches.images(start, min(start + TILES_AT_ONCE, len(patches)))
         tiles = before.apply(tiles) if before else tiles
-        for channel in range(3):
-            counts[channel] += np.bincount(tiles[..., channel].ravel(), minlength=256)
+        count_values(counts, tiles)
     return counts
 
 
@@ -61,6 +60,10 @@ def mean_density(counts: np.ndarray) -> np.ndarray:
 def _by_table(name: str, make: Callable[[], np.ndarray]) -> TileChange:
     """Return the change that looks every value up in a (3, 256) table, made when the first tile needs it."""
     table = lru_cache(maxsize=1)(make)
-    return TileChange(
-        name, lambda tiles: np.stack([table()[channel][tiles[..., channel]] for channel in range(3)], axis=-1)
-    )
+
+    def apply(tiles: np.ndarray) -> np.ndarray:
+        changed = tiles.copy()
+        recolour(changed, table())
+        return changed
+
+    return TileChange(name, apply)

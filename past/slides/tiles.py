@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from past.base.disk.hdf5 import new_hdf5
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.h5ad import sha256_of
-from past.base.hdf5 import new_hdf5
 from past.base.joins import Rows, row_names
 
 AGAIN = "download it again"

@@ -1,5 +1,6 @@
 """What "best" means: the metric that the model in training names, highest first."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,17 @@ class StopEarly(EarlyStopping):
         """Take the model's own metric where none is given."""
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
+
+
+def with_metric(callbacks: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """Return the settings of callbacks with the model's own metric where they leave it open (`monitor: null`).
+
+    So the settings that a run keeps say what chose its best checkpoint; `past report` compares runs by it.
+    """
+    return {
+        name: {**node, "monitor": node["monitor"] or metric} if node and "monitor" in node else node
+        for name, node in callbacks.items()
+    }
 
 
 def _metric(module: pl.LightningModule) -> str:

@@ -1,7 +1,5 @@
 """`metrics.csv` in the run's directory: one row a step, continued when a run resumes."""
 
-import csv
-import io
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,9 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers.logger import Logger
 
+from past.base.errors import DataError
 from past.base.files import write_atomically
+from past.base.text.tables import read_words, rows_as_csv
 
 
 class MetricsCSV(Logger):
@@ -30,8 +30,12 @@ class MetricsCSV(Logger):
         self._flush_every = flush_every
         self._rows: dict[int, dict[str, Any]] = {}
         if self._path.is_file():
-            with self._path.open(newline="") as file:
-                self._rows = {int(row["step"]): {k: v for k, v in row.items() if v} for row in csv.DictReader(file)}
+            cure = "move it away, and the metrics begin anew"
+            rows = read_words(self._path, ["step"], cure, limit=1 << 30)
+            try:
+                self._rows = {int(row["step"]): {k: v for k, v in row.items() if v} for row in rows}
+            except ValueError as error:
+                raise DataError(f"{self._path}: no whole number for a step ({error}): {cure}") from error
         self._unsaved, self._begun = 0, False
 
     @property
@@ -70,12 +74,8 @@ class MetricsCSV(Logger):
     def save(self) -> None:
         """Write the whole file, atomically."""
         names = list(dict.fromkeys(name for row in self._rows.values() for name in row if name != "step"))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=["step", *names], lineterminator="\n")
-        writer.writeheader()
-        for step, row in sorted(self._rows.items()):
-            writer.writerow({**row, "step": step})
-        write_atomically(self._path, text.getvalue())
+        rows = [[step, *map(row.get, names)] for step, row in sorted(self._rows.items())]
+        write_atomically(self._path, rows_as_csv(["step", *names], rows))
         self._unsaved = 0
 
     @rank_zero_only

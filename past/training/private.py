@@ -1,4 +1,4 @@
-"""What we need of torch and Lightning that neither promises: the only place that touches it, a function each.
+"""What we need of Lightning and DDP that neither promises: the only place that touches it, a function each.
 
 `tests/unit/training/test_private.py` fails with a release that takes one of these away.
 """
@@ -6,6 +6,7 @@
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
@@ -23,6 +24,11 @@ def checkpoint_of(trainer: pl.Trainer) -> dict[str, Any]:
 def set_logged_step(trainer: pl.Trainer, updates: int) -> None:
     """Set the number of updates that loggers are told; Lightning's own is short by one after two stops."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = updates
+
+
+def set_sharing_ranks(strategy: ModelParallelStrategy, ranks: int) -> None:
+    """Set over how many ranks parameters are shared out, once their number is known; Lightning's is the nodes'."""
+    _loose(strategy)._data_parallel_size = ranks
 
 
 def measure_communication(model: DistributedDataParallel, every: int) -> None:
@@ -45,4 +51,5 @@ def clippable(optimizer: Optimizer) -> Optimizer:
 
 
 def _loose(thing: object) -> Any:
+    """Return it untyped: type checkers know no private names."""
     return thing

@@ -15,10 +15,14 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.optim import Optimizer
 
 from past.base.errors import ConfigError
+from past.nn.blocks import blocks
 from past.training.checkpoint_io import read_checkpoint
+from past.training.private import set_sharing_ranks
 
 
 class Sharded(ModelParallelStrategy):
@@ -33,7 +37,7 @@ class Sharded(ModelParallelStrategy):
 
     def setup_environment(self) -> None:
         """Make the mesh of all ranks; Lightning's own default is one of the nodes."""
-        self._data_parallel_size = self.num_nodes * self.num_processes
+        set_sharing_ranks(self, self.num_nodes * self.num_processes)
         super().setup_environment()
 
     def setup(self, trainer: pl.Trainer) -> None:
@@ -62,6 +66,22 @@ class Sharded(ModelParallelStrategy):
             names = dict(zip(_members(state), _names(self.model, optimizer), strict=True))
             set_optimizer_state_dict(self.model, optimizer, _renamed(state, names), options=options)
         return checkpoint
+
+
+def shard(module: nn.Module, mesh: DeviceMesh) -> None:
+    """Share the parameters out over the ranks of `mesh`, in place (FSDP2): block by block, then the rest.
+
+    Raises:
+        ConfigError: parameters in an order that cannot be cut.
+    """
+    for name, parameter in module.named_parameters():
+        if not parameter.is_contiguous():
+            raise ConfigError(f"trainer=fsdp cannot cut {name}: set module.execution.channels_last=false")
+    for block in blocks(module):
+        fully_shard(block, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+    for step in ("training_step", "validation_step"):
+        register_fsdp_forward_method(module, step)
 
 
 def _members(state: Mapping[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import wandb
 from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
 
 from past.base.text.address import hidden, without_user
@@ -47,6 +48,14 @@ class WeightsAndBiases(WandbLogger):
                 cause = hidden(str(error), os.environ.get("WANDB_BASE_URL", ""))
                 log.warning("Weights & Biases is offline (%.200s): send it later with 'wandb sync'", cause)
         return super().experiment
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the run: the next one of a sweep, in this process, is another."""
+        super().finalize(status)
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=int(status != "success"))
+            self._experiment = None
 
 
 def _has_key() -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ def test_every_example_works(tmp_path: Path) -> None:
     blocks = BLOCK.findall((REPOSITORY / "docs" / "extend.md").read_text())
     commands = [line for language, content in blocks if language == "sh" for line in content.splitlines()]
     written = [write_block(tmp_path, content) for language, content in blocks if language != "sh"]
-    assert len(commands) == 7
+    assert len(commands) == 8
     assert all(len(path.read_text().splitlines()) <= MOST_LINES for path in written if path != tmp_path / REGISTRY)
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     start = {"past": [sys.executable, "-c", "import past_pathology; past_pathology.main()"], "python": [sys.executable]}
@@ -80,6 +81,8 @@ def test_every_example_works(tmp_path: Path) -> None:
     assert section["transcripts"] > 0
     page = (run / "report.html").read_text()
     assert "Transcripts of a cell" in page
+    assert yaml.safe_load((run / "config.yaml").read_text())["callbacks"]["best"]["monitor"] == "val/score"
+    assert "The best val/score of each run" in (run.parent / "sweep.html").read_text()
     law = [sys.executable, "-c", LAW.format(tests=REPOSITORY / "tests", root=tmp_path / "past")]
     assert subprocess.run(law, env=environment, capture_output=True, text=True).stdout == "[]\n"
 

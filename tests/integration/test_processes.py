@@ -43,6 +43,19 @@ def test_an_override_of_one_line_with_wandb_offline(tissue: Path, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]  # nothing beside the run
 
 
+def test_wandb_without_a_server_trains_offline(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    wandb = ["logger=wandb", "logger.wandb.offline=false", "logger.wandb.timeout=1"]
+    command = [sys.executable, ROOT / "train.py", *tiny(tissue, tmp_path, "one", "trainer.max_steps=2", *wandb)]
+    nowhere = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    passed = environment | nowhere
+    done = subprocess.run(command, env=passed, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stderr.count("Weights & Biases is offline (") == 1
+    run = tmp_path / "tiny" / "one"
+    assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] == 2
+    assert list(run.glob("wandb/offline-run-*/*.wandb"))
+
+
 def test_two_ranks_make_one_run(tissue: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()

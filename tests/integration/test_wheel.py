@@ -1,4 +1,7 @@
-"""The built wheel alone, outside of the checkout: shards, a training, an evaluation and a page by `past …`."""
+"""The built wheel alone, outside of the checkout: shards, a training, an evaluation and a page by `past …`.
+
+It trains the tiny model of other tests: experiment=demo, which takes minutes, is run by `make demo`.
+"""
 
 import os
 import shutil

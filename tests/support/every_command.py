@@ -76,7 +76,7 @@ def make_bench(sections: Sequence[Path], out: Path) -> Path:
 
 def judge_bench(bench: Path, out: Path, *words: str) -> Path:
     """Compare one encoder on a benchmark; its features are kept in `out`/features."""
-    settings = ("task.components=4", "task.resamples=10", "task.device=cpu", "task.batch_size=8")
+    settings = ("task.components=4", "task.device=cpu", "task.batch_size=8")
     asked = ("task=hest_bench", "encoder=grid", f"task.root={bench}", f"output_root={out}", *settings, *words)
     return entry.evaluate(composed("evaluate", *asked), "grid")
 

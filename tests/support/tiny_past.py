@@ -12,10 +12,10 @@ from past.data.stream.datamodule import DataModule
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.model import ImageTower, PASTModel
 from past.models.past.module import Contrast, PASTModule
+from past.models.past.optim import Optim
 from past.models.past.vocabulary import RESERVED
 from past.nn.colour import ColourGrid
 from past.training.checkpoint_io import AtomicCheckpointIO
-from past.training.optim import Optim
 
 
 def planted_data(root: Path, **options: Any) -> DataModule:

@@ -1,16 +1,13 @@
 """JSON and YAML that may come from anywhere: read within bounds, and refused in one sentence."""
 
-import csv
-import io
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from past.base.errors import DataError, reading
+from past.base.errors import DataError
 
 LIMIT: Final = 64 << 20  # bytes of a text that is read whole: what JSON makes of them may take 20 times that
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that takes two escapes
@@ -77,21 +74,6 @@ def json_of(text: str | bytes, name: str, cure: str) -> Any:
         raise DataError(f"{name}: not JSON that is read here (nested too deep): {cure}") from error
     except ValueError as error:
         raise DataError(f"{name}: not JSON ({error!s:.{SHOWN}}): {cure}") from error
-
-
-def read_words(path: Path, columns: Sequence[str], cure: str, limit: int = LIMIT) -> list[dict[str, str]]:
-    """Read a table of words, comma-separated: its rows by the names in the first; a cell that is not there is empty.
-
-    Raises:
-        DataError: as `read_text`, or no table with these columns and a row.
-    """
-    text = io.StringIO(read_text(path, cure, limit), newline="")
-    with reading(path, "not a table", cure):
-        rows = [{name: row[name] for name in row if name} for row in csv.DictReader(text, restval="")]
-    absent = [column for column in columns if not rows or column not in rows[0]]
-    if absent:
-        raise DataError(f"{path}: no column {', '.join(absent)}, or no rows: {cure}")
-    return rows
 
 
 def read_yaml(path: Path, cure: str, limit: int = LIMIT) -> Any:

@@ -18,6 +18,7 @@ MOST_PX: Final = 16_384  # side of a crop
 MOST_WIDTH: Final = 65_536  # of a slide's features
 OF_SECTION: Final = ("patient", "organ", "technology", "species")  # what an index says of each section
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+\.tar")  # never a path: shards may come from anywhere
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -100,8 +101,8 @@ def require_whole(value: Any, least: int, most: int, what: str) -> int:
 
 
 def is_word(value: object) -> bool:
-    """Whether a value is text with something in it."""
-    return isinstance(value, str) and bool(value.strip())
+    """Whether a value is text with something in it, and nothing that a terminal would obey."""
+    return isinstance(value, str) and bool(value.strip()) and not _CONTROL.search(value)
 
 
 def is_mpp(value: object) -> bool:

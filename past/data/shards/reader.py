@@ -75,7 +75,7 @@ class Faults:
 class ShardReader:
     """Gives the wanted samples of one shard in any order, though the file is only read forward.
 
-    It reads as far as the sample that is asked for, and keeps the wanted ones that it passes until they are.
+    It reads as far as the sample that is asked for, and keeps the wanted ones that it passes until they are asked for.
 
     Args:
         open_shard: opens the shard, when its first sample is asked for.

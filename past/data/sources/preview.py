@@ -44,7 +44,7 @@ def _draw(tissue: TissueSection, found: Registration, settings: ShardSettings, f
     section = tissue.section
     words = f"{section.section}: {len(tissue):,} cells, {section.technology}, {section.organ}, {section.species}"
     title = "\n".join([f"{words}, {tissue.mpp:.4g} µm/px", *(f"! {warning}" for warning in found.warnings)])
-    figure.suptitle(title, color="firebrick" if found.warnings else "black", wrap=True, fontsize=11)
+    figure.suptitle(title.replace("$", r"\$"), color="firebrick" if found.warnings else "black", wrap=True, fontsize=11)
     left, right = figure.subfigures(1, 2, width_ratios=[1.3, 1])
     _cells(left.subplots(), tissue)
     crops, charts = right.subfigures(2, 1, height_ratios=[2.4, 1])

@@ -1,6 +1,5 @@
 """Xenium output bundles (versions 1 to 3) with their registered H&E image."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError, reading
-from past.base.text.reading import read_json, read_text
+from past.base.text.reading import read_json
+from past.base.text.tables import read_cells
+from past.data.shards.entries import is_mpp
 from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import numbers_of, only_file, only_picture, read_table, rows_named
@@ -93,8 +94,7 @@ def read_alignment(path: Path) -> np.ndarray:
         DataError: it is not such a matrix.
     """
     with reading(path, "not a matrix of 3 × 3 numbers", "export it again"):
-        rows = csv.reader(read_text(path, "export it again").splitlines())
-        matrix = np.array([[float(word) for word in row] for row in rows if row])
+        matrix = np.array([[float(word) for word in row] for row in read_cells(path, "export it again")])
     flat = matrix.shape != (3, 3) or not np.isfinite(matrix).all()
     if flat or not np.allclose(matrix[2], (0, 0, 1)) or abs(np.linalg.det(matrix)) < 1e-9:
         raise DataError(f"{path}: {matrix.tolist()} does not turn one image into the other: export it again")
@@ -110,7 +110,7 @@ def to_image(places: np.ndarray, to_morphology: np.ndarray) -> np.ndarray:
 def _experiment(path: Path) -> dict[str, Any]:
     said = read_json(path, "copy it again")
     size = said.get("pixel_size") if isinstance(said, dict) else None
-    if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size < 1e6:
+    if not is_mpp(size):
         raise DataError(f"{path}: no experiment.xenium with a pixel_size above 0 ({size!r:.40}): copy it again")
     return said
 

@@ -116,8 +116,9 @@ class RankReader(Generic[Batch]):
         loader = DataLoader(
             dataset, None, num_workers=self.workers, pin_memory=self.pin_memory, worker_init_fn=_leave_signals
         )
+        others = multiprocessing.active_children()
         deliveries = iter(loader)
-        _workers.update(getattr(deliveries, "_workers", ()))
+        _workers.update(worker for worker in multiprocessing.active_children() if worker not in others)
         batches = self.plan(epoch, before).batches
         skipped = skipped or Skipped()
         for number in range(position, batches):

@@ -14,7 +14,8 @@ from past.base.errors import DataError
 from past.base.genes import gene_map, read_genes, require_unique
 from past.base.h5ad import read_adata, read_counts, read_meta, rows_of
 from past.base.joins import Rows, join_all
-from past.base.text.reading import read_json, read_words
+from past.base.text.reading import read_json
+from past.base.text.tables import read_words
 from past.base.vocabularies import word
 
 TASKS = ("IDC", "PRAD", "PAAD", "SKCM", "COAD", "READ", "CCRCC", "HCC", "LUNG", "LYMPH_IDC")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from past.base.text.tables import frame_as_csv
 from past.evaluation.results import Results
 from past.evaluation.statistics.scores import FoldResult, TaskResult
 
@@ -78,7 +79,7 @@ def write_library_files(results: Results, scores: Mapping[str, Sequence[TaskResu
         ],
     }
     write_json(results, "dataset_results.json", content)
-    results.write("dataset_results.csv", pd.DataFrame(columns).to_csv(lineterminator="\n"))
+    results.write("dataset_results.csv", frame_as_csv(pd.DataFrame(columns), index=True))
 
 
 def write_json(results: Results, name: str, content: object) -> None:

@@ -15,10 +15,11 @@ from past.base.errors import DataError
 from past.base.files import atomic_path, require_free, write_atomically
 from past.base.h5ad import new_h5ad
 from past.base.keys import Keys
+from past.base.text.tables import rows_as_csv
 from past.base.variable_genes import DETECTED, by_variance, variance_of
 from past.data.sources.platform import FileSource
 from past.data.sources.tissue import TissueSection
-from past.evaluation.hest.layout import MADE, fold_genes_file
+from past.evaluation.hest.layout import COLUMNS, MADE, fold_genes_file
 from past.slides.tiles import write_patches
 
 PX, MPP = 224, 0.5  # the benchmark's: 112 µm
@@ -123,8 +124,8 @@ def _write_section(folder: Path, section: TissueSection, genes: Sequence[str]) -
 
 
 def _write_split(path: Path, names: Sequence[str]) -> None:
-    rows = [f"{name},patches/{name}.h5,adata/{name}.h5ad" for name in names]
-    write_atomically(path, "\n".join(["sample_id,patches_path,expr_path", *rows]) + "\n")
+    rows = [(name, f"patches/{name}.h5", f"adata/{name}.h5ad") for name in names]
+    write_atomically(path, rows_as_csv(COLUMNS, rows))
 
 
 def _most_variable(sections: Sequence[csr_matrix], names: Sequence[str], genes: int, task: str) -> list[str]:

@@ -111,7 +111,7 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
             continue
         encoder = str(of_task.loc[scores.idxmax(), "encoder"])
         sections = []
-        for path in sorted((results / str(task) / encoder).glob("split*/predictions.parquet")):
+        for path in _predictions(results, str(task), encoder):
             table = pd.read_parquet(path)
             genes = [name.removeprefix("truth:") for name in table if str(name).startswith("truth:")]
             for sample, spots in table.groupby("sample", sort=False):
@@ -121,6 +121,12 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
             title = f"{task}: best and worst gene of each section, {encoder}"
             found.append(Block(title, image=picture(section_maps(sections))))
     return found
+
+
+def _predictions(results: Path, task: str, encoder: str) -> list[Path]:
+    """Return the files of an encoder's predictions; none where its name, or the task's, is no folder's there."""
+    found = results.glob("*/*/split*/predictions.parquet")
+    return sorted(path for path in found if (path.parts[-4], path.parts[-3]) == (task, encoder))
 
 
 def _warnings(content: dict[str, Any], rows: pd.DataFrame) -> list[Block]:

@@ -1,6 +1,5 @@
 """STPath without a head: a test slide's expression from its tiles' features, alone or in context of measured spots."""
 
-import csv
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -12,6 +11,7 @@ from torch import nn
 
 from past.base.errors import ConfigError
 from past.base.h5ad import read_counts
+from past.base.text.tables import read_words
 from past.base.vocabularies import word
 from past.evaluation.hest.encoders import TileEncoder, frozen
 from past.evaluation.hest.layout import read_sample
@@ -104,5 +104,5 @@ class STPathSlides:
         """Return sample → (organ, technology)."""
         if self.metadata is None or not self.metadata.is_file():
             return {}
-        with self.metadata.open(newline="", encoding="utf-8-sig") as file:
-            return {row["id"]: (word(row["organ"]), word(row["st_technology"])) for row in csv.DictReader(file)}
+        rows = read_words(self.metadata, ["id", "organ", "st_technology"], "give HEST-1k's metadata csv")
+        return {row["id"]: (word(row["organ"]), word(row["st_technology"])) for row in rows}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.errors import ConfigError, DataError, PastError, require_number
+from past.base.errors import ConfigError, DataError, NoSpaceError, PastError, require_number
 from past.base.genes import gene_hash, read_genes
 from past.base.runs import Run
 from past.data.shards.slides import SlideSet
@@ -163,6 +163,8 @@ def _predicted(predict: SlidePredictor, slides: SlideSet, ratio: float, results:
     for section in slides.sections:
         try:
             found.append(predict(slides.get(section), ratio))
+        except NoSpaceError:
+            raise  # the other sections would meet it too
         except (PastError, OSError) as error:
             log.warning("section %s is left out: %s", section, error)
             results.fault(f"section {section}: {error}")

@@ -34,6 +34,8 @@ class CellEncoder(Part):
         ConfigError: `pool` is neither, or `heads` does not divide `width`.
     """
 
+    alone_as, reads_genes = "cell_encoder", True
+
     def __init__(
         self,
         vocabulary_size: int,

@@ -22,6 +22,8 @@ class ExpressionEncoder(Part):
         width: number of components.
     """
 
+    alone_as, reads_genes = "cell_encoder", True
+
     centre: torch.Tensor
     components: torch.Tensor
 

@@ -69,6 +69,8 @@ class PASTModel(Part):
         ConfigError: parts that do not fit together.
     """
 
+    reads_genes = True
+
     def __init__(
         self,
         image_encoder: ImageTower,

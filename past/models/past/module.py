@@ -14,15 +14,16 @@ from past.base.errors import ConfigError
 from past.evaluation.statistics.recall import PairRecall
 from past.models.past import loss as contrastive
 from past.models.past.batch import CellBatch
+from past.models.past.execution import Execution
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.gradient_cache import embed, require_rowwise
 from past.models.past.loss import own_rows, own_turn
 from past.models.past.model import PASTModel, PASTOutput
+from past.models.past.optim import Optim, adamw
 from past.nn.colour import ColourEncoder
 from past.nn.dropout import number_dropouts
-from past.training.execution import Execution, shard
 from past.training.module import TrainedModule
-from past.training.optim import Optim, adamw
+from past.training.sharded import shard
 from past.training.steps import training_length
 
 SIGLIP_BIAS = -10.0  # at the start: nearly all pairs are negative (Zhai et al. 2023)

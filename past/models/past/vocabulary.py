@@ -1,13 +1,12 @@
 """PAST's reserved tokens.
 
-Ids 0-18 are Nicheformer's (2, its CLS, is not used here); 19-21 are ours, for platforms that it did not train on. Genes
-begin at RESERVED.
+Ids 0-18 are Nicheformer's (0 and 2, its mask and its CLS, are not used here); 19-21 are ours, for platforms that it did
+not train on. Genes begin at RESERVED.
 """
 
 from types import MappingProxyType
 from typing import Final
 
-MASK: Final = 0
 PADDING: Final = 1
 RESERVED: Final = 30
 MODALITY: Final = MappingProxyType({"dissociated": 3, "spatial": 4})

@@ -44,7 +44,7 @@ class GeneTable(nn.Module):
 
     def forward(self, genes: torch.Tensor) -> torch.Tensor:
         """Return (G, dim) rows of the tokens (G,), each asked once."""
-        return _SparseRows.apply(self.weight, genes) if self.sparse_gradient else F.embedding(genes, self.weight)  # type: ignore
+        return _SparseRows.apply(self.weight, genes) if self.sparse_gradient else F.embedding(genes, self.weight)  # type: ignore[return-value]
 
 
 class ExpressionEmbedding(nn.Module):

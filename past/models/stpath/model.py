@@ -58,6 +58,8 @@ class STPath(Part):
         chunk: query spots at a time in attention; None chooses.
     """
 
+    reads_genes = True
+
     chunk: int | None = None
 
     def __init__(

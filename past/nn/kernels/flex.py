@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
-from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 
 def flex_available(device: torch.device) -> bool:
@@ -13,8 +13,8 @@ def flex_available(device: torch.device) -> bool:
 
 
 @cache
-def _compiled() -> Callable[..., torch.Tensor]:
-    return torch.compile(flex_attention, dynamic=True)  # type: ignore[return-value]
+def _compiled() -> tuple[Callable[..., BlockMask], Callable[..., torch.Tensor]]:
+    return torch.compile(create_block_mask), torch.compile(flex_attention, dynamic=True)  # type: ignore[return-value]
 
 
 def flex_distance_attention(
@@ -40,7 +40,7 @@ def flex_distance_attention(
     def same_slide(_: torch.Tensor, __: torch.Tensor, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         return slide[i] == slide[j]
 
-    mask = create_block_mask(same_slide, None, None, len(coords), len(coords), device=str(q.device), _compile=on_gpu)
-    attend = _compiled() if on_gpu else flex_attention
+    make_mask, attend = _compiled() if on_gpu else (create_block_mask, flex_attention)
+    mask = make_mask(same_slide, None, None, len(coords), len(coords), device=str(q.device))
     out = attend(q[None], k[None], v[None], score_mod=bias, block_mask=mask if len(lengths) > 1 else None)
     return out[0]  # type: ignore[index]

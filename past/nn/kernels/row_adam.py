@@ -148,7 +148,7 @@ def _mark_order(weight: torch.Tensor) -> None:
     """Say of a gradient whose rows ascend that they do: accumulation and clipping forget it, and sort and copy them."""
     grad: Any = weight.grad
     if grad.is_sparse:
-        rows, values = grad._indices(), grad._values()  # public, says torch.sparse's page, where order is not known
+        rows, values = grad._indices(), grad._values()  # torch.sparse's page names both for such tensors
         if bool((rows[0].diff() > 0).all()):
             weight.grad = torch.sparse_coo_tensor(rows, values, grad.shape, is_coalesced=True, check_invariants=False)
 

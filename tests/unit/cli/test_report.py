@@ -2,18 +2,19 @@
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from retrieval_results import write_run
-from toy_task import add_toy
 from typer.testing import CliRunner
 
 from past.base.errors import DataError
 from past.cli.app import app
-from past.cli.report import task_blocks, write_results_page, write_run_page
+from past.cli.report import write_run_page
 
 
 @pytest.fixture
@@ -63,13 +64,31 @@ def test_what_is_missing_is_left_out(run: Path) -> None:
         write_run_page(run)
 
 
-def test_a_tasks_page_is_found_by_its_name_alone(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = [block.title for block in task_blocks(run / "results")]
-    (run / "results" / "count.json").write_text('{"letters": 3}')
-    assert [block.title for block in task_blocks(run / "results")] == before
-    add_toy(tmp_path / "more", monkeypatch)
-    assert [block.title for block in task_blocks(run / "results")] == ["Letters", *before]
-    assert "<h2>Letters</h2>" in write_results_page(run / "results").read_text()
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{$", "{{7*7}}", "[/bold]", "../../x")
+
+
+def test_no_name_writes_html_or_a_formula(run: Path, tmp_path: Path) -> None:
+    """Sections, patients, cell types, matchers, settings: all names come from other people's files."""
+    path = run / "results" / "retrieval.json"
+    content = json.loads(path.read_text())
+    named = [
+        {**row, "name": name, "patient": name, "matcher": matcher}
+        for name in HOSTILE
+        for row, matcher in zip(content["rows"][:2], HOSTILE[:2], strict=True)
+    ]
+    path.write_text(json.dumps({**content, "rows": named}))
+    examples = run / "results" / "retrieval_examples.npz"
+    with np.load(examples) as file:
+        arrays = dict(file)
+    np.savez(examples, **{**arrays, "truth": np.array(HOSTILE[2:4]), "nearest": np.array([[*HOSTILE[:5]]] * 2)})
+    run.joinpath("config.yaml").write_text("\n".join(f"- {json.dumps(name)}" for name in HOSTILE))
+    text = write_run_page(run).read_text()
+    tags = set(re.findall(r"<([a-zA-Z]+)", text))
+    assert tags <= {"html", "meta", "title", "style", "h", "p", "table", "thead", "tbody", "tr", "th", "td", "img",
+                    "details", "summary", "pre"}  # fmt: skip
+    assert not re.search(r"<[^>]*onerror", text)
+    assert text.count("{{7*7}}") > 2, "a template's words are no template"
+    assert "&lt;script&gt;" in text
 
 
 def test_a_run_that_has_nothing_keeps_no_other_from_its_page(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Lines go to stderr as they are; stdout is left to what other programs read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,12 @@ def test_the_bar_counts_parts_of_sections(capsys: pytest.CaptureFixture[str]) ->
     last = capsys.readouterr().err
     assert "B: 5 of 10" in last
     assert "75 %" in last
+
+
+def test_names_are_no_markup(index: ShardIndex, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {**index.sections["A"], "organ": "[/bold]"}
+    show_sections(replace(index, sections={"[/red]": facts}))
+    assert "[/bold]" in capsys.readouterr().out
+    with sections_bar(1) as report:
+        report("[/bold]", 5, 10)
+    assert "[/bold]: 5 of 10" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`past verify`: numbers as JSON, a table, and faults by their shard's name."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from toy_sections import GENES, SETTINGS, ToySource
 from typer.testing import CliRunner, Result
 
 from past.base.errors import DataError
-from past.cli.app import app
+from past.base.text.address import HELD
+from past.cli.app import app, main
 from past.data.shards.writers import write_set
 
 
@@ -54,3 +56,32 @@ def test_a_part_is_read_without_hashes(root: Path) -> None:
     shard.write_bytes(content)
     assert verify(root, "--workers", "1").exit_code == 1
     assert verify(root, "--workers", "1", "--sample", "0.5").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sections": {}}, "A-000000.tar is of section 'A', and its sections name no such"),
+        ({"genes": list(GENES[:-1])}, "the gene list does not match its hash"),
+        ({"settings": {"px": 16, "mpp": 0}}, "settings: mpp is 0, wanted µm/px above 0, or null"),
+    ],
+)
+def test_an_index_that_a_training_cannot_rely_on_ends_in_one_sentence(
+    root: Path, change: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = root / "index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    monkeypatch.setattr(sys, "argv", ["past", "verify", str(root)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert str(ended.value.code).startswith(f"past: {path}: {said}")  # and the exit code of text is 1
+    assert "\n" not in str(ended.value.code)
+
+
+def test_a_words_secrets_are_held_before_anything_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HELD, "")
+    monkeypatch.setattr(sys, "argv", ["past", "verify", "https://user:s3cret@h.org/set?sig=s3cret"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert "h.org/set" in str(ended.value.code)
+    assert "s3cret" not in str(ended.value.code) + " ".join(sys.argv)

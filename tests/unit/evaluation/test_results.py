@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, DataError
 from past.evaluation.results import SHOWN, Results
 
 ORIGIN = {"ckpt": "best.ckpt", "data": {"root": "shards", "val": ["A", "B"]}, "seed": 1}
@@ -121,3 +121,24 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         fail()
     assert (tmp_path / "toy.txt").read_text() == "old"
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    results = Results(tmp_path / "out", "toy", ORIGIN)
+    for name in ("../toy.csv", "task/../../toy.csv", str(tmp_path / "toy.csv")):
+        with pytest.raises(ConfigError, match="lies outside: rename the task or the encoder"):
+            results.write(name, "x")
+    assert list(tmp_path.rglob("*.csv")) == []
+
+
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    results = Results(tmp_path / "out", "toy", ORIGIN)
+    results.write_csv("toy.csv", pd.DataFrame({"section": ["=cmd()", "S1"], "r": [-0.5, None]}))
+    assert (tmp_path / "out" / "toy.csv").read_text() == "section,r\n'=cmd(),-0.5\nS1,\n"
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"{"])
+def test_a_claim_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "toy.origin.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"toy.origin.json: not [^\n]*: give another results_dir="):
+        Results(tmp_path, "toy", ORIGIN)

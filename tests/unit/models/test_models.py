@@ -10,14 +10,16 @@ from past.checkpoints.saved import Saved, save_model
 from past.models import load_part, parts
 from past.models.past.expression_encoder import ExpressionEncoder
 from past.models.past.model import PASTModel
+from past.models.stpath.model import STPath
 from past.nn.colour import ColourGrid
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A PAST, and each of its towers by itself."""
+    """A PAST, each of its towers by itself, and an STPath, which has a width and is no tower."""
     model = PASTModel(ColourGrid(2), ExpressionEncoder(40, width=3), dim=4)
-    for name, part in (("past", model), ("image", model.image_encoder), ("cell", model.cell_encoder)):
+    alone = {"image": model.image_encoder, "cell": model.cell_encoder, "stpath": STPath(40, features=4, dim=8, depth=1)}
+    for name, part in {"past": model, **alone}.items():
         save_model(tmp_path / name, Saved(part))
     return tmp_path
 
@@ -36,7 +38,10 @@ def test_a_tower_is_had_from_a_model_and_from_itself(saved: Path, name: str, alo
     assert own.training
 
 
-@pytest.mark.parametrize(("folder", "name"), [("image", "cell_encoder"), ("cell", "image_encoder"), ("past", "head")])
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("image", "cell_encoder"), ("cell", "image_encoder"), ("past", "head"), ("stpath", "image_encoder")],
+)
 def test_another_part_is_refused_by_name(saved: Path, folder: str, name: str) -> None:
     with pytest.raises(CheckpointError, match=rf"{folder}: no part '{name}'; it is a \w+ of"):
         load_part(saved / folder, name)

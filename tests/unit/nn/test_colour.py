@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from past.nn.colour import SCALES, ColourEncoder, ColourGrid, colour_distribution, optical_density, order_statistics
+from past.nn.standardise import LIMIT
 
 
 def crops(size: int = 32) -> torch.Tensor:
@@ -57,7 +58,7 @@ def test_the_colour_encoder_standardises_by_the_crops_it_is_fitted_on() -> None:
     torch.testing.assert_close(found.std(0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0)
     assert found.std(0)[~varied].max() < 1
     assert list(encoder.parameters()) == []
-    assert encoder(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).abs().max() <= ColourEncoder.LIMIT
+    assert encoder(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).abs().max() <= LIMIT
 
 
 def test_even_crops_do_not_divide_by_nothing() -> None:

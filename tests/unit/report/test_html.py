@@ -30,3 +30,11 @@ def test_a_training_has_curves_and_a_configuration_where_their_files_are(tmp_pat
     (curves,), (configuration,) = training_blocks(run), configuration_blocks(run)
     assert (curves.title, configuration.code) == ("Training", "seed: 1\n")
     assert curves.image
+
+
+def test_an_older_runs_secrets_are_not_shown(tmp_path: Path) -> None:
+    run = Run(tmp_path, "toy", "one")
+    run.directory.mkdir(parents=True)
+    run.config.write_text("data:\n  root: https://user:s3cret@h.org/set?sig=s3cret\n")
+    (configuration,) = configuration_blocks(run)
+    assert configuration.code == "data:\n  root: https://h.org/set\n"

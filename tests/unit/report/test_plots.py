@@ -5,7 +5,7 @@ import io
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from past.report.plots import png, training_curves
+from past.report.plots import panels, png, training_curves
 
 METRICS = "step,train/loss,train/ln_batch,val/recall@5/mean,val/recall@5/chance\n9,3.1,3.0,,\n19,2.5,3.0,0.4,0.25\n"
 
@@ -26,7 +26,18 @@ def test_curves_are_the_logged_numbers_beside_chance() -> None:
 def test_curves_are_those_of_the_model() -> None:
     metrics = "step,train/loss,val/pearson@50,val/pearson@50/context\n9,0.9,,\n19,0.8,0.3,0.4\n"
     figure = training_curves(pd.read_csv(io.StringIO(metrics)))
-    assert [axis.get_title(loc="left") for axis in figure.axes] == ["loss", "Pearson r of 50 genes, held-out slides"]
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["loss", "val/pearson@50"]
     lines = {line.get_label(): line.get_xydata().tolist() for axis in figure.axes for line in axis.lines}
     assert lines["val/pearson@50/context"] == [[19, 0.4]]
     plt.close(figure)
+
+
+def test_a_model_that_is_new_has_its_own_panels() -> None:
+    logged = ["step", "lr-Adam", "train/loss", "train/ln_batch", "wait_share", "train/heat", "val/a", "val/a/chance"]
+    assert panels([*logged, "val/b@5/mean", "val/b@10/mean"]) == {
+        "loss": ["train/loss", "train/ln_batch"],
+        "train/heat": ["train/heat"],
+        "val/a": ["val/a", "val/a/chance"],
+        "val/b@5": ["val/b@5/mean"],
+        "val/b@10": ["val/b@10/mean"],
+    }

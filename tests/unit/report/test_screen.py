@@ -16,3 +16,9 @@ def test_the_screen_shows_three_digits_and_a_dash_for_nothing() -> None:
     lines = [line.split() for line in console.export_text().splitlines()]
     assert lines[-2:] == [["S0", "0.123", "20", "–"], ["S1", "–", "–", "1"]]
     assert {"name", "cells", "new"} <= {word for line in lines[:-2] for word in line}
+
+
+def test_names_are_no_markup() -> None:
+    console = Console(record=True, width=120, file=io.StringIO())
+    show([{"[/b]": "[/bold]", "name": "[red]S1"}], console)
+    assert {"[/bold]", "[red]S1", "b]"} <= set(console.export_text().split())

@@ -72,10 +72,23 @@ def test_a_run_that_did_not_validate_has_a_dash_and_others_a_folder_in_common(tm
     assert rows_of(page)[2] == ["b", "0.7", "–", "–", "–"]
 
 
+def test_runs_of_a_new_model_are_compared_by_the_metric_of_their_best_checkpoints(tmp_path: Path) -> None:
+    runs = []
+    for run_id, score in (("a", 0.25), ("b", 0.5)):
+        runs.append(write_run(tmp_path, run_id, score, "grid", 0, 0))
+        (runs[-1] / "metrics.csv").write_text(f"step,val/first,val/first/chance,val/own\n9,0.9,0.1,{score}\n")
+    assert [row[2] for row in rows_of(write_sweep(runs))] == ["best", "0.900", "0.900"]  # nothing said: the first
+    for run in runs:
+        settings = yaml.safe_load((run / "config.yaml").read_text())
+        settings["callbacks"]["best"] = {"monitor": "val/own"}
+        (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert [row[2] for row in rows_of(write_sweep(runs))] == ["best", "0.500", "0.250"]
+
+
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     runs = [write_run(tmp_path, "a", 0.05, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.7, "uni", 0.6, 0.4)]
     (runs[1] / "metrics.csv").write_text("step,train/loss\n9,1.0\n")
-    with pytest.raises(DataError, match="no two of 2 runs share one of val/recall@5/mean"):
+    with pytest.raises(DataError, match="no two of 2 runs share a metric"):
         write_sweep(runs)
     third = write_run(tmp_path, "c", 0.7, "uni", 0.6, 0.4)
     page = write_sweep([*runs, third])
@@ -99,3 +112,45 @@ def test_numbers_have_an_axis_and_words_stand_side_by_side() -> None:
     assert number.collections[0].get_offsets().tolist() == [[0.001, 0.3], [0.1, 0.4]]  # type: ignore[union-attr]
     assert [label.get_text() for label in word.get_xticklabels()] == ["a", "b"]
     plt.close("all")
+
+
+def test_names_and_settings_write_no_html_and_no_formula(tmp_path: Path) -> None:
+    hostile = ("<script>x</script>", "$\\frac{$")
+    runs = [
+        write_run(tmp_path, run_id, 10.0**-i, name, 0.3, 0.5)
+        for i, (run_id, name) in enumerate(zip("ab", hostile, strict=True))
+    ]
+    text = write_sweep(runs).read_text()
+    assert "<script" not in text
+    assert "<td>&lt;script&gt;x&lt;/script&gt;</td>" in text
+
+
+def test_settings_over_a_decade_have_plain_numbers() -> None:
+    table = pd.DataFrame({"lr": ["0.001", "0.1"], "best": [0.1, 0.2], "chance": [0.0, 0.0]})
+    figure = by_setting(table, ["lr"])
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    assert axis.get_xscale() == "log"
+    assert {"0.001", "0.01", "0.1"} <= {label.get_text() for label in axis.get_xticklabels()}
+    assert not [label for label in axis.get_xticklabels(minor=True) if label.get_text()]
+    plt.close(figure)
+
+
+def test_a_broken_configuration_or_log_is_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.1, "grid", 0.3, 0.5)]
+    (runs[0] / "config.yaml").write_text("a: " + "[" * 20_000)
+    with pytest.raises(DataError, match=r"a/config.yaml: not YAML [^\n]*: give the directory of a run$"):
+        write_sweep(runs)
+    (runs[0] / "config.yaml").write_text("a: 1")
+    (runs[1] / "metrics.csv").write_bytes(b"step,val\n\xff,1")
+    with pytest.raises(DataError, match=r"b/metrics.csv: not a table [^\n]*: give the directory of a run$"):
+        write_sweep(runs)
+
+
+def test_an_older_runs_secrets_are_not_shown(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, "a", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.1, "grid", 0.3, 0.5)]
+    for i, run in enumerate(runs):
+        (run / "config.yaml").write_text(f"data: {{root: 'https://user:s3cret{i}@h.org/{i}?sig=s3cret'}}")
+    text = write_sweep(runs).read_text()
+    assert "https://h.org/1" in text
+    assert "s3cret" not in text

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from past.training.best import KeepBest, StopEarly, best_score
+from past.training.best import KeepBest, StopEarly, best_score, with_metric
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -87,3 +87,15 @@ def test_it_ends_after_so_many_validations_without_a_rise(tmp_path: Path) -> Non
 
 def test_without_a_validation_there_is_no_best(tmp_path: Path) -> None:
     assert best_score(fit(tmp_path, [0.1], KeepBest(str(tmp_path)), validate=0)) is None
+
+
+def test_the_settings_say_which_metric_chose() -> None:
+    nodes = {
+        "best": {"directory": "d", "monitor": None},
+        "stop": {"monitor": "val/b"},
+        "last": {"every": 5},
+        "bar": None,
+    }
+    assert with_metric(nodes, "val/a") == {
+        "best": {"directory": "d", "monitor": "val/a"}, "stop": {"monitor": "val/b"}, "last": {"every": 5}, "bar": None
+    }  # fmt: skip

@@ -1,4 +1,6 @@
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
@@ -8,7 +10,7 @@ from tiny_past import planted_data, tiny_module, tiny_trainer
 from tiny_training import PoisonAt
 
 from past.base.errors import TrainingError
-from past.training.callbacks import GradientNorm
+from past.training.callbacks import GradientNorm, SeedBatches
 from past.training.checkpoint_io import read_checkpoint
 from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
@@ -82,3 +84,23 @@ def test_a_scaler_may_leave_updates_out(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(trainer.precision_plugin, "scaler", object(), raising=False)
     trainer.fit(module, datamodule=data)
     assert trainer.global_step == 3
+
+
+def seeds_of(updates: list[int], seed: int = 1, rank: int = 0) -> list[int]:
+    """The seed of each batch of one program, in which batches belong to these updates."""
+    callback, found = SeedBatches(seed), []
+    trainer: Any = SimpleNamespace(global_rank=rank, fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace()))
+    with torch.random.fork_rng():
+        for update in updates:
+            trainer.global_step = update
+            callback.on_train_batch_start(trainer, pl.LightningModule(), None, 0)
+            found.append(torch.initial_seed())
+            assert trainer.fit_loop.epoch_loop._batches_that_stepped == update
+    return found
+
+
+def test_a_batchs_seed_follows_from_run_rank_update_and_place() -> None:
+    whole = seeds_of([0, 0, 1, 1, 2])
+    assert seeds_of([1, 1, 2]) == whole[2:], "after a resume"
+    others = [*whole, *seeds_of([0, 0, 1], seed=2), *seeds_of([0, 0, 1], rank=1)]
+    assert len(set(others)) == len(others)

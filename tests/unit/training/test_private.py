@@ -3,7 +3,11 @@
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import ModelParallelStrategy, model_parallel
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -25,7 +29,7 @@ class Line(pl.LightningModule):
 
 
 class Notes(Callback):
-    """After each batch: whether its update is still to come; the step that loggers are told."""
+    """After each batch: whether its update is still to come."""
 
     def __init__(self) -> None:
         self.accumulating: list[bool] = []
@@ -43,14 +47,62 @@ def test_two_batches_an_update_and_a_last_short_one(tmp_path) -> None:
     trainer.fit(Line(), torch.utils.data.DataLoader(torch.ones(5, 1), batch_size=1))
     assert notes.accumulating == [True, False, True, False, False]
     assert trainer.global_step == 3
-    private.set_logged_step(trainer, 41)
-    assert trainer._logger_connector.trainer.fit_loop.epoch_loop._batches_that_stepped == 41
+
+
+class Steps(Logger):
+    """Keeps the step of each call."""
+
+    name, version = "steps", ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[int | None] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.told.append(step)
+
+    def log_hyperparams(self, *args: object, **kwargs: object) -> None:
+        """There are none."""
+
+
+class StepsFrom(Callback):
+    """Sets the logged step at the start of every batch."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, index: int) -> None:
+        private.set_logged_step(trainer, 40 + index)
+
+
+def test_loggers_are_told_the_step_that_was_set(tmp_path) -> None:
+    logger = Steps()
+    trainer = pl.Trainer(
+        max_epochs=1, accelerator="cpu", callbacks=[StepsFrom()], logger=logger, log_every_n_steps=1,
+        default_root_dir=tmp_path, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(Line(), torch.utils.data.DataLoader(torch.ones(3, 1), batch_size=1))
+    assert logger.told == [40, 41, 42]
 
 
 def test_a_fused_optimiser_leaves_unscaling_to_the_trainer() -> None:
     optimizer = torch.optim.Adam([nn.Parameter(torch.ones(1))], fused=True)
     assert optimizer._step_supports_amp_scaling is True  # else there is nothing to take away any more
     assert private.clippable(optimizer)._step_supports_amp_scaling is False
+
+
+def test_parameters_are_shared_out_over_so_many_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(model_parallel, "_setup_device_mesh", lambda *sizes: asked.append(sizes[:2]))
+    monkeypatch.setattr(ModelParallelStrategy, "_setup_distributed", lambda self: None)
+    monkeypatch.setattr(ModelParallelStrategy, "root_device", torch.device("cpu"))
+    for ranks in (None, 6):
+        strategy = ModelParallelStrategy(tensor_parallel_size=1)
+        strategy.connect(Line())
+        strategy.accelerator = CPUAccelerator()
+        strategy.cluster_environment = LightningEnvironment()
+        strategy.num_nodes = 2
+        if ranks is not None:
+            private.set_sharing_ranks(strategy, ranks)
+        strategy.setup_environment()
+    assert asked == [(2, 1), (6, 1)]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from past.base.errors import ConfigError
-from past.training.execution import shard
-from past.training.sharded import Sharded
+from past.training.sharded import Sharded, shard
 
 
 class Unsharded(pl.LightningModule):

@@ -20,13 +20,14 @@ class Begun:
     def __init__(self, error: Exception | None) -> None:
         self.error, self.modes, self.options = error, [], {}
         self.torn = 0
+        self.ended: list[int] = []
 
     def __call__(self, **options: Any) -> Any:
         self.modes.append(os.environ.get("WANDB_MODE", "online"))
         self.options = options
         if self.error is not None and self.modes[-1] == "online":
             raise self.error
-        return SimpleNamespace(log=lambda values: None, id="run")
+        return SimpleNamespace(log=lambda values: None, id="run", finish=lambda exit_code: self.ended.append(exit_code))
 
     def teardown(self, exit_code: int) -> None:
         self.torn += 1
@@ -106,3 +107,10 @@ def test_what_is_offline_by_wish_needs_no_word(
     used(offline=offline)
     assert begun.modes == [mode]
     assert not caplog.records
+
+
+def test_each_training_of_a_process_has_a_run_of_its_own(begun: Begun) -> None:
+    used(offline=True).finalize("success")
+    used(offline=True).finalize("failed")
+    assert begun.ended == [0, 1]
+    assert len(begun.modes) == 2

@@ -10,7 +10,7 @@ import torch
 
 from past.base.errors import ConfigError, require_number
 from past.base.genes import gene_map, read_genes
-from past.base.variable_genes import variable_count
+from past.base.variable_genes import VARIABLE, variable_count
 from past.base.vocabularies import TECHNOLOGIES, canonical
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults
@@ -100,7 +100,7 @@ class CellSamples(ModelSamples[CellBatch]):
         genes = self._shards.index.genes
         if self._vocabulary == "shards":
             vocabulary: tuple[str, ...] = genes
-        elif self._vocabulary.startswith("variable:"):
+        elif self._vocabulary.startswith(VARIABLE):
             number = variable_count(self._vocabulary, self.statistics.varying)
             vocabulary = tuple(genes[i] for i in self.statistics.most_variable(number))
         else:

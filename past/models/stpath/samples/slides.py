@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from past.base.errors import ConfigError, DataError, require_number
-from past.base.variable_genes import variable_count
+from past.base.variable_genes import VARIABLE, variable_count
 from past.data.shards.index import ShardIndex
 from past.data.shards.slides import SlideSet
 from past.data.stream.datamodule import ModelSamples
@@ -65,7 +65,7 @@ class SlideSamples(ModelSamples[SlideBatch]):
             known_genes(SlideSet(self._shards.split.train, self._shards.open_shard)),
         )
         known = np.flatnonzero(is_known)
-        if self._vocabulary.startswith("variable:"):
+        if self._vocabulary.startswith(VARIABLE):
             number = variable_count(self._vocabulary, len(known))
             ranked = self.statistics.by_variance()
             known = ranked[is_known[ranked]][:number]

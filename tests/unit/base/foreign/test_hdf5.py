@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
+from past.base.disk.hdf5 import new_hdf5
 from past.base.errors import DataError
 from past.base.foreign.hdf5 import open_hdf5, require_room
-from past.base.hdf5 import new_hdf5
 
 
 @pytest.fixture

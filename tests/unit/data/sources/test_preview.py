@@ -1,6 +1,7 @@
 """The look before the hours: a page a section is drawn, and what seems wrong is said."""
 
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata
@@ -9,6 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from past.cli.app import app
+from past.data.shards.settings import ShardSettings
+from past.data.sources.preview import preview
+from past.data.sources.synthetic.profiles import GENES
+from past.data.sources.synthetic.section import SyntheticSource
+from past.data.sources.tissue import TissueSection
 
 
 def test_the_command_draws_a_page_a_section_and_writes_no_shards(real_data: Path, tmp_path: Path) -> None:
@@ -39,3 +45,21 @@ def test_a_section_that_cannot_be_read_is_named_after_the_others_are_drawn(tmp_p
     result = CliRunner().invoke(app, ["shards", "anndata", str(tmp_path / "broken.h5ad"), whole, *arguments])
     assert "not an h5ad file" in str(result.exception)
     assert (tmp_path / "out" / "previews" / "NCBI858.png").is_file()
+
+
+@dataclass
+class Named:
+    """A synthetic section of another name."""
+
+    name: str
+
+    def open(self, genes: tuple[str, ...]) -> TissueSection:
+        tissue = SyntheticSource(0, 0, 40).open(genes)
+        return replace(tissue, section=replace(tissue.section, section=self.name, organ=self.name))
+
+
+def test_a_name_is_no_formula_and_no_path(tmp_path: Path) -> None:
+    path, _ = preview(tmp_path / "set", Named("../../$\\frac{$"), ShardSettings("toy", px=32), GENES)
+    assert path.parent == tmp_path / "set" / "previews"
+    assert path.stat().st_size > 10_000
+    assert [other for other in tmp_path.rglob("*") if other.is_file()] == [path]

@@ -1,8 +1,11 @@
 """The benchmark's page: one file, nothing fetched, every part there."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from tiny_bench import judge, write_split, write_task
 
@@ -67,3 +70,23 @@ def test_exposure_is_none_only_where_patients_are_known() -> None:
     assert _exposed([], known=False) == "none of the known siblings; patients otherwise unknown"
     assert _exposed(["TENX98"], known=False) == "TENX98; patients otherwise unknown"
     assert _exposed(None, known=False) == "not recorded"
+
+
+def test_names_write_no_html_and_lead_to_no_other_folder(tmp_path: Path) -> None:
+    page(tmp_path, ("two",), 4)
+    results = tmp_path / "results"
+    (elsewhere,) = (results / "IDC" / "two").glob("split0")
+    shutil.copytree(elsewhere, tmp_path / "other" / "x" / "split0")
+    hostile, formula = "<script>alert(1)</script>", "$\\frac{$"
+    path, genes = results / "hest_bench.json", results / "hest_bench.parquet"
+    content = json.loads(path.read_text())
+    for old, task, encoder in (("IDC", "../other", "x"), ("../other", hostile, formula)):
+        content["rows"] = [
+            {**row, "task": task if row["task"] == old else row["task"], "encoder": encoder} for row in content["rows"]
+        ]
+        path.write_text(json.dumps(content))
+        pd.read_parquet(genes).replace({old: task, "two": encoder, "x": encoder}).to_parquet(genes)
+        text = report.page("HEST-Bench", "", blocks(results))
+        assert "best and worst gene" not in text
+        assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text

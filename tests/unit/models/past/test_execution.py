@@ -10,12 +10,12 @@ from torch._dynamo.utils import counters
 
 from past.base.errors import ConfigError
 from past.models.past.cell_encoder import CellEncoder
+from past.models.past.execution import TOWERS, Execution
 from past.models.past.model import PASTModel
 from past.models.past.module import PASTModule
 from past.nn.blocks import blocks
 from past.nn.colour import ColourGrid
 from past.nn.image_encoder import ImageEncoder
-from past.training.execution import TOWERS, Execution
 
 
 def module(name: str = "test_vit", **execution: Any) -> PASTModule:

@@ -1,12 +1,10 @@
-"""How the towers run, which changes speed and memory and no number: compiled, recomputed, channels last, sharded."""
+"""How the towers run, which changes speed and memory and no number: compiled, recomputed, channels last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from past.base.errors import ConfigError
 from past.nn.blocks import blocks, compile_blocks, recompute_blocks, refuse_batch_norm
@@ -52,19 +50,3 @@ class Execution:
                 arrange(tower)
         if self.channels_last:
             model.get_submodule("image_encoder").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def shard(module: nn.Module, mesh: DeviceMesh) -> None:
-    """Share the parameters out over the ranks of `mesh`, in place (FSDP2): block by block, then the rest.
-
-    Raises:
-        ConfigError: parameters in an order that cannot be cut.
-    """
-    for name, parameter in module.named_parameters():
-        if not parameter.is_contiguous():
-            raise ConfigError(f"trainer=fsdp cannot cut {name}: set module.execution.channels_last=false")
-    for block in blocks(module):
-        fully_shard(block, mesh=mesh)
-    fully_shard(module, mesh=mesh)
-    for step in ("training_step", "validation_step"):
-        register_fsdp_forward_method(module, step)

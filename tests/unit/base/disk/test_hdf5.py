@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from past.base.disk.hdf5 import new_hdf5
 from past.base.foreign.hdf5 import open_hdf5
-from past.base.hdf5 import new_hdf5
 
 
 def write_half(path: Path) -> None:
