@@ -46,7 +46,7 @@ def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
         PatchPicture.open(path, ["third"], np.zeros((1, 2)))
     with h5py.File(tmp_path / "small.h5", "w") as file:
         file["img"], file["barcode"] = PATCHES[:, :100], np.array([b"a", b"b"])
-    with pytest.raises(DataError, match=r"patches of \(2, 100, 224, 3\), wanted 2 × 224 × 224 × 3"):
+    with pytest.raises(DataError, match=r"patches of \(2, 100, 224, 3\), uint8, wanted 2 × 224 × 224 × 3"):
         PatchPicture.open(tmp_path / "small.h5", ["a"], np.zeros((1, 2)))
     (tmp_path / "text.h5").write_bytes(b"text")
     with pytest.raises(DataError, match="not HEST's patches, or damaged"):
