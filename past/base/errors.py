@@ -88,5 +88,9 @@ def reading(path: object, fault: str, cure: str, kind: type[PastError] = DataErr
 
 
 def _printable(sentence: str) -> str:
-    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(sentence.split()))
+    line = _cut(" ".join(sentence.split()))
+    return _cut("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
+
+
+def _cut(line: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 303]} … {line[-300:]}"

@@ -182,6 +182,8 @@ def require_whole(matrix: Any, where: str) -> Any:
 def require_counts(counts: csr_matrix, where: str, cure: str = "give raw counts") -> csr_matrix:
     """Return the counts without stored zeros; DataError where they are not whole numbers of 0 or more."""
     held: Any = counts
+    if held.dtype.kind not in "iuf":
+        raise DataError(f"{where} holds {held.dtype}, no numbers: {cure}")
     held.sum_duplicates()
     held.eliminate_zeros()
     values = held.data

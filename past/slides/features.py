@@ -58,7 +58,7 @@ def read_feature_file(path: Path) -> Features:
     for name, values in (("features", features), ("coords", coords)):
         if values.ndim != 2 or values.dtype.kind not in "iuf" or len(values) != len(features):
             raise DataError(
-                f"{path}: {name} of shape {values.shape} and type {values.dtype} for {len(features)} tiles: "
+                f"{path}: {name} of shape {values.shape}, {values.dtype}, for features of shape {features.shape}: "
                 "write a row of numbers a tile"
             )
     if text is not None and len(text) != len(features):

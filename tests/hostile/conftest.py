@@ -16,7 +16,9 @@ def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzer]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    reports = [
+        report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)
+    ]
     rows = [dict(report.user_properties)[KEY] for report in reports if KEY in dict(report.user_properties)]
     rows = sorted({tuple(row) for row in rows})
     if rows:

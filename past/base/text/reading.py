@@ -1,6 +1,7 @@
 """JSON and YAML that may come from anywhere: read within bounds, and refused in one sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import yaml
 from past.base.errors import DataError
 
 LIMIT: Final = 64 << 20  # bytes of a text that is read whole: what JSON makes of them may take 20 times that
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that takes two escapes
 SHOWN: Final = 80  # letters of a parser's words in a message
 
 
@@ -63,7 +65,11 @@ def json_of(text: str | bytes, name: str, cure: str) -> Any:
         DataError: not JSON, nested too deep, or a whole number of thousands of digits.
     """
     try:
-        return json.loads(decoded(text, name, cure) if isinstance(text, bytes) else text)
+        text = decoded(text, name, cure) if isinstance(text, bytes) else text
+        content = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(content, ensure_ascii=False).encode()  # half a letter cannot be written again, nor hashed
+        return content
     except RecursionError as error:
         raise DataError(f"{name}: not JSON that is read here (nested too deep): {cure}") from error
     except ValueError as error:

@@ -47,6 +47,7 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
     with reading(segmentation, *DAMAGED):
         outlines = shapely.from_wkb(table["geometry"].to_numpy())
         centroids = shapely.centroid(outlines)
+        centres = np.c_[shapely.get_x(centroids), shapely.get_y(centroids)]
     by_outline = "cellvit" in segmentation.name
     if by_outline:
         names = [f"nucleus{number}" for number in range(len(outlines))]
@@ -67,7 +68,7 @@ def read_cells(transcripts: Path, segmentation: Path, genes: Sequence[str], name
         raise DataError(f"{name}: none of its transcripts lies in a cell of {segmentation.name}: of another sample?")
     return Cells(
         names=names,
-        centres=np.c_[shapely.get_x(centroids), shapely.get_y(centroids)],
+        centres=centres,
         counts=total,
         types=list(map(word, table["class"])) if by_outline and "class" in table else None,
     )

@@ -19,6 +19,7 @@ from past.data.shards.records import Section
 from past.data.sources.images import outside
 from past.data.sources.tissue import TissueSection
 
+FINEST, COARSEST = 0.01, 100.0  # µm/px of an image: beyond, what is said of it is wrong
 _log = logging.getLogger(__name__)
 
 
@@ -164,6 +165,8 @@ class FileSource(ABC):
             DataError: what is wrong with it, or no cell left.
         """
         raw = self.read()
+        if not FINEST <= raw.mpp <= COARSEST:
+            raise DataError(f"{self.name}: {raw.mpp:.4g} µm/px is no microscope's: give the image's with --image-mpp")
         names = row_names(raw.names, self.name)
         if raw.controls:
             _log.warning("%s: %d features are no genes (controls, proteins) and are left out", self.name, raw.controls)

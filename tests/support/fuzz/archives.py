@@ -135,7 +135,7 @@ def zip_of_members(dice: Dice, members: dict[str, bytes]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, body in members.items():
-            if dice.chance(0.02):
+            if dice.chance(0.002):
                 archive.writestr(
                     zipfile.ZipInfo(_plain(name)), bytes(64 << 20), zipfile.ZIP_DEFLATED
                 )  # 64 KB, of zeros
