@@ -45,18 +45,19 @@ def unlock(file: BinaryIO | int) -> None:
 def remove_abandoned(parts: Iterable[Path]) -> None:
     """Remove those of `parts` that killed writers left; what a living one writes stays."""
     for part in parts:
-        with contextlib.suppress(OSError):
-            if not _is_held(part):
-                remove(part)
+        with contextlib.suppress(OSError):  # a living writer holds its lock, or another process removed it
+            _remove_if_abandoned(part)
 
 
-def _is_held(part: Path) -> bool:
-    """Whether a living writer may be at work on it: it holds the lock, or, where there are none, the file is new."""
+def _remove_if_abandoned(part: Path) -> None:
+    """Remove it unless a living writer may be at work on it: where there are no locks, while it is new.
+
+    The lock is held until it is gone, so that a writer that waits for the lock finds it gone and makes another.
+    """
     handle = os.open(part, os.O_RDONLY if part.is_dir() else os.O_RDWR)
     try:
-        return not lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) and _now(part) - part.stat().st_mtime < DAY
-    except BlockingIOError:
-        return True
+        if lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB) or _now(part) - part.stat().st_mtime >= DAY:
+            remove(part)
     finally:
         os.close(handle)
 

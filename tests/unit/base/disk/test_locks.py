@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from past.base.disk import locks
 from past.base.disk.locks import DAY, lock, remove, remove_abandoned
 
 
@@ -36,6 +37,19 @@ def test_what_nobody_holds_is_removed_and_what_somebody_holds_stays(tmp_path: Pa
             lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         remove_abandoned(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == [held]
+
+
+def test_no_writer_can_take_a_leftover_while_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked_by_another(part: Path) -> None:
+        with part.open("rb") as other, pytest.raises(BlockingIOError):
+            lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.unlink()
+
+    part = tmp_path / ".file.0.part"
+    part.write_text("half")
+    monkeypatch.setattr(locks, "remove", locked_by_another)
+    remove_abandoned([part])
+    assert not part.exists()
 
 
 @pytest.mark.usefixtures("no_locks")
