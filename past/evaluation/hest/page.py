@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from past.base.text.reading import read_json
+from past.evaluation.hest.summary import AS_THEY_ARE, AVERAGE
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
@@ -14,7 +15,6 @@ from past.report.maps import gene_strips, only, section_maps, task_bars
 
 SUMMARY = "hest_bench.json"
 PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard was made with
-AS_THEY_ARE, AVERAGE = "as they are", "average"
 
 
 def blocks(results: Path) -> list[Block]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from past.base.errors import CheckpointError, DataError, require_number
+from past.base.errors import CheckpointError, ConfigError, DataError, require_number
 from past.base.h5ad import sha256_of
 from past.base.runs import Run
 from past.checkpoints.saved import WEIGHTS
@@ -28,7 +28,7 @@ from past.models import load_model
 from past.models.past.batch import CellBatch
 from past.models.past.embed import Embeddings, embed_cells
 from past.models.past.model import PASTModel
-from past.models.past.samples.tokens import Tokenizer
+from past.models.past.samples.cells import CellSamples
 from past.models.past.vocabulary import RESERVED
 
 
@@ -111,7 +111,9 @@ class Retrieval:
             kind = type(saved.model).__name__
             raise CheckpointError(f"{checkpoint}: holds a {kind}, not PAST: use task=zero_shot or task=imputation")
         data = data_of(config, run, door)
-        data.samples.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
+        if not isinstance(data.samples, CellSamples):
+            raise ConfigError(f"{run.config}: its data are no cells: give the run that trained {checkpoint}")
+        data.samples.use_tokenizer(saved.tokenizer)
         data.setup("validate")
         return TrainedPAST(run, checkpoint, saved.model.to("cuda" if torch.cuda.is_available() else "cpu"), data)
 

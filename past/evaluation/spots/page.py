@@ -14,7 +14,6 @@ from past.report.intervals import METHOD, PAIRED, paired_table, require_units, s
 from past.report.maps import cluster_maps, only, section_maps, task_bars
 from past.report.plots import png
 
-TASKS = {"zero_shot": "Zero-shot", "imputation": "Imputation"}
 SHOWN = 40  # sections in a figure; the tables hold all
 AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 
@@ -22,9 +21,10 @@ AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 def blocks(results: Path) -> list[Block]:
     """Return what was judged in `results`; nothing where it was not."""
     found = []
-    for task, title in TASKS.items():
+    for path in sorted(results.glob("*_spots.parquet")):  # a `SlideTask` writes it under its name, and its summary last
+        task = path.stem.removesuffix("_spots")
         if (results / f"{task}.json").is_file():
-            found += _task(results, task, title)
+            found += _task(results, task, task.replace("_", "-").capitalize())
     return found
 
 

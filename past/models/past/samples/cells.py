@@ -108,6 +108,14 @@ class CellSamples(ModelSamples[CellBatch]):
         means = self._means(vocabulary)
         return Tokenizer(genes, vocabulary, means, self._context, self._neighbours, self._radius, self._centred)
 
+    def use_tokenizer(self, state: Mapping[str, object]) -> None:
+        """Make batches with a trained model's tokenizer (its `state`), whatever the arguments say.
+
+        Raises:
+            ConfigError: a state of another program's making.
+        """
+        self.tokenizer = Tokenizer.from_state(state, self._shards.index.genes)
+
     @cached_property
     def stain(self) -> StainTables | None:
         """What becomes of each section's pixels; None: nothing."""
