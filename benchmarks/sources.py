@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
+from past.base.foreign.tiff import open_tiff
 from past.base.pictures import reading_order
 from past.data.shards.records import Section
-from past.data.sources.tiff import open_tiff
 from past.data.sources.tissue import TissueSection
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
-from slides import scattered, write_slide
+from whole_slides import scattered, write_slide
 
 PX, MPP, SLIDE_MPP, PER_CELL = 224, 0.5, 0.2738, 8_000
 FASTER = 20.0  # the claim, at either scale

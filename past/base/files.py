@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all, on any file system, also one that is full."""
 
 import contextlib
+import fcntl
 import glob
 import io
 import os
@@ -80,25 +81,27 @@ def create_once(path: Path, content: str) -> bool:
 
 
 @contextlib.contextmanager
-def continued_file(part: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def continued_file(part: Path, wait: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a file that goes on where an earlier process stopped, or make it; one process has it at a time.
 
     Where there are no locks each process has its own, of another name, which is removed if it was not renamed.
 
     Args:
         part: `<name>.part`.
+        wait: for another process that has it.
 
     Yields:
         Its path, and the file for reading and for writing at its end. A process that waited for another finds what
         that one left, and whether the work is done already.
 
     Raises:
+        BlockingIOError: another process has it, and `wait` is false.
         NoSpaceError: the disk is full; what fitted is kept.
     """
     with space_for(part):
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("a+b") as file:
-            if lock(file):
+            if lock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB):
                 yield part, file
                 return
         part.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from platforms import Bundle, write_xenium
-from slides import TILE, scattered, write_slide
+from whole_slides import TILE, scattered, write_slide
 
 from past.base.crops import exact_scale
 from past.data.sources.xenium import XeniumSource

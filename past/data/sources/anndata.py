@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError
+from past.base.foreign.picture import open_picture
 from past.base.h5ad import genes_of, read_adata, read_counts, read_meta, read_places, read_var_names
 from past.base.keys import Keys
 from past.base.vocabularies import word
-from past.data.sources.images import find_image, open_picture
+from past.data.sources.images import find_image
 from past.data.sources.platform import FileSource, RawSection
 
 

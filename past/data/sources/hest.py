@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from past.base.errors import DataError
+from past.base.foreign.picture import open_picture
 from past.base.h5ad import genes_of, read_adata, read_counts, read_places, read_var_names
 from past.base.patients import read_patient_table, study_of
 from past.base.text.reading import read_json
@@ -18,7 +19,6 @@ from past.base.vocabularies import word
 from past.data.shards.records import Section
 from past.data.sources.hest_cells import read_cells
 from past.data.sources.hest_patches import PATCH_MPP, PatchPicture
-from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import read_table
 from past.data.sources.tenx import MIN_QUALITY

@@ -1,27 +1,14 @@
-"""A section's H&E image, and whether the cells lie on its tissue."""
+"""A section's H&E image: where it lies, and whether the cells lie on its tissue."""
 
-import logging
 import math
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from past.base.errors import DataError, reading
-from past.base.foreign.encoded import open_encoded
 from past.base.pictures import UPRIGHT, Picture, stored_orientation
-from past.data.sources.tiff import open_tiff
-
-log = logging.getLogger(__name__)
 
 BESIDE = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # first bytes, also of BigTIFF
-_MODES = {
-    "RGBA": "RGBA",
-    "L": "one grey channel (fluorescence?)",
-    "I;16": "16-bit grey (fluorescence?)",
-    "CMYK": "CMYK",
-}
 _SATURATED = 20  # of 255: stained tissue lies above in every section that we have seen, glass and black borders below
 _BRIGHT = 100  # of 255, the darkest channel: glass and stroma lie above, fluorescence below
 _BACKGROUND = 0.1  # of the cells on tissue: below, they belong elsewhere
@@ -48,57 +35,6 @@ def find_image(h5ad: Path, named: str | None) -> Path:
         names = " and ".join(path.name for path in found)
         raise DataError(f"{h5ad.stem}: {names} in {h5ad.parent} could both be its image: give one with --image")
     return found[0]
-
-
-def open_picture(path: Path) -> Picture:
-    """Open an H&E image, upright: a TIFF to be read by region, any other decoded whole.
-
-    Raises:
-        DataError: it is missing, damaged, of an unknown format, or not RGB of 8 bits a channel.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such image")
-    with path.open("rb") as file:
-        start = file.read(4)
-    picture = open_tiff(path) if start in TIFF else read_image(path)
-    stored = stored_orientation(picture)
-    if stored != UPRIGHT:
-        log.warning(
-            "%s: its pixels are stored turned (orientation %d) and are read upright, %d × %d px, as it is seen: "
-            "the coordinates must be of that",
-            path, stored, *picture.size,
-        )  # fmt: skip
-    return picture
-
-
-def read_image(path: Path) -> Image.Image:
-    """Read and decode an RGB image, turned upright as its EXIF data say.
-
-    Raises:
-        DataError: it is missing, of an unknown format, too large, cut off, or not RGB of 8 bits a channel.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such image")
-    with reading(path, "the image is damaged or cut off", "copy it again"):
-        try:
-            with open_encoded(path) as image:
-                if image.mode not in ("RGB", "P"):
-                    found = _MODES.get(image.mode, image.mode)
-                    raise DataError(f"{found}: give the H&E image as RGB of 8 bits")
-                image.load()
-                return _upright(image)
-        except UnidentifiedImageError as error:
-            raise DataError(f"{path}: not an image that can be read: give a JPEG, PNG or TIFF") from error
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    stored = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    ImageOps.exif_transpose(image, in_place=True)
-    seen = image.convert("RGB") if image.mode == "P" else image  # converting RGB would copy it
-    seen.info["stored"] = stored if stored in range(1, 9) else UPRIGHT
-    return seen
 
 
 def check_inside(section: str, image: Picture, centres: np.ndarray) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from past.base.errors import DataError
+from past.base.foreign.picture import open_picture
 from past.base.genes import is_gene
 from past.base.h5ad import require_counts
-from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import numbers_of, only_file, only_picture, read_rows, read_table, rows_named
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError, reading
+from past.base.foreign.picture import open_picture
 from past.base.text.reading import read_json
 from past.base.text.tables import read_cells
 from past.data.shards.entries import is_mpp
-from past.data.sources.images import open_picture
 from past.data.sources.platform import FileSource, RawSection
 from past.data.sources.tables import numbers_of, only_file, only_picture, read_table, rows_named
 from past.data.sources.tenx import MIN_QUALITY, Matrix, find_matrix, read_matrix, read_matrix_genes

@@ -8,7 +8,8 @@ import numpy as np
 from fuzz import pictures
 from fuzz.case import Contents, Format
 from past.base.crops import cut_crop
-from past.data.sources.images import open_picture, overview
+from past.base.foreign.picture import open_picture
+from past.data.sources.images import overview
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
 KINDS = {

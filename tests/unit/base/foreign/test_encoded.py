@@ -30,7 +30,7 @@ import zlib
 from pathlib import Path
 from PIL import Image
 from past.base.foreign.encoded import open_encoded, taken
-from past.data.sources.images import read_image
+from past.base.foreign.picture import read_image
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
 path = Path(sys.argv[1])

@@ -9,8 +9,8 @@ import pytest
 from platforms import write_space_ranger
 from scipy.sparse import csr_matrix
 
+from past.base.foreign.picture import open_picture
 from past.data.sources.anndata import AnnDataSource
-from past.data.sources.images import open_picture
 from past.data.sources.platform import SectionOptions
 from past.data.sources.tissue import TissueSection
 from past.data.sources.visium import VisiumSource

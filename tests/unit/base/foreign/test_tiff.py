@@ -8,8 +8,8 @@ from PIL import Image
 from platforms import write_ome_tiff
 
 from past.base.errors import DataError
+from past.base.foreign.tiff import open_tiff
 from past.base.pictures import TiledPicture
-from past.data.sources.tiff import open_tiff
 
 pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 PIXELS = np.random.default_rng(0).integers(0, 255, (210, 330, 3), dtype=np.uint8)
@@ -42,7 +42,7 @@ def test_every_layout_of_tiff_gives_its_pixels(tmp_path: Path, layout: str, leve
 def test_a_slide_in_one_piece_and_a_missing_one_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "image.tif"
     write_ome_tiff(path, PIXELS, photometric="rgb")
-    monkeypatch.setattr("past.data.sources.tiff.MAX_TILE_BYTES", 1000)
+    monkeypatch.setattr("past.base.foreign.tiff.MAX_TILE_BYTES", 1000)
     with pytest.raises(DataError, match=r"stored in one piece of 330 × 210 px.*write it as a TIFF in tiles"):
         open_tiff(path)
     with pytest.raises(DataError, match="no such image"):

@@ -1,0 +1,103 @@
+"""Opening a whole slide: the one place that decides what reads a file, and how many µm its pixels measure."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from past.base.errors import DataError
+from past.base.foreign.picture import TIFF, open_picture
+from past.base.pictures import UPRIGHT, Picture, TiledPicture, stored_orientation
+from past.slides.levels import Level, cut_tile, levels_of
+from past.slides.resolution import Resolution, tiff_resolution
+from past.slides.vendors import SUFFIXES, open_by_openslide
+
+CACHE_BYTES: Final = 96 * 2**20  # of decoded tiles a resolution: three rows of them on a slide of 100,000 px
+OVERVIEW_MPP: Final = 8.0  # about a cell's size: where tissue is looked for, and of a thumbnail
+_SAMPLES, _SAMPLE = 64, 1 << 16  # places of a file that its fingerprint looks at, and bytes at each
+
+
+@dataclass(frozen=True)
+class Slide:
+    """A slide that is open, upright; its pixels are read when they are asked for.
+
+    Attributes:
+        path: the file.
+        levels: its resolutions, the largest first.
+        mpp: µm/px of the largest.
+        mpp_source: which words said so.
+        reader: what reads it.
+        stored: orientation of the pixels in the file, as EXIF numbers it.
+    """
+
+    path: Path
+    levels: tuple[Level, ...]
+    mpp: float
+    mpp_source: str
+    reader: str
+    stored: int = UPRIGHT
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of level 0."""
+        return self.levels[0].picture.size
+
+    def tile(self, x: float, y: float, px: int, mpp: float) -> np.ndarray:
+        """Return the (px, px, 3) uint8 tile of `mpp` µm/px around a centre in pixels of level 0."""
+        return cut_tile(self.levels, x, y, px, mpp / self.mpp)
+
+    @cached_property
+    def overview(self) -> tuple[np.ndarray, int]:
+        """The whole slide (h, w, 3) uint8 at 6 to 11 µm/px, and its pixels of level 0 per pixel of that."""
+        most = max(self.size).bit_length() - 1
+        step = 2 ** min(max(0, round(float(np.log2(OVERVIEW_MPP / self.mpp)))), most)
+        return np.asarray(self.levels[0].picture.reduce(step)), step
+
+
+def open_slide(path: Path, mpp: float | None = None) -> Slide:
+    """Open a slide: TIFF, SVS and OME-TIFF by ourselves, other formats by OpenSlide, JPEG and PNG whole.
+
+    Args:
+        path: the file.
+        mpp: µm/px of its largest resolution, in place of what the file says.
+
+    Raises:
+        DataError: missing, damaged, of an unknown format or no brightfield RGB; or nothing says its µm/px.
+    """
+    picture: Picture
+    if not path.is_file():
+        raise DataError(f"{path}: no such slide")
+    if path.suffix.lower() in SUFFIXES:
+        picture, said = open_by_openslide(path)
+        reader = "OpenSlide"
+    else:
+        with path.open("rb") as file:
+            is_tiff = file.read(4) in TIFF
+        picture, said = open_picture(path), tiff_resolution(path) if is_tiff else Resolution()
+        reader = "tifffile" if is_tiff else "Pillow"
+    levels = levels_of(picture)
+    for level in levels:
+        if isinstance(level.picture, TiledPicture):
+            level.picture.cache_bytes = CACHE_BYTES
+    return Slide(path, levels, *said.mpp(path, mpp), reader, stored_orientation(picture))
+
+
+def slide_fingerprint(path: Path) -> str:
+    """Return a hash of a slide's size and of 4 MB of its bytes, spread evenly: gigabytes would take too long.
+
+    Of a file with a folder of its own beside it (MRXS), the folder's names and sizes too.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(f"{size}".encode())
+    with path.open("rb") as file:
+        for place in sorted({round(i * max(size - _SAMPLE, 0) / (_SAMPLES - 1)) for i in range(_SAMPLES)}):
+            file.seek(place)
+            digest.update(file.read(_SAMPLE))
+    beside = path.with_suffix("")
+    if path.suffix.lower() == ".mrxs" and beside.is_dir():
+        for part in sorted(beside.iterdir()):
+            digest.update(f"\n{part.name} {part.stat().st_size}".encode())
+    return digest.hexdigest()
