@@ -8,6 +8,7 @@ from past.base.errors import PastError
 from past.base.text.address import hold
 from past.cli import entry
 from past.cli.bench import bench
+from past.cli.embed import embed
 from past.cli.models import exports, imports
 from past.cli.plan import plan
 from past.cli.predict import predict
@@ -26,6 +27,7 @@ app.command()(verify)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.train)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.evaluate)
 app.command()(report)
+app.command()(embed)
 app.command()(predict)
 app.command()(plan)
 app.add_typer(bench, name="bench-from")

@@ -47,8 +47,13 @@ def show_sections(index: "ShardIndex") -> None:
 
 
 @contextlib.contextmanager
-def sections_bar(sections: int) -> "Iterator[Report]":
-    """Show a bar of sections, a section in the making as a part of one; yield what to call as the writing goes on."""
+def sections_bar(sections: int, what: str = "sections") -> "Iterator[Report]":
+    """Show a bar of sections, a section in the making as a part of one; yield what to call as the writing goes on.
+
+    Args:
+        sections: how many.
+        what: they are called.
+    """
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -58,7 +63,7 @@ def sections_bar(sections: int) -> "Iterator[Report]":
     )
     done: dict[str, float] = {}
     with bar:
-        task = bar.add_task("sections", total=sections)
+        task = bar.add_task(what, total=sections)
 
         def report(section: str, cells: int, of: int) -> None:
             done[section] = cells / of

@@ -14,11 +14,12 @@ from past.base.joins import Rows, row_names
 
 FEATURES = ("features", "embeddings")
 NAMES = ("barcodes", "barcode")
+SIDE = "patch_size_level0"
 
 
 @dataclass(frozen=True)
 class Features:
-    """Features (N, F) of tiles at coords (N, 2), in the writer's own pixels; names (N) where the writer gave any."""
+    """Features (N, F) of tiles around coords (N, 2), in the writer's own pixels; names (N) where it gave any."""
 
     features: np.ndarray
     coords: np.ndarray
@@ -32,8 +33,11 @@ class Features:
 def read_feature_file(path: Path) -> Features:
     """Read a features file: `.h5` with `features` or `embeddings`, and `coords`; or an AnnData with `obsm['spatial']`.
 
+    TRIDENT and `past embed` write the tiles' upper left corners, and their side in an attribute, `patch_size_level0`:
+    half of it is added, so that coords are centres, as everywhere.
+
     Raises:
-        DataError: missing, broken, without one of these, of unlike lengths, or a name twice.
+        DataError: missing, broken, without one of these, of unlike lengths, a name twice, or a side that is none.
     """
     if path.suffix == ".h5ad":
         adata = read_adata(path)
@@ -47,6 +51,7 @@ def read_feature_file(path: Path) -> Features:
         found = list(file)
         features = next((np.asarray(file[name]) for name in FEATURES if name in file), None)
         coords = np.asarray(file["coords"]) if "coords" in file else None
+        side = float(np.asarray(file["coords"].attrs.get(SIDE, 0)).item()) if coords is not None else 0.0  # type: ignore[union-attr]
         names = next((np.asarray(file[name]).ravel() for name in NAMES if name in file), None)
         text = None if names is None else tuple(row_names(names, str(path)))
     if features is None or coords is None:
@@ -61,9 +66,11 @@ def read_feature_file(path: Path) -> Features:
                 f"{path}: {name} of shape {values.shape}, {values.dtype}, for features of shape {features.shape}: "
                 "write a row of numbers a tile"
             )
+    if not 0 <= side < np.inf:
+        raise DataError(f"{path}: {SIDE} {side:g} is no tile's side: write the pixels of level 0 that a tile covers")
     if text is not None and len(text) != len(features):
         raise DataError(f"{path}: {len(text)} barcodes for {len(features)} tiles: write one a tile")
-    return Features(features, coords, text)
+    return Features(features, coords + side / 2 if side else coords, text)
 
 
 class SameInEveryFold(ABC):

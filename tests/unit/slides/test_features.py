@@ -30,6 +30,17 @@ def test_h5_of_each_program_is_read(tmp_path: Path, content: dict[str, np.ndarra
     assert read.names == (("A", "B", "C", "D") if "barcodes" in content else None)
 
 
+def test_tridents_corners_become_centres(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["features"], file["coords"] = FEATURES, COORDS
+        file["coords"].attrs.update({"patch_size": 224, "patch_size_level0": 449, "level0_magnification": 40})
+    np.testing.assert_array_equal(read_feature_file(tmp_path / "f.h5").coords, COORDS + 224.5)
+    with h5py.File(tmp_path / "f.h5", "a") as file:
+        file["coords"].attrs["patch_size_level0"] = -1
+    with pytest.raises(DataError, match="patch_size_level0 -1 is no tile's side"):
+        read_feature_file(tmp_path / "f.h5")
+
+
 def test_anndata_is_read(tmp_path: Path) -> None:
     AnnData(FEATURES.astype(np.float32), obsm={"spatial": COORDS.astype(float)}).write_h5ad(tmp_path / "f.h5ad")
     read = read_feature_file(tmp_path / "f.h5ad")

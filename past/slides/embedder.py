@@ -1,0 +1,126 @@
+"""From a slide's file to its features: what is settled before the first tile, and what a finished slide is known by."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from past.base.errors import ConfigError, DataError
+from past.slides.cohort import CohortSlide, Outcome
+from past.slides.embedding import Embedded, Facts, Report, embed_slide, finished
+from past.slides.slide import Slide, open_slide, slide_fingerprint
+from past.slides.tiling import TileGrid, open_wsi, tile
+
+if TYPE_CHECKING:
+    from past.slides.frozen_encoder import FrozenEncoder
+
+BATCH: Final = 128
+
+
+@dataclass(frozen=True)
+class TileSettings:
+    """How a slide is tiled; see `past.slides.tiling.tile`.
+
+    Attributes:
+        px: side of the tiles in pixels.
+        mpp: µm/px of the tiles.
+        tissue: "find" or "none".
+        regions: GeoJSON of the only places that are tiled; or a folder of them, `<slide's name>.geojson`.
+        share: of a tile that must be tissue.
+    """
+
+    px: int = 224
+    mpp: float = 0.5
+    tissue: str = "find"
+    regions: Path | None = None
+    share: float = 0.5
+
+    def of(self, name: str) -> "TileSettings":
+        """Return the settings of one slide: its own regions, where a folder holds each slide's."""
+        if self.regions is None or not self.regions.is_dir():
+            return self
+        own = self.regions / f"{name}.geojson"
+        if not own.is_file():
+            raise DataError(f"{own}: no such regions: put them there, or leave --regions out")
+        return replace(self, regions=own)
+
+    @property
+    def facts(self) -> Facts:
+        """What the tiles depend on."""
+        try:
+            drawn = "" if self.regions is None else hashlib.sha256(self.regions.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DataError(f"{self.regions}: no such regions ({error.strerror}): give a GeoJSON file") from error
+        tiles = {"tile px": self.px, "tile µm/px": self.mpp, "tissue": self.tissue, "share of tissue": self.share}
+        return tiles | {"regions": drawn}
+
+
+def grid_of(slide: Slide, settings: TileSettings) -> TileGrid:
+    """Return a slide's tiles; nothing is kept of what is found on the way."""
+    given = slide.mpp if slide.mpp_source == "given" else None
+    wsi = open_wsi(slide.path, given, store=None)
+    return tile(wsi, settings.px, settings.mpp, settings.tissue, settings.regions, settings.share)
+
+
+@dataclass(frozen=True)
+class SlideEmbedder:
+    """Makes the features of slides by one encoder.
+
+    Attributes:
+        encoder: makes them.
+        name: of the encoder, for people.
+        settings: of the tiles.
+        batch_size: tiles at a time.
+        workers: threads that read and decode.
+        skip: tiles that cannot be read are left out.
+        report: called as it goes on.
+    """
+
+    encoder: "FrozenEncoder"
+    name: str
+    settings: TileSettings
+    batch_size: int = BATCH
+    workers: int = 2
+    skip: bool = False
+    report: Report = lambda *_: None
+
+    def __post_init__(self) -> None:
+        """Refuse what no slide can be given."""
+        if self.encoder.normal_stain:
+            raise ConfigError(
+                f"--encoder {self.name}: was trained on sections brought to one stain, which is not done to whole "
+                "slides: give a model that was trained without normalise_stain"
+            )
+
+    def __call__(self, slide: CohortSlide, path: Path, may_wait: bool = True) -> tuple[Slide, Embedded]:
+        """Return a slide and its features at `path`, made now or found there.
+
+        Raises:
+            BlockingIOError: another process is at it, and `may_wait` is false.
+            ConfigError: what is there was made of something else.
+            DataError: the slide, its tissue, or a tile of it cannot be used.
+        """
+        settings = self.settings.of(slide.name)
+        opened = open_slide(slide.path, slide.mpp)
+        facts: Facts = {"slide": slide_fingerprint(slide.path), "µm/px": opened.mpp, **settings.facts}
+        facts |= {"encoder": self.name, "weights": self.encoder.fingerprint}
+        there = finished(path, facts)
+        if there is None:
+            there = embed_slide(
+                path, opened, grid_of(opened, settings), self.encoder, facts,
+                batch_size=self.batch_size, workers=self.workers, skip=self.skip, wait=may_wait, report=self.report,
+            )  # fmt: skip
+        self.report(slide.name, 1, 1)
+        return opened, there
+
+    def outcome(self, slide: CohortSlide, path: Path, may_wait: bool) -> Outcome:
+        """Make or find a slide's features, and return its line of the summary."""
+        opened, there = self(slide, path, may_wait)
+        state = "done" if there.made else "found"
+        return Outcome(state, there.tiles, there.skipped, opened.mpp, opened.mpp_source)
+
+
+def outcome_of(embedder: SlideEmbedder, folder: Path) -> Callable[[CohortSlide, bool], Outcome]:
+    """Return the work of `work_through`: each slide's features into `<folder>/<name>.h5`."""
+    return lambda slide, may_wait: embedder.outcome(slide, folder / f"{slide.name}.h5", may_wait)
