@@ -1,50 +1,157 @@
-"""`past predict`: expression of a slide's spots."""
+"""`past predict`: expression of a slide's tiles or spots."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from past.cli.screen import say
+from past.base.errors import ConfigError, DataError
+from past.base.files import require_free
+from past.cli.embed import Share, SlideOptions
+from past.cli.options import takes_groups
+from past.cli.screen import say, sections_bar
+
+if TYPE_CHECKING:
+    from past.models.stpath.predict import Predictor
+    from past.slides.cohort import CohortSlide, Outcome
+    from past.slides.embedder import SlideEmbedder
+
+STATED = ("organ", "technology")  # what a table of slides may say of each
 
 
+@dataclass(frozen=True)
+class PassOptions:
+    """How STPath predicts."""
+
+    organ: Annotated[str | None, typer.Option(help="STPath's name of the organ; else Others.")] = None
+    technology: Annotated[str | None, typer.Option(help="STPath's name of it; else not told.")] = None
+    genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None
+    steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1
+    samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1
+    chunk: Annotated[int | None, typer.Option(help="Query spots at a time; else chosen.")] = None
+    seed: Annotated[int, typer.Option(help="Of dropout.")] = 0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `Predictor.predict` takes them."""
+        return vars(self) | {"genes": [name.strip() for name in self.genes.split(",")] if self.genes else None}
+
+
+@takes_groups
 def predict(
-    features: Annotated[Path, typer.Option(help="Features of a slide: .h5 (HEST, TRIDENT, CLAM) or .h5ad.")],
     weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
-    out: Annotated[Path, typer.Option(help="The .h5ad to write; an existing one is never touched.")],
-    organ: Annotated[str | None, typer.Option(help="STPath's name of the organ; else Others.")] = None,
-    technology: Annotated[str | None, typer.Option(help="STPath's name of it; else not told.")] = None,
-    genes: Annotated[str | None, typer.Option(help="Names parted by commas; else all.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="The .h5ad to write, an existing one is never touched; of several slides a folder.")
+    ],
+    options: SlideOptions,
+    passes: PassOptions,
+    slides: Annotated[
+        list[Path] | None, typer.Argument(help="Slides, or tables of them (.csv: slide, mpp, organ, technology, …).")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="In place of slides: a slide's features, .h5 (HEST, TRIDENT, CLAM) or .h5ad.")
+    ] = None,
+    encoder_weights: Annotated[
+        str | None, typer.Option(help="The encoder's weights: a file, or 'hub' to download timm's.")
+    ] = None,
     context: Annotated[
         Path | None,
-        typer.Option(help="Measured spots of the slide: .h5ad of raw counts, found by barcode, else by place."),
+        typer.Option(help="Measured spots of the features' slide: .h5ad of raw counts, found by barcode or place."),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Passes; above 1 the surest predictions are told in the next.")] = 1,
-    samples: Annotated[int, typer.Option(help="Above 1: passes under dropout; their spread is layers['std'].")] = 1,
-    chunk: Annotated[int | None, typer.Option(help="Query spots at a time; else chosen.")] = None,
-    seed: Annotated[int, typer.Option(help="Of dropout.")] = 0,
+    share: Share = None,
+    maps: Annotated[Path | None, typer.Option(help="Folder for a picture a gene, over the slides' tissue.")] = None,
 ) -> None:
-    """Expression of a slide's spots from their image features, by STPath.
+    """Expression of whole slides, tile by tile, or of spots from their image features; by STPath.
 
-    Example: past predict --features F.h5 --weights models/stpath --organ Breast --genes EPCAM,ERBB2 --out PRED.h5ad
+    A slide's features are kept beside its prediction, so that a command that was stopped goes on where it was.
+
+    Example: past predict slide.svs --encoder gigapath --weights models/stpath --organ Breast --out pred.h5ad
     """
+    if (features is None) == (not slides):
+        raise ConfigError("give slides (and --encoder), or --features of one: one of the two")
+    if slides and context is not None:
+        raise ConfigError("--context is of spots that --features holds: embed the spots' own places first")
+    if features is not None:
+        _of_features(weights, features, context, out, passes)
+        return
+    _of_slides(slides or [], weights, encoder_weights, out, options, passes, share, maps)
+
+
+def _of_slides(
+    slides: Sequence[Path],
+    weights: Path,
+    encoder_weights: str | None,
+    out: Path,
+    options: SlideOptions,
+    passes: PassOptions,
+    share: str | None,
+    maps: Path | None,
+) -> None:
+    """Predict one slide into a file, or several into a folder; the broken ones are named at the end."""
+    from past.models.stpath.predict import load_stpath
+    from past.slides.cohort import SUMMARY, read_cohort, share_of, work_through
+
+    cohort = read_cohort(slides, options.mpp)
+    one = len(cohort) == 1 and out.suffix == ".h5ad"
+    if one:
+        require_free(out)
+    options.require_one_for_each(cohort)
+    mine = cohort if one else share_of(cohort, share)
+    with sections_bar(len(mine), "slides") as report:
+        predictor, embedder = load_stpath(weights), options.embedder(encoder_weights, report)
+        work = _work(predictor, embedder, passes, lambda name: out if one else out / f"{name}.h5ad", maps)
+        if one:
+            work(cohort[0], True)
+            return
+        faults = work_through(mine, work, out)
+    say(f"{out}: {len(mine) - len(faults)} of {len(mine)} slides predicted; {SUMMARY} says how it went")
+    if faults:
+        raise DataError(*faults)
+
+
+def _of_features(weights: Path, features: Path, context: Path | None, out: Path, passes: PassOptions) -> None:
+    """Predict the spots of a file of features."""
     from past.base.h5ad import read_adata
     from past.models.stpath.predict import load_stpath
     from past.slides.features import read_feature_file
 
+    require_free(out)
+    predictor = load_stpath(weights)
     slide = read_feature_file(features)
-    adata = load_stpath(weights).predict(
-        slide.features,
-        slide.coords,
-        organ=organ,
-        technology=technology,
-        genes=[name.strip() for name in genes.split(",")] if genes else None,
-        context=read_adata(context) if context else None,
-        steps=steps,
-        samples=samples,
-        chunk=chunk,
-        names=slide.names,
-        out=out,
-        seed=seed,
+    measured = read_adata(context) if context else None
+    adata = predictor.predict(
+        slide.features, slide.coords, context=measured, names=slide.names, out=out, **passes.arguments
     )
     say(f"{out}: {adata.n_obs:,} spots × {adata.n_vars:,} genes, {adata.uns['past']['method']}")
+
+
+def _work(
+    predictor: "Predictor",
+    embedder: "SlideEmbedder",
+    passes: PassOptions,
+    place: Callable[[str], Path],
+    maps: Path | None,
+) -> "Callable[[CohortSlide, bool], Outcome]":
+    """Return the work of one slide: its features, then its prediction, each where it is not there."""
+    from past.models.stpath.whole_slide import is_predicted, predict_features
+    from past.report.prediction import write_maps
+    from past.slides.cohort import Outcome
+
+    predictor.require_encoder(embedder.name)
+
+    def work(slide: "CohortSlide", may_wait: bool) -> Outcome:
+        out = place(slide.name)
+        kept = out.with_suffix(".features.h5")
+        opened, there = embedder(slide, kept, may_wait)
+        stated = {key: getattr(slide, key) for key in STATED if getattr(slide, key)}
+        asked = passes.arguments | stated
+        found = is_predicted(out, predictor, embedder.name, asked)
+        if not found:
+            predict_features(predictor, opened, slide.name, kept, embedder.name, out=out, **asked)
+        if maps is not None:
+            write_maps(out, maps)
+        return Outcome("found" if found else "done", there.tiles, there.skipped, opened.mpp, opened.mpp_source)
+
+    return work

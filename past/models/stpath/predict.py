@@ -1,5 +1,6 @@
 """Expression of a slide's spots from image features, by STPath: zero-shot, or in context of measured spots."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import torch
 from anndata import AnnData
 
-from past.base.errors import CheckpointError, ConfigError
+from past.base.errors import CheckpointError, ConfigError, DataError
 from past.base.files import require_free
 from past.base.h5ad import sha256_of
 from past.base.joins import Rows
@@ -58,6 +59,7 @@ class Predictor:
         samples: int = 1,
         chunk: int | None = None,
         names: Sequence[str] | None = None,
+        about: AnnData | None = None,
         out: Path | None = None,
         seed: int = 0,
     ) -> AnnData:
@@ -75,6 +77,7 @@ class Predictor:
             samples: above 1, passes under dropout, whose standard deviation becomes `layers['std']`.
             chunk: query spots at a time in attention; None chooses.
             names: the spots' names; None: their row numbers.
+            about: the spots: its `obs` and `uns` go with the prediction.
             out: an h5ad file to write block by block in place of holding all of it in memory; must not exist.
             seed: of dropout.
 
@@ -93,18 +96,37 @@ class Predictor:
         if steps < 1 or samples < 1:
             raise ConfigError(f"steps={steps}, samples={samples}: both count passes; use 1 or more")
         asked = np.arange(RESERVED, self.genes.tokens) if genes is None else self.genes.encode(genes)
-        told = Told.nothing(len(features), self.genes.tokens)
-        if context is not None:
-            told = read_context(context, Rows("the features", names, coords), self.genes)
+        told = self._told(context, Rows("the features", names, coords))
         self.model.chunk = chunk
         slide = self._slide(features, coords, organ, technology, told)
         hidden = generate(self.model, slide, told.expression, told.spots, asked, steps)
         drawn = dropout_states(self.model, slide, samples, seed) if samples > 1 else []
         made = self._origin(told, features.shape[1], organ, technology, steps=steps, samples=samples, seed=seed)
-        adata = AnnData(obs=_spots(len(coords), names), var=self._describe(asked, genes), uns={Keys.PAST: made})
-        adata.obsm[Keys.SPATIAL] = coords.copy()
+        adata = self._adata(coords, names, about, self._describe(asked, genes), made)
         blocks = self._blocks(hidden, drawn, asked)
         return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
+
+    def require_encoder(self, name: str) -> None:
+        """Raise DataError where the weights were trained on features of another encoder than the one named."""
+        if self.encoder is not None and _word(name) != _word(self.encoder):
+            raise DataError(
+                f"--encoder {name}: the weights {self.made_with['weights']} read features of {self.encoder}: give that "
+                "encoder, or weights that were trained on this one's features"
+            )
+
+    def _adata(
+        self, coords: np.ndarray, names: Sequence[str] | None, about: AnnData | None, var: pd.DataFrame, made: dict
+    ) -> AnnData:
+        """Return the prediction without its values."""
+        obs, uns = (_spots(len(coords), names), {}) if about is None else (pd.DataFrame(about.obs), dict(about.uns))
+        adata = AnnData(obs=obs, var=var, uns=uns | {Keys.PAST: made})
+        adata.obsm[Keys.SPATIAL] = coords.copy()
+        return adata
+
+    def _told(self, context: Context | None, spots: Rows) -> Told:
+        if context is None:
+            return Told.nothing(len(np.asarray(spots.places)), self.genes.tokens)
+        return read_context(context, spots, self.genes)
 
     def _origin(
         self, told: Told, width: int, organ: str | None, technology: str | None, **passes: int
@@ -153,6 +175,11 @@ class Predictor:
             if others:
                 values[STD] = torch.stack(others).std(0, correction=0).cpu().numpy()
             yield rows, values
+
+
+def _word(encoder: str) -> str:
+    """Return an encoder's name without its folder, its makers and its spelling: Prov-GigaPath is gigapath."""
+    return re.sub("[^a-z0-9]", "", Path(encoder).name.lower()).removeprefix("prov")
 
 
 def _spots(count: int, names: Sequence[str] | None) -> pd.DataFrame:
