@@ -46,7 +46,7 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     Raises:
         DataError: a directory without a run, or no two runs that share a metric.
     """
-    given = [_read(directory) for directory in directories]
+    given = [read_trained(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
     metric = max(judged_by(given), key=lambda name: sum(name in run.metrics for run in given))
     runs = [run for run in given if metric in run.metrics]
@@ -81,7 +81,8 @@ def judged_by(runs: Sequence[Trained]) -> list[str]:
     return list(dict.fromkeys([*(run.settings.get(MONITOR, "") for run in runs), *validated]))
 
 
-def _read(directory: Path) -> Trained:
+def read_trained(directory: Path) -> Trained:
+    """Read a run's settings and what it logged; DataError where either is missing or cannot be read."""
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
     log = run.directory / "metrics.csv"
     if not has_training(directory):

@@ -1,6 +1,5 @@
 """What PAST makes of cells in shards: tokens and crops."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -82,10 +81,6 @@ class CellSamples(ModelSamples[CellBatch]):
         """Scale and size of the crops, and whether their stain is normalised."""
         facts = {key: self._shards.index.settings[key] for key in ("mpp", "px")}
         return {**facts, "normalise_stain": self._normalise_stain}
-
-    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
-        """See `Tokenizer.require_same`."""
-        self.tokenizer.require_same(tokenizer, source)
 
     @cached_property
     def statistics(self) -> GeneStatistics:
