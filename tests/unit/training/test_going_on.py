@@ -72,7 +72,10 @@ def test_a_checkpoint_of_another_program_is_named(tmp_path: Path) -> None:
         ({"past": {"tokenizer": [], "config": {}}}, r"its tokenizer is \[\]"),
         ({"past": {"tokenizer": {}, "config": {}}}, "its tokenizer has no vocabulary_hash"),
         ({"past": {"tokenizer": {"vocabulary_hash": "x"}, "config": "lr: 1"}}, "its config is 'lr: 1'"),
-        ({"past": {"tokenizer": {"vocabulary_hash": "x"}, "config": {"lr": torch.ones(2)}}}, "its settings are no plain values"),
+        (
+            {"past": {"tokenizer": {"vocabulary_hash": "x"}, "config": {"lr": torch.ones(2)}}},
+            "its settings are no plain values",
+        ),
     ],
 )
 def test_a_checkpoint_that_was_edited_is_one_sentence(tmp_path: Path, change: dict[str, Any], told: str) -> None:
