@@ -37,7 +37,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     if asked.only:
         table = table[table["section"].isin(asked.only)]
-    print(table.to_string(index=False, float_format="{:.3f}".format))
+    print(table.to_string(index=False, float_format="%.3f"))
 
 
 def _rows(sections: Path, organ: str, seed: int, folder: Path) -> Iterator[dict[str, Any]]:

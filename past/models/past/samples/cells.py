@@ -83,10 +83,6 @@ class CellSamples(ModelSamples[CellBatch]):
         facts = {key: self._shards.index.settings[key] for key in ("mpp", "px")}
         return {**facts, "normalise_stain": self._normalise_stain}
 
-    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
-        """See `Tokenizer.require_same`."""
-        self.tokenizer.require_same(tokenizer, source)
-
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
