@@ -1,6 +1,7 @@
 """Opening a whole slide: the one place that decides what reads a file, and how many µm its pixels measure."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from past.base.pictures import UPRIGHT, Picture, TiledPicture, stored_orientatio
 from past.slides.levels import Level, cut_tile, levels_of
 from past.slides.resolution import Resolution, tiff_resolution
 from past.slides.vendors import SUFFIXES, open_by_openslide
+
+log = logging.getLogger(__name__)
 
 CACHE_BYTES: Final = 96 * 2**20  # of decoded tiles a resolution: three rows of them on a slide of 100,000 px
 OVERVIEW_MPP: Final = 8.0  # about a cell's size: where tissue is looked for, and of a thumbnail
@@ -51,10 +54,22 @@ class Slide:
 
     @cached_property
     def overview(self) -> tuple[np.ndarray, int]:
-        """The whole slide (h, w, 3) uint8 at 6 to 11 µm/px, and its pixels of level 0 per pixel of that."""
+        """The whole slide (h, w, 3) uint8 at 6 to 11 µm/px, and its pixels of level 0 per pixel of that.
+
+        What cannot be read is glass here: whether that ends the work is for who reads the tiles.
+        """
         most = max(self.size).bit_length() - 1
         step = 2 ** min(max(0, round(float(np.log2(OVERVIEW_MPP / self.mpp)))), most)
-        return np.asarray(self.levels[0].picture.reduce(step)), step
+        picture, lost = self.levels[0].picture, []
+        if isinstance(picture, TiledPicture):
+            picture = _glass_where_lost(picture, lost)
+        small = np.asarray(picture.reduce(step))
+        if lost:
+            log.warning(
+                "%s: %d of its stored tiles cannot be read and count as glass where tissue is looked for (%s)",
+                self.path, len(lost), lost[0],
+            )  # fmt: skip
+        return small, step
 
 
 def open_slide(path: Path, mpp: float | None = None) -> Slide:
@@ -83,6 +98,20 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
         if isinstance(level.picture, TiledPicture):
             level.picture.cache_bytes = CACHE_BYTES
     return Slide(path, levels, *said.mpp(path, mpp), reader, stored_orientation(picture))
+
+
+def _glass_where_lost(picture: TiledPicture, lost: list[str]) -> TiledPicture:
+    """Return a picture whose tiles are white where they cannot be read; what is wrong with each is put into `lost`."""
+
+    def read(row: int, column: int) -> np.ndarray:
+        try:
+            return picture.read(row, column)
+        except DataError as error:
+            lost.append(str(error))
+            return np.full((picture.tile[1], picture.tile[0], 3), 255, np.uint8)
+
+    smaller = tuple(_glass_where_lost(level, lost) for level in picture.smaller)
+    return TiledPicture(picture.size, picture.tile, read, smaller, CACHE_BYTES)
 
 
 def slide_fingerprint(path: Path) -> str:

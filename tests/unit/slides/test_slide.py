@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from platforms import write_ome_tiff
-from whole_slides import section, write_svs
+from whole_slides import damage, section, write_svs
 
 from past.base.errors import DataError
 from past.base.foreign.tiff import open_tiff
@@ -89,6 +89,21 @@ def test_a_slide_that_is_cut_off_gives_what_is_there_and_names_the_tile_that_is_
     with pytest.raises(
         DataError, match=r"cut off in its tile at 256, 192 px \(row 3, column 4\) \([\d,]+ of its [\d,]+ b"
     ):
+        slide.tile(288, 224, 64, 0.25)
+
+
+def test_an_overview_is_there_where_tiles_are_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_svs(tmp_path / "a.svs", PIXELS, factors=(1,))
+    whole = open_slide(path).overview[0]
+    damage(path, 3, 4)
+    slide = open_slide(path)
+    with caplog.at_level(logging.WARNING):
+        small, step = slide.overview
+    assert "1 of its stored tiles cannot be read and count as glass where tissue is looked for" in caplog.text
+    row, column = 3 * 64 // step, 4 * 64 // step
+    assert (small[row : row + 2, column : column + 2] == 255).all()
+    assert (small == whole).all(axis=2).sum() >= small[..., 0].size - 4
+    with pytest.raises(DataError, match="cut off in its tile at 256, 192 px"):
         slide.tile(288, 224, 64, 0.25)
 
 
