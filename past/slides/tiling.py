@@ -25,7 +25,7 @@ TISSUES, TILES = "tissues", "tiles"  # of `wsi.shapes`
 INK: Final = 40  # of 255 by which green lies above red: no stain of H&E does that, blue and green pens do
 INKED: Final = 1e-3  # of a slide's overview, above which pen marks are told
 # How LazySlide finds tissue, at 6 to 11 µm/px: its own reach is made for finer pixels, and would close gaps of 140 µm
-FINDING: Final = {"level": -1, "blur_ksize": 3, "morph_ksize": 3, "morph_n_iter": 2}
+FINDING: Final[dict[str, Any]] = {"level": -1, "blur_ksize": 3, "morph_ksize": 3, "morph_n_iter": 2}
 ENLARGED: Final = 1.05  # times, above which it is said that a slide is coarser than its tiles
 
 
@@ -142,7 +142,9 @@ def tile(
     if scale < 1 / ENLARGED:
         log.warning("%s: %.4g µm/px, coarser than the tiles' %g: they are enlarged", slide.path, slide.mpp, mpp)
     # LazySlide refuses tiles that are finer than the slide: it is asked for as many pixels of level 0 then
-    asked = {"tile_px": tile_px, "mpp": mpp} if scale >= 1 else {"tile_px": max(1, round(tile_px * scale))}
+    asked: dict[str, Any] = (
+        {"tile_px": tile_px, "mpp": mpp} if scale >= 1 else {"tile_px": max(1, round(tile_px * scale))}
+    )
     pp.tile_tissues(
         wsi, **asked, edge=True, background_filter=key is not None, background_fraction=1 - share, tissue_key=key,
         key_added=TILES,

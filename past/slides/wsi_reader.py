@@ -51,7 +51,9 @@ class SlideReader(ReaderBase):
     @property
     def slide(self) -> Slide:
         """The slide that is read."""
-        return self.reader
+        slide = self.reader
+        assert isinstance(slide, Slide)
+        return slide
 
     def create_reader(self) -> None:
         """Open the slide."""
@@ -61,7 +63,9 @@ class SlideReader(ReaderBase):
         """Leave the slide; it is opened again when it is needed."""
         self.set_reader(None)
 
-    def get_region(self, x: float, y: float, width: int, height: int, level: int = 0, **_: object) -> np.ndarray:
+    def get_region(  # type: ignore[override]
+        self, x: float, y: float, width: int, height: int, level: int = 0, **_: object
+    ) -> np.ndarray:
         """Return (height, width, 3) uint8 of a level from a corner in pixels of level 0, white outside the slide."""
         number = int(self.translate_level(level))
         factor = self.properties.level_downsample[number]
@@ -76,7 +80,7 @@ class SlideReader(ReaderBase):
             region[y0 - top : y1 - top, x0 - left : x1 - left] = np.asarray(picture.crop((x0, y0, x1, y1)))
         return region
 
-    def get_thumbnail(self, size: int, **_: object) -> np.ndarray:
+    def get_thumbnail(self, size: int, **_: object) -> np.ndarray:  # type: ignore[override]
         """Return the overview, made smaller until neither side is longer than `size`."""
         small = Image.fromarray(self.slide.overview[0])
         small.thumbnail((size, size))

@@ -66,8 +66,9 @@ def is_predicted(path: Path, predictor: Predictor, encoder: str, options: Mappin
         return False
     with open_hdf5(path) as file, reading(path, "not a prediction of 'past predict'", "give another --out"):
         parts: Any = file
-        uns, genes = read_elem(parts["uns"]), list(read_elem(parts["var"]).index)
-        said, histo = uns[Keys.PAST], uns["histo"]
+        uns: Any = read_elem(parts["uns"])
+        var: Any = read_elem(parts["var"])
+        said, histo, genes = uns[Keys.PAST], uns["histo"], list(var.index)
     wanted = {
         "weights": (said["weights_sha256"], predictor.made_with["weights_sha256"]),
         "encoder": (histo["fm_backbone"], encoder),
