@@ -16,13 +16,13 @@ def larger(a: int, b: int) -> bool:
         raise ValueError(f"{a - 1} is below 0")
     return a > b
 '''
-TEST = '''from past.sizes import larger
+TEST = """from past.sizes import larger
 
 
 def test_larger():
     assert larger(2, 1)
     assert not larger(1, 2)
-'''
+"""
 SURVIVE = {
     "past/sizes.py:3  3 -> 4",
     "past/sizes.py:7  0 -> 1",

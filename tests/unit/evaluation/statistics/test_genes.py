@@ -7,6 +7,8 @@ from sklearn.metrics import mean_squared_error, r2_score
 
 from past.evaluation.statistics.genes import score_genes, shares_above
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 @pytest.fixture
 def pair() -> tuple[np.ndarray, np.ndarray]:

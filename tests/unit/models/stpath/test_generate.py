@@ -5,13 +5,14 @@ from scipy.sparse import csr_matrix
 
 from past.models.stpath.batch import SlideBatch
 from past.models.stpath.gene_embedding import GeneHead
-from past.models.stpath.generate import HALF_A_COUNT, dropout_states, generate, predicted
+from past.models.stpath.generate import dropout_states, generate, predicted
 from past.models.stpath.model import STPath
 from past.models.stpath.samples.masking import tell
 from past.models.stpath.vocabulary import MASK, RESERVED
 
 TOKENS, SPOTS = 9, 10
 GENES = np.array([3, 5])
+HALF_A_COUNT = np.log(1.5)
 
 
 @pytest.fixture
