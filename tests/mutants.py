@@ -28,8 +28,8 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 SEED, NUMBER, ENOUGH = 0, 300, 0.9
 NOT_COPIED = {".git", ".venv", "build", "data", "demo", "multirun", "runs", "wandb"}  # at the root
-# Imported once: every run of the tests is a fork of the process that did.
-HEAVY = ["pytest", "hypothesis", "torchvision", "lightning.pytorch", "timm", "torchmetrics", "scanpy", "hydra"]
+# Imported once, where the package names them: every run of the tests is a fork of the process that did.
+HEAVY = ["torchvision", "lightning.pytorch", "timm", "torchmetrics", "scanpy", "hydra"]
 HEAVY += ["sklearn.linear_model", "webdataset"]
 
 
@@ -129,7 +129,9 @@ def main() -> None:
     for variable, place in (("PAST_DATA", "data"), ("PAST_REFERENCE", "reference")):  # the copy lies elsewhere
         os.environ.setdefault(variable, str(ROOT.parent / "shared" / place))
     os.environ["OMP_NUM_THREADS"] = "1"
-    multiprocessing.get_context("forkserver").set_forkserver_preload(HEAVY)
+    words = "".join(file.read_text() for file in (ROOT / "past").rglob("*.py"))
+    heavy = [name for name in HEAVY if name.split(".")[0] in words]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["pytest", *heavy])
     print(f"{len(drawn)} of {len(found)} mutants of {len(files)} files, seed {given.seed}", flush=True)
     survivors = try_all(sorted(drawn, key=lambda mutant: mutant.file), given.jobs)
     show(drawn, survivors)
