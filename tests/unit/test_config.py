@@ -358,6 +358,7 @@ def test_a_text_where_a_list_is_wanted_is_refused_with_the_list(key: str) -> Non
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
 def test_a_seed_is_a_whole_number_that_generators_take(seed: float) -> None:
+    assert resolved(seed=2**32 - 1)["seed"] == 2**32 - 1
     with pytest.raises(ConfigError, match=f"seed={seed}: give a whole number from 0"):
         resolved(seed=seed)
 
