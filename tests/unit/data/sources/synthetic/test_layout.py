@@ -77,3 +77,15 @@ def test_the_plan_of_a_seed_is_the_same_in_every_version(plan):
     for kind, expected in enumerate(by_type):
         found = [state[plan.types == kind].mean() for state in (*states, plan.border)]
         np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_rings_keep_apart_from_each_other_and_from_others():
+    rng = np.random.default_rng(0)
+    glands = layout._rings(rng, 500.0, 8, (9, 24), apart=95)
+    vessels = layout._rings(rng, 500.0, 12, (4, 13), apart=60, away_from=glands)
+    assert len(glands.centres) == 8
+    assert len(vessels.centres) == 12
+    for own, others, apart in ((glands, glands, 95), (vessels, vessels, 60), (vessels, glands, 60)):
+        gaps = np.linalg.norm(own.centres[:, None] - others.centres[None], axis=-1)
+        assert gaps[gaps > 0].min() > apart
+    assert 9 <= glands.radii.min() <= glands.radii.max() <= 24
