@@ -367,3 +367,9 @@ def test_a_kept_name_comes_back_as_the_word(tmp_path: Path) -> None:
     words = ["1_1", "007", "1e5", "true", "null", "yes", "0x1F", "2024-01-01", "1:30", "nan", "~"]
     door.save(resolved(data={"val": words}), tmp_path / "config.yaml")
     assert door.load(tmp_path / "config.yaml")["data"]["val"] == words
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_training_is_composed_without_a_warning() -> None:
+    config = door.composed(["experiment=demo", "seed=5"])
+    assert (config["seed"], config["name"], config["run_id"]) == (5, "demo", None)
