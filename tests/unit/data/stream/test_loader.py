@@ -1,6 +1,7 @@
 """Loaders with real worker processes: order, place, faults."""
 
 import logging
+import multiprocessing
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -192,3 +193,12 @@ def test_validation_is_in_order_each_time(tmp_path: Path) -> None:
     loader = Loader(reader(index))
     assert len(loader) == 3
     assert sorted(keys(iter(loader))) == sorted(keys(iter(loader))) == sorted(keys_of(index))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_as_many_processes_read_as_are_asked(tmp_path: Path, workers: int) -> None:
+    loader, before = TrainingLoader(reader(write_set(tmp_path, [9, 3, 8]), workers)), multiprocessing.active_children()
+    batches = iter(loader)
+    next(batches)
+    assert len(set(multiprocessing.active_children()) - set(before)) == workers
+    keys(batches)
