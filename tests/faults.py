@@ -4,6 +4,7 @@ the eye.
 """
 
 import ast
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,10 +40,17 @@ class Mutant:
         return hashlib.sha256(repr((seed, self.file, self.before, self.old, self.new)).encode()).digest()
 
     def __str__(self) -> str:
-        old, new = (" ".join(text.split()) for text in (self.old, self.new))
+        old, new = (shown(text) for text in (self.old, self.new))
         same = next((i for i, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), 0)
         cut = max(0, same - 30) if len(old) > 90 else 0  # of a long text the place where it differs
         return f"{self.file}:{self.line}  {'…' * bool(cut)}{old[cut : cut + 90]} -> {new[cut : cut + 90]}"
+
+
+def shown(text: str) -> str:
+    """An expression as Python would write it, a statement in one line."""
+    with contextlib.suppress(SyntaxError):
+        text = ast.unparse(ast.parse(text, mode="eval"))
+    return " ".join(text.split())
 
 
 def turned(node: ast.AST, field: str, operator: ast.AST) -> Iterator[tuple[ast.AST, str]]:

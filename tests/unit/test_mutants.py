@@ -26,9 +26,9 @@ def test_larger():
 SURVIVE = {
     "past/sizes.py:3  3 -> 4",
     "past/sizes.py:7  0 -> 1",
-    "past/sizes.py:7  a < 0 -> (a <= 0)",
+    "past/sizes.py:7  a < 0 -> a <= 0",
     'past/sizes.py:8  raise ValueError(f"{a - 1} is below 0") -> pass',
-    "past/sizes.py:9  a > b -> (a >= b)",
+    "past/sizes.py:9  a > b -> a >= b",
 }
 
 
