@@ -20,7 +20,7 @@ from torch import nn
 
 from past.models.stpath.batch import ScoredSlide, SlideBatch
 from past.models.stpath.loss import masked_expression
-from past.models.stpath.model import Block, STPath
+from past.models.stpath.model import SpotBlock, STPath
 from past.models.stpath.samples.masking import join_slides, tell
 from past.nn.dropout import Dropout
 from past.nn.kernels.row_adam import RowAdam
@@ -77,7 +77,7 @@ class Published(nn.Module):
         slide = torch.repeat_interleave(torch.arange(len(batch.lengths)), torch.tensor(batch.lengths))
         apart = slide[:, None] != slide
         for block in model.blocks:
-            assert isinstance(block, Block)
+            assert isinstance(block, SpotBlock)
             attention = block.attention
             qkv = attention.qkv(attention.norm(x)).view(spots, 3, attention.heads, DIM // attention.heads)
             q, k, v = qkv.permute(1, 2, 0, 3)

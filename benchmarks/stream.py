@@ -219,10 +219,10 @@ def rates(index: ShardIndex, reader: RankReader, folder: Path, rounds: int) -> d
     assert isinstance(make, BatchMaker)
     mean = next(iter(gene_statistics(index).technology_mean.values()))
     raw = list(shard_stream(index, rank=0, seed=0, reading=reading))
-    cells = [cell for batch in raw for cell in batch.cells]
+    cells = [cell for batch in raw for cell in batch.samples]
     encoded = [torch.frombuffer(bytearray(cell.image), dtype=torch.uint8) for cell in cells]
     published = PublishedWay(
-        folder / "published.h5", cells, np.concatenate([make.tokenizer(b.cells).tokens[:, 0] for b in raw])
+        folder / "published.h5", cells, np.concatenate([make.tokenizer(b.samples).tokens[:, 0] for b in raw])
     )
     n = len(cells)
     return {
@@ -233,7 +233,7 @@ def rates(index: ShardIndex, reader: RankReader, folder: Path, rounds: int) -> d
         "  of it reading and checking": rate(
             n, lambda: exhaust(shard_stream(index, rank=0, seed=0, reading=reading)), rounds
         ),
-        "  of it tokens": rate(n, lambda: exhaust(make.tokenizer(batch.cells) for batch in raw), rounds),
+        "  of it tokens": rate(n, lambda: exhaust(make.tokenizer(batch.samples) for batch in raw), rounds),
         "  of it decoding, copying, tokens": rate(n, lambda: exhaust(make(batch, 0) for batch in raw), rounds),
     }
 

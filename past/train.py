@@ -52,6 +52,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
     config["callbacks"] = with_metric(config["callbacks"], module.monitor)
     about = data.description()
     module.keep_in_checkpoints(config=config, **about)
+    module.batches_per_epoch = lambda: data.batches_per_epoch
     trainer = door.build(
         config["trainer"],
         "trainer",

@@ -29,7 +29,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "past.training": ("past.nn",),
     "past.slides": ("past.nn", "past.checkpoints", "past.data.stream"),
     "past.models": ("past.checkpoints", "past.nn"),  # and by string, when a checkpoint is opened, each model; see NAMED
-    "past.evaluation": (STATISTICS, "past.report"),
+    "past.evaluation": (STATISTICS, "past.data.stream", "past.report"),
     STATISTICS: (),
     PROBES: (STATISTICS,),
     "past.report": (),

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from past.base.text.words import as_typed
+
 LONGEST: Final = 1_000  # letters of a sentence
 
 
@@ -89,7 +91,7 @@ def reading(path: object, fault: str, cure: str, kind: type[PastError] = DataErr
 
 def _printable(sentence: str) -> str:
     line = _cut(" ".join(sentence.split()))
-    return _cut("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
+    return _cut(as_typed(line))
 
 
 def _cut(line: str) -> str:

@@ -25,7 +25,10 @@ def require_own(path: Path, mark: bytes) -> None:
     if path.is_file():
         with path.open("rb") as file:
             if mark not in file.read(4096):
-                raise ConfigError(f"{path} was not made by this program and was left as it is: move it away first")
+                raise ConfigError(
+                    f"{path} was not made by this program, or by an older version that left no mark, and was left as "
+                    "it is: move it away first"
+                )
 
 
 @contextlib.contextmanager

@@ -121,7 +121,8 @@ def read_places(adata: anndata.AnnData, name: str) -> np.ndarray:
     """
     if Keys.SPATIAL not in adata.obsm:
         raise DataError(f"{name}: no obsm['spatial']: put each cell's (x, y) in pixels of the image there")
-    places = np.asarray(adata.obsm[Keys.SPATIAL], dtype=np.float64)
+    with reading(name, "obsm['spatial'] holds what is no number", "put each cell's (x, y) in pixels there"):
+        places = np.asarray(adata.obsm[Keys.SPATIAL], dtype=np.float64)
     if places.ndim != 2 or places.shape[1] < 2 or not np.isfinite(places[:, :2]).all():
         raise DataError(f"{name}: obsm['spatial'] of shape {places.shape} must hold two finite numbers a cell, (x, y)")
     return places[:, :2]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from past.base.errors import ConfigError
+from past.base.text.words import on_screen
 
 PUBLISHED_CELLS = 20_000_000  # of PAST's training
 BYTES_PER_CELL, CELLS_PER_CORE = 29_400.0, 1_768.0  # of synthetic shards at 224 px, on one core of a cloud machine
@@ -63,9 +64,9 @@ def plan(
     console = Console()
     console.print(table)
     where = f"measured in {data['root']}" if index else "assumed: data.root=DIR measures them"
-    console.print(f"a core: {core:,.0f} cells/s and {size / 1e3:.1f} kB a cell ({where})")
+    console.print(on_screen(f"a core: {core:,.0f} cells/s and {size / 1e3:.1f} kB a cell ({where})"))
     source = f"{operations / 1e9:,.0f} GFLOP a pair at {utilisation:.0%} of an {gpu}'s peak, assumed"
-    console.print(f"a GPU: {rate:,.0f} pairs/s ({'given' if pairs_per_second else source})")
+    console.print(on_screen(f"a GPU: {rate:,.0f} pairs/s ({'given' if pairs_per_second else source})"))
 
 
 def operations_per_pair(config: Mapping[str, Any], px: int) -> float:

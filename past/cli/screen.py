@@ -4,9 +4,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from past.base.text.words import as_typed, on_screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def say(words: str, style: str | None = None) -> None:
     """Print a line on stderr, as it is: not wrapped, no part of it coloured but by `style`."""
-    Console(stderr=True).print(words, style=style, soft_wrap=True, highlight=False, markup=False)
+    Console(stderr=True).print(on_screen(words), style=style, soft_wrap=True)
 
 
 def show_totals(index: "ShardIndex") -> None:
@@ -40,7 +41,7 @@ def show_sections(index: "ShardIndex") -> None:
         words = [str(facts.get(word, "")) for word in ("patient", "organ", "technology")]
         size = sum(shard.bytes for shard in own) / 1e6
         table.add_row(
-            *map(escape, [name, *words]), f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}"
+            *map(on_screen, [name, *words]), f"{sum(shard.samples for shard in own):,}", str(len(own)), f"{size:,.1f}"
         )
     Console().print(table)
     show_totals(index)
@@ -62,6 +63,6 @@ def sections_bar(sections: int) -> "Iterator[Report]":
 
         def report(section: str, cells: int, of: int) -> None:
             done[section] = cells / of
-            bar.update(task, completed=sum(done.values()), description=f"{section}: {cells:,} of {of:,}")
+            bar.update(task, completed=sum(done.values()), description=f"{as_typed(section)}: {cells:,} of {of:,}")
 
         yield report

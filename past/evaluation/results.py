@@ -4,16 +4,17 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final
 
 import pandas as pd
 
-from past.base.errors import ConfigError
+from past.base.errors import ConfigError, DataError, reading
 from past.base.files import atomic_file, create_once
 from past.base.text.reading import read_json
 from past.base.text.tables import frame_as_csv
 
 SHOWN = 120  # letters of a value in a message
+AGAIN: Final = "run evaluate.py again with another results_dir=, or remove these results first"
 
 
 class Results:
@@ -104,6 +105,29 @@ class Results:
             if found.get(name) != own.get(name):
                 old, new = (_shown(values.get(name, "nothing")) for values in (found, own))
                 raise ConfigError(f"results_dir={self.folder}: holds results of {old}, not of {new} ({name}); {cure}")
+
+
+@contextlib.contextmanager
+def summary_to_draw(path: Path) -> Iterator[dict[str, Any]]:
+    """Open what `Results.write_summary` wrote with `rows`, while it and the files beside it are drawn.
+
+    Raises:
+        DataError: not such a file; of an earlier version; or one that lacks what is drawn, or holds it as another kind,
+            which its drawing raised.
+    """
+    content = read_json(path, AGAIN)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: no rows of results in it: {AGAIN}")
+    if any("units" not in row for row in rows):
+        raise DataError(
+            f"{path}: made by an earlier version, whose intervals took single spots for independent: {AGAIN}"
+        )
+    with reading(path, "these results are not as they were written", AGAIN):
+        try:
+            yield content
+        except KeyError as error:
+            raise DataError(f"{path}: these results lack {error!s:.80}: {AGAIN}") from error
 
 
 def _shown(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from past.base.errors import CheckpointError, ConfigError
 from past.base.runs import Run, newest_run
+from past.data.stream.datamodule import DataModule
 from past.evaluation.task import Door
 
 OF_A_RUN = ("best", "last")  # what `ckpt=` may name of a run; anything else is a path
@@ -41,7 +42,7 @@ def trained(config: Mapping[str, Any]) -> tuple[Run, Path]:
     return _run(config), path
 
 
-def data_of(config: Mapping[str, Any], run: Run, door: Door) -> Any:
+def data_of(config: Mapping[str, Any], run: Run, door: Door) -> DataModule[Any]:
     """Build the run's data, with what `data` names otherwise.
 
     Raises:

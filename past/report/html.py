@@ -6,9 +6,8 @@ from past.base.files import require_own, write_atomically
 from past.base.runs import Run
 from past.base.text.address import shown
 from past.base.text.reading import read_text
-from past.base.text.tables import read_frame
 from past.report.blocks import MARK, Block, page, picture
-from past.report.plots import training_curves
+from past.report.plots import read_metrics, training_curves
 
 
 def write_page(folder: Path, title: str, blocks: list[Block]) -> Path:
@@ -29,10 +28,9 @@ def write_over(target: Path, content: str) -> Path:
 
 def training_blocks(run: Run) -> list[Block]:
     """Return a training's curves; nothing where it has none."""
-    path = run.directory / "metrics.csv"
-    if not path.is_file():
+    if not (run.directory / "metrics.csv").is_file():
         return []
-    return [Block("Training", image=picture(training_curves(read_frame(path, "give the directory of a run"))))]
+    return [Block("Training", image=picture(training_curves(read_metrics(run.directory))))]
 
 
 def configuration_blocks(run: Run) -> list[Block]:

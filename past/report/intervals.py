@@ -1,12 +1,10 @@
 """Numbers with their intervals as pages show them, and in words what these stand on."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from past.base.errors import DataError
 from past.report.blocks import as_table, digits
 
 METHOD = (
@@ -21,15 +19,6 @@ PAIRED = (
     "95 % interval and p. Both were left without the same independent units."
 )
 COUNTS = ("genes", "wins", "losses", "certain_wins", "certain_losses")
-
-
-def require_units(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Raise DataError where the rows of the results at `path` do not say what their intervals stand on."""
-    if any("units" not in row for row in rows):
-        raise DataError(
-            f"{path}: made by an earlier version, whose intervals took single spots for independent: "
-            "run evaluate.py again with another results_dir=, or remove these results first"
-        )
 
 
 def with_interval(value: Any, low: Any, high: Any, places: int = 4) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from past.base.text.words import in_figure
 from past.report.plots import ACCENT, INK, QUIET, plt
 
 COLOURS = (ACCENT, "#4361ee", "#2a9d8f", "#e76f51", "#6c757d", "#ffb703", "#7209b7", "#06d6a0")
@@ -35,10 +36,10 @@ def task_bars(scores: pd.DataFrame) -> Figure:
         value = own["pearson_mean_without_nan"].astype(float).to_numpy()
         spread = np.abs([value - own["low"].astype(float), own["high"].astype(float) - value])
         place = np.arange(len(tasks)) + (i - (len(encoders) - 1) / 2) * width
-        axis.bar(place, value, width, label=encoder, color=COLOURS[i % len(COLOURS)])
+        axis.bar(place, value, width, label=in_figure(encoder), color=COLOURS[i % len(COLOURS)])
         axis.errorbar(place, value, spread, fmt="none", ecolor=INK, elinewidth=0.8)
     axis.axhline(0, color=INK, lw=0.6)
-    axis.set_xticks(range(len(tasks)), tasks)
+    axis.set_xticks(range(len(tasks)), list(map(in_figure, tasks)))
     axis.set_ylabel("Pearson r, mean over genes")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
@@ -66,8 +67,8 @@ def gene_strips(genes: pd.DataFrame) -> Figure:
             if len(r):
                 axis.hlines(r.mean(), i - 2 * JITTER, i + 2 * JITTER, color=INK, lw=1.2)
         axis.axhline(0, color=QUIET, lw=0.6)
-        axis.set_title(task, loc="left", fontsize=10, color=INK)
-        axis.set_xticks(range(len(encoders)), encoders, rotation=30, ha="right", fontsize=8)
+        axis.set_title(in_figure(task), loc="left", fontsize=10, color=INK)
+        axis.set_xticks(range(len(encoders)), list(map(in_figure, encoders)), rotation=30, ha="right", fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes.ravel()[len(tasks) :]:
         axis.set_axis_off()
@@ -89,8 +90,8 @@ def section_maps(sections: Sequence[tuple[str, pd.DataFrame, Sequence[tuple[str,
                 axis.scatter(spots["x"], spots["y"], size, values, cmap="viridis", lw=0, clip_on=False)
                 _as_map(axis)
                 note = f"{word}: {gene}, r = {r:.2f}" if kind == "truth" else kind
-                axis.set_title(note, fontsize=8, color=INK, loc="left")
-        row[0].set_ylabel(title, fontsize=8)
+                axis.set_title(in_figure(note), fontsize=8, color=INK, loc="left")
+        row[0].set_ylabel(in_figure(title), fontsize=8)
     return figure
 
 
@@ -114,7 +115,7 @@ def cluster_maps(sections: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
             known, size = spots[f"{kind} cluster"] >= 0, min(40.0, 12_000 / len(spots))
             colours = np.array(COLOURS)[numbers[known] % len(COLOURS)]
             axis.scatter(spots["x"][known], spots["y"][known], size, colours, lw=0, clip_on=False)
-            axis.set_title(f"{title}, {kind}", fontsize=8, color=INK, loc="left")
+            axis.set_title(in_figure(f"{title}, {kind}"), fontsize=8, color=INK, loc="left")
     for axis in axes.ravel():
         _as_map(axis)
     return figure

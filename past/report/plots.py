@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from itertools import cycle
+from pathlib import Path
 
 import matplotlib as mpl
 
@@ -11,6 +12,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+
+from past.base.errors import DataError
+from past.base.text.tables import read_frame
+from past.base.text.words import in_figure
 
 mpl.rcParams["text.parse_math"] = False  # a name with two $ is a name, no formula that may be wrong
 
@@ -40,6 +45,20 @@ def panels(columns: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def read_metrics(run: Path) -> pd.DataFrame:
+    """Read what a training logged, `metrics.csv` in the run's directory.
+
+    Raises:
+        DataError: missing, no table, without its steps, or with a column that holds no numbers.
+    """
+    path, cure = run / "metrics.csv", "give the directory of a run"
+    metrics = read_frame(path, cure)
+    words = [name for name, kind in metrics.dtypes.items() if kind.kind not in "iuf"]
+    if "step" not in metrics or words:
+        raise DataError(f"{path}: {f'no numbers in {words[0]!s:.80}' if words else 'no column step'}: {cure}")
+    return metrics
+
+
 def training_curves(metrics: pd.DataFrame) -> Figure:
     """Draw what a model logs of its training and its validation over updates, in rows of three panels.
 
@@ -56,8 +75,8 @@ def training_curves(metrics: pd.DataFrame) -> Figure:
         for column in columns:
             points = metrics[["step", column]].dropna()
             colour = QUIET if column.endswith(CHANCE) else next(colours)
-            axis.plot(points["step"], points[column], color=colour, label=column, lw=1.5)
-        axis.set_title(title, loc="left", color=INK)
+            axis.plot(points["step"], points[column], color=colour, label=in_figure(column), lw=1.5)
+        axis.set_title(in_figure(title), loc="left", color=INK)
         axis.set_xlabel("update")
         axis.spines[["top", "right"]].set_visible(False)
         if axis.lines:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from past.base.text.words import on_screen
 
 
 def show(rows: Sequence[Mapping[str, object]], console: Console | None = None) -> None:
@@ -13,9 +15,10 @@ def show(rows: Sequence[Mapping[str, object]], console: Console | None = None) -
     columns = list(dict.fromkeys(name for row in rows for name in row))
     for name in columns:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(escape(name.replace("/", "\n")), justify="right" if numeric else "left", no_wrap=True)
+        heading = Text("\n").join(map(on_screen, name.split("/")))
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(_cell(row.get(name))) for name in columns))
+        table.add_row(*(on_screen(_cell(row.get(name))) for name in columns))
     (console or Console()).print(table)
 
 

@@ -17,10 +17,10 @@ from past.base.errors import DataError
 from past.base.runs import Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
-from past.base.text.tables import read_frame
+from past.base.text.words import in_figure
 from past.report.blocks import Block, as_table, page, picture
 from past.report.html import write_over
-from past.report.plots import ACCENT, CHANCE, INK, QUIET
+from past.report.plots import ACCENT, CHANCE, INK, QUIET, read_metrics
 
 MONITOR = "callbacks.best.monitor"  # the setting that names the metric by which a run's best checkpoint is chosen
 MOST_PANELS = 6
@@ -46,7 +46,7 @@ def write_sweep(directories: Sequence[Path]) -> Path:
     Raises:
         DataError: a directory without a run, or no two runs that share a metric.
     """
-    given = [_read(directory) for directory in directories]
+    given = [read_trained(directory) for directory in directories]
     folder = Path(os.path.commonpath([directory.resolve().parent for directory in directories]))
     metric = max(judged_by(given), key=lambda name: sum(name in run.metrics for run in given))
     runs = [run for run in given if metric in run.metrics]
@@ -81,16 +81,16 @@ def judged_by(runs: Sequence[Trained]) -> list[str]:
     return list(dict.fromkeys([*(run.settings.get(MONITOR, "") for run in runs), *validated]))
 
 
-def _read(directory: Path) -> Trained:
+def read_trained(directory: Path) -> Trained:
+    """Read a run's settings and what it logged; DataError where either is missing or cannot be read."""
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
-    log = run.directory / "metrics.csv"
     if not has_training(directory):
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
     own = {
         key: without_run(shown(value), directory)
         for key, value in flat(read_yaml(run.config, "give the directory of a run"))
     }
-    return Trained(run.directory.name, own, read_frame(log, "give the directory of a run"))
+    return Trained(run.directory.name, own, read_metrics(run.directory))
 
 
 def without_run(value: str, directory: Path) -> str:
@@ -132,9 +132,9 @@ def curves(runs: Sequence[Trained], metric: str) -> Figure:
     figure, axis = plt.subplots(figsize=(8, 3.2))
     for run, colour in zip(runs, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(runs))), strict=True):
         points = run.metrics.dropna(subset=metric)
-        axis.plot(points["step"], points[metric], color=colour, label=run.name, lw=1.3)
+        axis.plot(points["step"], points[metric], color=colour, label=in_figure(run.name), lw=1.3)
     axis.set_xlabel("update")
-    axis.set_title(metric, loc="left", color=INK)
+    axis.set_title(in_figure(metric), loc="left", color=INK)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=7, ncols=1 + len(runs) // 12, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
@@ -145,14 +145,14 @@ def by_setting(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
     figure, axes = plt.subplots(1, len(varied), figsize=(3.2 * len(varied), 3), sharey=True, squeeze=False)
     for axis, name in zip(axes[0], varied, strict=True):
         numbers = _numbers(table[name])
-        axis.scatter(table[name] if numbers is None else numbers, table["best"], color=ACCENT, s=24)
+        axis.scatter(table[name].map(in_figure) if numbers is None else numbers, table["best"], color=ACCENT, s=24)
         if numbers is not None and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
             axis.set_xscale("log")
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         for chance in set(table["chance"].dropna()):
             axis.axhline(chance, color=QUIET, ls=":")
-        axis.set_title(name, loc="left", color=INK, fontsize=9)
+        axis.set_title(in_figure(name), loc="left", color=INK, fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0][0].set_ylabel("best (dotted: chance)")
     return figure

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from past.base.disk.locks import remove_abandoned
 from past.base.errors import DataError
 from past.base.files import continued_file
+from past.base.text.words import as_typed
 from past.slides.frozen_encoder import FrozenEncoder
 from past.slides.tiles import PatchFile
 
@@ -114,7 +115,7 @@ def _progress(file: BinaryIO, tiles: int, batch_size: int) -> tuple[int, int]:
 def _bar(title: str, tiles: int, done: int) -> Iterator[Callable[[int], None]]:
     """Show how many tiles are done, on a terminal; yield what to call with every batch's size."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(title, total=tiles, completed=done)
+        task = progress.add_task(as_typed(title), total=tiles, completed=done)
         yield lambda tiles: progress.advance(task, tiles)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from scipy.sparse import issparse
 
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
-from past.base.h5ad import read_adata, read_places
+from past.base.h5ad import read_adata, read_places, require_whole
 from past.base.joins import Rows, row_names
 
 FEATURES = ("features", "embeddings")
@@ -40,7 +41,8 @@ def read_feature_file(path: Path) -> Features:
         coords = read_places(adata, path.name)
         if adata.X is None:
             raise DataError(f"{path}: no features in X; write the features of a tile as its row of X")
-        return Features(adata.to_df().to_numpy(), coords, tuple(row_names(adata.obs_names, str(path))))
+        features = require_whole(adata.X, str(path)).toarray() if issparse(adata.X) else np.asarray(adata.X)
+        return Features(features, coords, tuple(row_names(adata.obs_names, str(path))))
     if not path.is_file():
         raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
     with open_hdf5(path) as file, reading(path, "not a features file, or damaged", "copy it again"):

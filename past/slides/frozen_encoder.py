@@ -38,7 +38,7 @@ class FrozenEncoder(SameInEveryFold):
         normal_stain: it was trained on sections brought to one stain, and wants tiles so.
     """
 
-    reads_tiles = True
+    takes_recoloured_tiles = True
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ class StoredFeatures(SameInEveryFold):
         folder: where the HEST library (its `embeddings` files), TRIDENT or CLAM wrote them.
     """
 
-    reads_tiles = False
+    takes_recoloured_tiles = False
     normal_stain = False
 
     def __init__(self, folder: str | Path) -> None:

@@ -75,7 +75,7 @@ def newest_good_checkpoint(directory: Path) -> Path | None:
     for path in sorted(directory.glob("*.ckpt")):
         try:
             steps.append((int(_opened(path)["global_step"]), path.stat().st_mtime, path))
-        except (CheckpointError, KeyError) as error:
+        except (CheckpointError, KeyError, TypeError, ValueError, OverflowError) as error:
             pass_over(path, error)
     for _, _, path in sorted(steps, reverse=True):
         try:

@@ -1,11 +1,12 @@
 """Where a training begins, and whether what it is given is what its run was trained with so far."""
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from past.base.errors import CheckpointError, ConfigError
+from past.base.errors import CheckpointError, ConfigError, reading
 from past.base.moved import upgraded
 from past.base.runs import UNSET, Run, changes, may_change
 from past.training.checkpoint_io import newest_good_checkpoint, read_checkpoint
@@ -42,7 +43,7 @@ def read_start(checkpoint: Path) -> dict[str, Any]:
     """Read what a training goes on from; see `read_checkpoint`.
 
     Raises:
-        CheckpointError: as there, or a checkpoint of another program.
+        CheckpointError: as there, or a checkpoint of another program, or one that was edited.
     """
     saved = read_checkpoint(checkpoint)
     about = saved.get("past")
@@ -51,6 +52,14 @@ def read_start(checkpoint: Path) -> dict[str, Any]:
             f"{checkpoint}: not a checkpoint of train.py: give one that is, or released weights by 'past import' and "
             "init.model="
         )
+    told = {"global_step": saved.get("global_step"), "epoch": saved.get("epoch"), "tokenizer": about["tokenizer"]}
+    for name, value in (told | {"config": about.get("config", {})}).items():
+        if not isinstance(value, int if name in ("global_step", "epoch") else dict):
+            raise CheckpointError(f"{checkpoint}: its {name} is {value!r:.80}: take the file as train.py wrote it")
+    if "vocabulary_hash" not in about["tokenizer"]:
+        raise CheckpointError(f"{checkpoint}: its tokenizer has no vocabulary_hash: take the file as train.py wrote it")
+    with reading(checkpoint, "its settings are no plain values", "take the file as train.py wrote it", CheckpointError):
+        json.dumps([about.get("config"), about.get("trained_on")])  # tensors, and what is nested without end, are not
     return saved
 
 

@@ -1,6 +1,6 @@
 """What the Lightning modules of all models share: a model in training, and what its checkpoints carry besides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import lightning.pytorch as pl
@@ -19,6 +19,7 @@ class TrainedModule(pl.LightningModule):
 
     monitor: ClassVar[str]  # the metric, higher is better, by which the best checkpoint is chosen
     has_parts_to_fit: bool = False  # whether `fit_parts` does anything
+    batches_per_epoch: Callable[[], int] | None = None  # of each rank; asked when the optimiser is made
 
     def __init__(self, model: Part) -> None:
         super().__init__()

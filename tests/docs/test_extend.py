@@ -61,6 +61,13 @@ def test_every_example_works(tmp_path: Path) -> None:
     written = [write_block(tmp_path, content) for language, content in blocks if language != "sh"]
     assert len(commands) == 8
     assert all(len(path.read_text().splitlines()) <= MOST_LINES for path in written if path != tmp_path / REGISTRY)
+    code = [str(path) for path in written if path.suffix == ".py"]
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    for rule in ("check", "format --check"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *rule.split(), *code], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     start = {"past": [sys.executable, "-c", "import past_pathology; past_pathology.main()"], "python": [sys.executable]}
     for command in commands:

@@ -16,6 +16,7 @@ from past.models.past.optim import Optim
 from past.models.past.vocabulary import RESERVED
 from past.nn.colour import ColourGrid
 from past.training.checkpoint_io import AtomicCheckpointIO
+from past.training.module import TrainedModule
 
 
 def planted_data(root: Path, **options: Any) -> DataModule:
@@ -48,3 +49,9 @@ def tiny_trainer(root: Path, **options: Any) -> pl.Trainer:
         accelerator="cpu", devices=1, plugins=[AtomicCheckpointIO()], default_root_dir=root,
         num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, **settings | options,
     )  # fmt: skip
+
+
+def fit_tiny(trainer: pl.Trainer, module: TrainedModule, data: DataModule, resume: Path | None = None) -> None:
+    """Train, as `past/train.py` does: the module knows how long an epoch of the data is."""
+    module.batches_per_epoch = lambda: data.batches_per_epoch
+    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)

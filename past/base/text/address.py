@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 HELD: Final = "PAST_ADDRESSES"  # environment: whole addresses, a line each; processes that this one starts inherit it
 CURE: Final = "a run keeps its address without user, password and query: give data.root= whole again, or use ~/.netrc"
-# up to the next one: a list of them has commas, a chain of stores (simplecache::s3://…) has "::"
-_ADDRESS: Final = re.compile(r"""[A-Za-z][\w+.-]*://(?:(?!(?:,|::)[A-Za-z][\w+.-]*(?:://|::))[^\s'"])+""")
+# up to the next one: a list of them has commas, a chain of stores (simplecache::s3://…) has "::"; it is sought where a
+# word begins only, or a long word would be read again from each of its letters
+_ADDRESS: Final = re.compile(r"""(?<![\w+.-])[\w+.-]+://(?:(?!(?:,|::)[A-Za-z][\w+.-]*(?:://|::))[^\s'"])+""")
 _PORT: Final = re.compile(r"(\[.*\])?[^:]*(:\d*)?")  # what may stand behind the user: a host, a port
 _CONTAINER_FIRST: Final = ("abfs", "abfss", "adl", "wasb", "wasbs")  # CONTAINER@ACCOUNT: what stands there is no user
 

@@ -67,7 +67,7 @@ def _sections(index: ShardIndex) -> list[str]:
 def _draw(index: ShardIndex, fraction: float, seed: int) -> list[str]:
     patients = index.patients
     if not 0 < fraction < 1:
-        raise DataError(f"val={fraction:g}: give a fraction of the patients between 0 and 1, or a list of names")
+        raise DataError(f"data.val={fraction:g}: give a fraction of the patients between 0 and 1, or a list of names")
     if len(patients) < 2:
         raise DataError(
             f"{len(patients)} patient cannot be split: name sections instead, as in data.train=[C2,C3] data.val=[C4], "

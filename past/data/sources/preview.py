@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from past.base.files import atomic_file, require_own
+from past.base.text.words import in_figure
 from past.data.shards.cell_format import safe_name
 from past.data.shards.settings import ShardSettings
 from past.data.sources.registration import REACH_UM, Registration, judge
@@ -43,8 +44,9 @@ def _draw(tissue: TissueSection, found: Registration, settings: ShardSettings, f
     FigureCanvasAgg(figure)
     section = tissue.section
     words = f"{section.section}: {len(tissue):,} cells, {section.technology}, {section.organ}, {section.species}"
-    title = "\n".join([f"{words}, {tissue.mpp:.4g} µm/px", *(f"! {warning}" for warning in found.warnings)])
-    figure.suptitle(title.replace("$", r"\$"), color="firebrick" if found.warnings else "black", wrap=True, fontsize=11)
+    lines = [f"{words}, {tissue.mpp:.4g} µm/px", *(f"! {warning}" for warning in found.warnings)]
+    colour = "firebrick" if found.warnings else "black"
+    figure.suptitle("\n".join(map(in_figure, lines)), color=colour, wrap=True, fontsize=11, parse_math=False)
     left, right = figure.subfigures(1, 2, width_ratios=[1.3, 1])
     _cells(left.subplots(), tissue)
     crops, charts = right.subfigures(2, 1, height_ratios=[2.4, 1])

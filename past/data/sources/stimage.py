@@ -1,5 +1,6 @@
 """STimage-1K4M: `gene_exp/<slide>_count.csv`, `coord/<slide>_coord.csv` and `image/<slide>.*` of a technology."""
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,13 +34,13 @@ class STImageSource(FileSource):
 
     def files(self) -> list[Path]:
         """Return counts, places and image."""
-        folder = self.path.resolve().parent.parent
+        folder, name = self.path.resolve().parent.parent, glob.escape(self.name)
         return [
             self.path,
             only_file(
-                [folder / "coord"], [f"{self.name}_coord.csv"], "table of the spots' places", "copy it beside gene_exp"
+                [folder / "coord"], [f"{name}_coord.csv"], "table of the spots' places", "copy it beside gene_exp"
             ),
-            self.options.image or only_picture([folder / "image"], [f"{self.name}.*"], "image of the slide", "--image"),
+            self.options.image or only_picture([folder / "image"], [f"{name}.*"], "image of the slide", "--image"),
         ]
 
     def metadata(self) -> list[Path]:

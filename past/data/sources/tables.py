@@ -1,5 +1,6 @@
 """Tables and files in a folder, as instruments leave them."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ DAMAGED = ("the table is damaged or cut off", "copy it again")
 def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure: str) -> Path:
     """Return the one file that matches: the first pattern that finds any, in the first folder.
 
+    What comes from the user in a pattern is escaped (`glob.escape`).
+
     Raises:
         DataError: none, or several of which we cannot know which is meant.
     """
@@ -29,7 +32,7 @@ def only_file(folders: Sequence[Path], patterns: Sequence[str], what: str, cure:
                 raise DataError(f"{folder}: {len(found)} files could be the {what} ({names}): {cure}")
             if found:
                 return found[0]
-    raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: {cure}")
+    raise DataError(f"{folders[0]}: no {what} ({_shown(patterns)}) there: {cure}")
 
 
 def only_picture(folders: Sequence[Path], patterns: Sequence[str], what: str, option: str) -> Path:
@@ -37,7 +40,7 @@ def only_picture(folders: Sequence[Path], patterns: Sequence[str], what: str, op
 
     Args:
         folders: the nearest first.
-        patterns: of names.
+        patterns: of names; what comes from the user in them is escaped.
         what: it is, for the message.
         option: that names it.
 
@@ -51,7 +54,12 @@ def only_picture(folders: Sequence[Path], patterns: Sequence[str], what: str, op
             raise DataError(f"{folder}: {names} could each be the {what}: give it with {option}")
         if found:
             return found[0]
-    raise DataError(f"{folders[0]}: no {what} ({' or '.join(patterns)}) there: give it with {option}")
+    raise DataError(f"{folders[0]}: no {what} ({_shown(patterns)}) there: give it with {option}")
+
+
+def _shown(patterns: Sequence[str]) -> str:
+    """Return patterns as people read them: what `glob.escape` put in brackets stands alone."""
+    return re.sub(r"\[([*?[])\]", r"\1", " or ".join(patterns))
 
 
 def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic
@@ -53,7 +53,7 @@ class ModelSamples(ABC, Generic[Batch]):
     _shards: OpenedShards
 
     def attach(self, shards: OpenedShards) -> None:
-        """Take the shards; called once, before anything else is asked."""
+        """Take the shards, before anything else is asked."""
         self._shards = shards
 
     @abstractmethod
@@ -153,12 +153,21 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
         self.split: Split = split_patients(self.index, val, train, seed)
         self.on_error: OnError = on_error
         self.samples = samples
-        samples.attach(OpenedShards(self.index, self.split, self.open_shard, on_error, seed))
         self._seed, self._workers = seed, num_workers
+        self._attach()
         self._max_skipped = max_skipped
         self._reading = Reading(1, batch_size, open_shards, buffer)
         self._training: TrainingLoader[Batch] | None = None
         self._restored: dict[str, object] | None = None
+
+    def _attach(self) -> None:
+        self.samples.attach(OpenedShards(self.index, self.split, self.open_shard, self.on_error, self._seed))
+
+    def leave_out(self, sections: Collection[str]) -> None:
+        """Validate without these sections; before the first batch is made."""
+        kept = {shard.section for shard in self.split.val.shards} - {*sections}
+        self.split = self.split._replace(val=self.split.val.select(sections=kept))
+        self._attach()
 
     def description(self) -> dict[str, Any]:
         """Return what a checkpoint says of the data: vocabulary, images, and who was trained on."""

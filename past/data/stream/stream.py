@@ -19,12 +19,12 @@ class RawBatch:
 
     Attributes:
         number: of the batch in this phase of the epoch.
-        cells: RawCells, or SlideRecords of a set of slides.
+        samples: RawCells, or SlideRecords of a set of slides.
         faults: of the samples that could not be had.
     """
 
     number: int
-    cells: list[Any]
+    samples: list[Any]
     faults: Faults
 
 
@@ -83,7 +83,7 @@ def shard_stream(
         with closing(_read_group(index, group, mine, open_shard)) as samples:
             for shard, cell in samples:
                 if not isinstance(cell, DataError):
-                    batch.cells.append(cell)
+                    batch.samples.append(cell)
                 elif on_error == "raise":
                     raise cell
                 else:

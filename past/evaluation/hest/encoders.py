@@ -17,7 +17,7 @@ class ByFold(Protocol):
     """What may be another model in each fold."""
 
     @property
-    def reads_tiles(self) -> bool:
+    def takes_recoloured_tiles(self) -> bool:
         """Whether it can see tiles whose colour was changed."""
         ...
 
@@ -63,9 +63,9 @@ class Probed:
     probe: Probe
 
     @property
-    def reads_tiles(self) -> bool:
+    def takes_recoloured_tiles(self) -> bool:
         """See `ByFold`."""
-        return self.encoder.reads_tiles
+        return self.encoder.takes_recoloured_tiles
 
     @property
     def protocol(self) -> str:

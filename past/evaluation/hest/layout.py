@@ -115,6 +115,14 @@ def _read_split(folder: Path, name: str) -> tuple[BenchSample, ...]:
     twice = [sample for sample, count in Counter(row["sample_id"] for row in rows).items() if count > 1]
     if twice:
         raise DataError(f"{path}: names {twice[0]} twice; remove one of the rows")
+    for row in rows:
+        for column in COLUMNS:
+            place = Path(row[column])
+            if place.is_absolute() or ".." in place.parts or (column == "sample_id" and len(place.parts) != 1):
+                raise DataError(
+                    f"{path}: {column} {row[column]!r:.200} leaves the task's folder: a sample has a plain name, and "
+                    f"its files lie in {folder}"
+                )
     return tuple(BenchSample(row["sample_id"], folder / row["patches_path"], folder / row["expr_path"]) for row in rows)
 
 

@@ -6,23 +6,26 @@ from typing import Any
 
 import pandas as pd
 
-from past.base.text.reading import read_json
+from past.evaluation.hest.summary import AS_THEY_ARE, AVERAGE
+from past.evaluation.results import summary_to_draw
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
-from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
+from past.report.intervals import METHOD, PAIRED, paired_table, stands_on, with_interval
 from past.report.maps import gene_strips, only, section_maps, task_bars
 
 SUMMARY = "hest_bench.json"
 PUBLISHED = "ridge, 256 components"  # the only protocol that the leaderboard was made with
-AS_THEY_ARE, AVERAGE = "as they are", "average"
 
 
 def blocks(results: Path) -> list[Block]:
     """Return what was judged in `results`; nothing where it was not."""
     if not (results / SUMMARY).is_file():
         return []
-    content = read_json(results / SUMMARY, "judge again")
-    require_units(content["rows"], results / SUMMARY)
+    with summary_to_draw(results / SUMMARY) as content:
+        return _drawn(results, content)
+
+
+def _drawn(results: Path, content: dict[str, Any]) -> list[Block]:
     rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
     own = only(rows, images=AS_THEY_ARE)
     return [

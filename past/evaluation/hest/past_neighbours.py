@@ -35,7 +35,7 @@ class PASTNeighbours:
         device: as in FrozenEncoder.
     """
 
-    reads_tiles = False  # whose colour was changed: its transcriptomes have no such twin
+    takes_recoloured_tiles = False  # whose colour was changed: its transcriptomes have no such twin
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class STPathSlides:
         seed: of the choice of measured spots.
     """
 
-    reads_tiles = False  # whose colour was changed: it reads the features that its weights were trained on
+    takes_recoloured_tiles = False  # whose colour was changed: it reads the features that its weights were trained on
 
     def __init__(
         self,

@@ -172,7 +172,9 @@ class HestBench:
     ) -> list[tuple[str, TaskResult]]:
         """Run one encoder over a task's folds, on tiles as they are and without their mean colour."""
         scored = []
-        kinds = (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and encoder.reads_tiles else (AS_THEY_ARE,)
+        kinds = (
+            (AS_THEY_ARE, REMOVED) if self.mean_colour_removed and encoder.takes_recoloured_tiles else (AS_THEY_ARE,)
+        )
         for images in kinds:
             done = []
             for fold in data.task.folds:

@@ -25,7 +25,7 @@ QUANTILES, GENES, COMPONENTS, ALPHA, SCALE = 32, 1000, 20, 10.0, 1e4
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearMatch:
     """Predicted (`images`) and measured (`cells`) expression components of n cells, (n, COMPONENTS) each.
 
     `places` (n, 2) are the cells' own, in µm within the section.
@@ -52,7 +52,7 @@ def linear_matcher(
     limit: int = 20_000,
     open_shard: OpenShard | None = None,
     on_error: OnError = "raise",
-) -> Linear:
+) -> LinearMatch:
     """Fit on the training cells, apply to the validation cells.
 
     32 order statistics of each colour channel (96 numbers), standardised within each section → ridge → the first 20
@@ -77,7 +77,7 @@ def linear_matcher(
     known, asked = (_centred(cells.expression[:, genes].toarray(), cells.sections) for cells in (fitted, applied))
     pca = PCA(min(COMPONENTS, *known.shape), svd_solver="full", whiten=True).fit(known)
     ridge = Ridge(alpha=ALPHA).fit(fitted.colours, pca.transform(known))
-    return Linear(
+    return LinearMatch(
         applied.keys, _unit(np.atleast_2d(ridge.predict(applied.colours))), _unit(pca.transform(asked)), applied.places
     )
 
@@ -89,7 +89,7 @@ def _unit(vectors: np.ndarray) -> torch.Tensor:
 def _all_cells(index: ShardIndex, open_shard: OpenShard | None, on_error: OnError) -> Iterator[RawCell]:
     reading = Reading(batch_size=256, shuffle=False)
     for batch in shard_stream(index, rank=0, seed=0, reading=reading, open_shard=open_shard, on_error=on_error):
-        yield from batch.cells
+        yield from batch.samples
 
 
 def _read(found: Iterable[RawCell], index: ShardIndex, on_error: OnError) -> _Cells:

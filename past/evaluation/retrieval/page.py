@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from past.base.text.reading import read_json
+from past.base.text.words import in_figure
+from past.evaluation.results import summary_to_draw
 from past.report.blocks import Block, as_table, digits, picture
-from past.report.intervals import METHOD, require_units, stands_on, with_interval
+from past.report.intervals import METHOD, stands_on, with_interval
 from past.report.plots import ACCENT, INK, QUIET, plt
 
 
@@ -19,8 +20,11 @@ def blocks(results: Path) -> list[Block]:
     path = results / "retrieval.json"
     if not path.is_file():
         return []
-    content = read_json(path, "judge again")
-    require_units(content["rows"], path)
+    with summary_to_draw(path) as content:
+        return _drawn(results, content)
+
+
+def _drawn(results: Path, content: dict[str, Any]) -> list[Block]:
     rows = pd.DataFrame(content["rows"])
     ks = [int(name.removeprefix("recall@").removesuffix("/mean")) for name in rows.columns if name.endswith("/mean")]
     k = 5 if 5 in ks else ks[0]
@@ -74,7 +78,11 @@ def recall_bars(rows: pd.DataFrame, k: int) -> Figure:
     for i, (matcher, colour) in enumerate(zip(matchers, (ACCENT, QUIET, INK), strict=False)):
         values = sections.loc[sections["matcher"] == matcher].set_index("name").loc[names]
         axis.bar(
-            np.arange(len(names)) + (i - 0.5) * width, values[f"recall@{k}/mean"], width, color=colour, label=matcher
+            np.arange(len(names)) + (i - 0.5) * width,
+            values[f"recall@{k}/mean"],
+            width,
+            color=colour,
+            label=in_figure(matcher),
         )
     first = sections.loc[sections["matcher"] == matchers[0]].set_index("name").loc[names]
     places = np.arange(len(names))
@@ -82,7 +90,7 @@ def recall_bars(rows: pd.DataFrame, k: int) -> Figure:
     if first[f"recall@{k}/ceiling"].notna().all():
         ceiling = first[f"recall@{k}/ceiling"]
         axis.hlines(ceiling, places - 0.45, places + 0.45, color=INK, linestyles="--", label="cell type known")
-    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_xticks(range(len(names)), list(map(in_figure, names)), rotation=30, ha="right")
     axis.set_title(f"recall@{k}, mean of both directions", loc="left", color=INK)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8)
@@ -101,11 +109,11 @@ def retrieval_examples(examples: Path) -> Figure:
     for axis, crop, own, names, found in zip(axes[0], crops, truth, nearest, hit, strict=True):
         axis.imshow(crop)
         axis.set_axis_off()
-        axis.set_title(own, fontsize=9, color=INK)
+        axis.set_title(in_figure(own), fontsize=9, color=INK)
         for line, (name, right) in enumerate(zip(names, found, strict=True)):
             axis.text(
-                0.5, -0.08 - 0.11 * line, f"{line + 1}. {name}", transform=axis.transAxes, ha="center", va="top",
-                fontsize=8, color=ACCENT if right else INK, fontweight="bold" if right else "normal",
+                0.5, -0.08 - 0.11 * line, in_figure(f"{line + 1}. {name}"), transform=axis.transAxes, ha="center",
+                va="top", fontsize=8, color=ACCENT if right else INK, fontweight="bold" if right else "normal",
             )  # fmt: skip
     figure.suptitle("A crop, its own transcriptome, and its five nearest (its own in colour)", fontsize=10, color=INK)
     return figure

@@ -4,6 +4,7 @@ Every table stands beside chance, beside a linear map from colour to expression,
 beside the ceiling that knowing the type alone would give.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from past.base.errors import CheckpointError, DataError, require_number
+from past.base.errors import CheckpointError, ConfigError, DataError, require_number
 from past.base.h5ad import sha256_of
 from past.base.runs import Run
 from past.checkpoints.saved import WEIGHTS
 from past.data.stream.datamodule import DataModule
+from past.data.stream.sampling import broken_sections
 from past.evaluation.results import Results
 from past.evaluation.retrieval.linear_map import linear_matcher
 from past.evaluation.retrieval.scores import KS, Matcher, score_table
@@ -28,8 +30,10 @@ from past.models import load_model
 from past.models.past.batch import CellBatch
 from past.models.past.embed import Embeddings, embed_cells
 from past.models.past.model import PASTModel
-from past.models.past.samples.tokens import Tokenizer
+from past.models.past.samples.cells import CellSamples
 from past.models.past.vocabulary import RESERVED
+
+log = logging.getLogger(__name__)
 
 
 def for_screen(rows: Sequence[Row]) -> list[Row]:
@@ -79,6 +83,23 @@ class TrainedPAST:
     data: DataModule[CellBatch]
 
 
+def _leave_out_broken(data: DataModule[CellBatch], results: Results) -> None:
+    """Note what is broken of each section that cannot be judged, and leave it out.
+
+    Raises:
+        DataError: none can be judged.
+    """
+    if data.on_error == "skip":
+        return
+    broken = broken_sections(data.split.val, data.open_shard)
+    for section, error in broken.items():
+        log.warning("section %s is left out: %s", section, error)
+        results.fault(f"section {section}: {error}")
+    if broken.keys() >= {shard.section for shard in data.split.val.shards}:
+        raise DataError(*results.faults)
+    data.leave_out(broken)
+
+
 class Retrieval:
     """Embeds the validation cells, scores them, and writes `retrieval.json`, `.csv` and `_examples.npz`.
 
@@ -111,7 +132,9 @@ class Retrieval:
             kind = type(saved.model).__name__
             raise CheckpointError(f"{checkpoint}: holds a {kind}, not PAST: use task=zero_shot or task=imputation")
         data = data_of(config, run, door)
-        data.samples.tokenizer = Tokenizer.from_state(saved.tokenizer, data.index.genes)
+        if not isinstance(data.samples, CellSamples):
+            raise ConfigError(f"{run.config}: its data are no cells: give the run that trained {checkpoint}")
+        data.samples.use_tokenizer(saved.tokenizer)
         data.setup("validate")
         return TrainedPAST(run, checkpoint, saved.model.to("cuda" if torch.cuda.is_available() else "cpu"), data)
 
@@ -124,6 +147,7 @@ class Retrieval:
     def __call__(self, given: TrainedPAST, results: Results) -> list[Row]:
         """Judge the model on the validation cells; returns what the screen shows of the rows."""
         data = given.data
+        _leave_out_broken(data, results)
         found = embed_cells(given.model, data.val_dataloader())
         baseline = linear_matcher(
             data.split.train, data.split.val, self._baseline_cells, data.open_shard, data.on_error

@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from past.base.text.reading import read_json
+from past.evaluation.results import summary_to_draw
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
-from past.report.intervals import METHOD, PAIRED, paired_table, require_units, stands_on, with_interval
+from past.report.intervals import METHOD, PAIRED, paired_table, stands_on, with_interval
 from past.report.maps import cluster_maps, only, section_maps, task_bars
 from past.report.plots import png
 
-TASKS = {"zero_shot": "Zero-shot", "imputation": "Imputation"}
 SHOWN = 40  # sections in a figure; the tables hold all
 AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 
@@ -22,9 +21,11 @@ AGREEMENT = ("ari", "ami", "nmi", "homogeneity")
 def blocks(results: Path) -> list[Block]:
     """Return what was judged in `results`; nothing where it was not."""
     found = []
-    for task, title in TASKS.items():
+    for path in sorted(results.glob("*_spots.parquet")):  # a `SlideTask` writes it under its name, and its summary last
+        task = path.stem.removesuffix("_spots")
         if (results / f"{task}.json").is_file():
-            found += _task(results, task, title)
+            with summary_to_draw(results / f"{task}.json") as content:
+                found += _task(results, content, task, task.replace("_", "-").capitalize())
     return found
 
 
@@ -36,9 +37,7 @@ def drawn_maps(results: Path, task: str) -> Iterator[tuple[float, bytes]]:
             yield ratio, png(figure)
 
 
-def _task(results: Path, task: str, title: str) -> list[Block]:
-    content = read_json(results / f"{task}.json", "judge again")
-    require_units(content["rows"], results / f"{task}.json")
+def _task(results: Path, content: dict[str, Any], task: str, title: str) -> list[Block]:
     rows, tops = pd.DataFrame(content["rows"]), content["tops"]
     text = (
         f"Pearson r of log1p counts over the masked spots, mean over the {tops[0]} most variable of "

@@ -141,5 +141,5 @@ class PASTModule(TrainedModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW over parameter groups, stepped per update."""
-        optimizer, schedule = adamw(self, self.optim, training_length(self.trainer))
+        optimizer, schedule = adamw(self, self.optim, training_length(self.trainer, self.batches_per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -76,7 +76,7 @@ class PASTTower:
         device: "cpu", "cuda", …; None: a GPU where there is one.
     """
 
-    reads_tiles = True
+    takes_recoloured_tiles = True
 
     def __init__(
         self,

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.autograd.function import once_differentiable
 
 from past.models.stpath.batch import SparseExpression
 
@@ -66,47 +65,19 @@ class ExpressionEmbedding(nn.Module):
         rows = self.table(occurs.nonzero()[:, 0])
         told = SparseExpression(columns, expression.values.to(rows.dtype), expression.offsets)
         with torch.autocast(rows.device.type, enabled=False):
-            return _WeightedRows.apply(rows, told)  # type: ignore[return-value]
+            return _weighted_sums(rows, told)
 
 
-class _WeightedRows(torch.autograd.Function):
-    """Σ value · row per spot; backward fills one gradient of the rows, where autograd would add up one per block.
-
-    No gradient reaches the values.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, told: SparseExpression) -> torch.Tensor:
-        entries = told.offsets.diff()
-        single = (entries == 1).nonzero()[:, 0]
-        genes, values = (x[told.offsets[single]] for x in (told.genes, told.values))
-        out = rows.new_zeros(len(told), rows.shape[1])
-        out[single] = rows[genes] * values[:, None]
-        blocks: list[torch.Tensor] = []
-        for spots in (entries > 1).nonzero()[:, 0].split(SPOTS_AT_ONCE):
-            dense = _dense(told, spots, len(rows))
-            out[spots] = dense @ rows
-            if ctx.needs_input_grad[0]:
-                blocks += [spots, dense]
-        ctx.save_for_backward(single, genes, values, *blocks)
-        ctx.shape = rows.shape
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return once_differentiable(_gradient_of_rows)(ctx, *grads), None
-
-
-def _gradient_of_rows(ctx: Any, grad_out: torch.Tensor) -> torch.Tensor:
-    single, genes, values, *blocks = ctx.saved_tensors
-    grad = grad_out.new_empty(ctx.shape) if blocks else grad_out.new_zeros(ctx.shape)
-    for number, (spots, dense) in enumerate(zip(blocks[::2], blocks[1::2], strict=True)):
-        grad.addmm_(dense.T, grad_out[spots], beta=min(number, 1))  # the first fills it
-    # most of them look up the same gene, the mask: added up in an order that a GPU keeps to as well
-    genes, which = genes.unique(return_inverse=True)
-    weights = values.new_zeros(len(genes), len(single))
-    weights[which, torch.arange(len(single), device=which.device)] = values
-    return grad.index_add_(0, genes, weights @ grad_out[single])
+def _weighted_sums(rows: torch.Tensor, told: SparseExpression) -> torch.Tensor:
+    """Return (S, dim), Σ value · row of each spot."""
+    entries = told.offsets.diff()
+    single = (entries == 1).nonzero()[:, 0]
+    genes, values = (x[told.offsets[single]] for x in (told.genes, told.values))
+    # most of them look up the same gene, the mask; an embedding adds its gradients up in a fixed order, on a GPU too
+    sums = rows.new_zeros(len(told), rows.shape[1]).index_copy(0, single, F.embedding(genes, rows) * values[:, None])
+    for spots in (entries > 1).nonzero()[:, 0].split(SPOTS_AT_ONCE):
+        sums = sums.index_copy(0, spots, _dense(told, spots, len(rows)) @ rows)
+    return sums
 
 
 def _dense(told: SparseExpression, spots: torch.Tensor, genes: int) -> torch.Tensor:

@@ -16,7 +16,7 @@ from past.nn.layers import Part
 from past.nn.standardise import Standardise
 
 
-class Block(nn.Module):
+class SpotBlock(nn.Module):
     """x + attention(norm(x)), then x + MLP(x); the MLP's norm sits on its hidden layer, as published."""
 
     def __init__(self, dim: int, heads: int, mlp_ratio: float, dropout: float, attention_dropout: float) -> None:
@@ -83,7 +83,7 @@ class STPath(Part):
         self.expression = ExpressionEmbedding(tokens, dim)
         self.technology = nn.Embedding(technologies, dim)
         self.organ = nn.Embedding(organs, dim)
-        self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio, dropout, attention_dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(SpotBlock(dim, heads, mlp_ratio, dropout, attention_dropout) for _ in range(depth))
         self.head = GeneHead(tokens, dim)
 
     @property

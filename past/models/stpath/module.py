@@ -78,5 +78,5 @@ class STPathModule(TrainedModule):
             optimizer: torch.optim.Optimizer = RowAdam(self.parameters(), self.model.tables(), lr=rate.lr)
         else:
             optimizer = torch.optim.Adam(self.parameters(), lr=rate.lr, fused=True)
-        schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer))
+        schedule = WarmupCosine(clippable(optimizer), rate, training_length(self.trainer, self.batches_per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

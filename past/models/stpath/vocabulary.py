@@ -23,7 +23,7 @@ ORGANS: Final = (
     *("Lung", "Liver", "Uterus", "Bone", "Muscle", "Eye", "Pancreas", "Mouth", "Ovary", "Glioma", "Glioblastoma"),
     *("Stomach", "Colon", "Others"),
 )
-ALIASES: Final = MappingProxyType(
+PUBLISHED_NAMES: Final = MappingProxyType(
     {
         "st": "Spatial Transcriptomics",
         "visiumhd": "Visium HD",
@@ -39,7 +39,7 @@ ALIASES: Final = MappingProxyType(
 
 def _token(name: str, words: Sequence[str], what: str, cure: str) -> int:
     accepted = {word.lower(): token for token, word in enumerate(words) if not word.startswith("<")}
-    spelled = ALIASES.get(name.strip().lower(), name.strip()).lower()
+    spelled = PUBLISHED_NAMES.get(name.strip().lower(), name.strip()).lower()
     if spelled in accepted:
         return accepted[spelled]
     raise DataError(f"{what} {name!r} is not in STPath's vocabulary{_nearest(name, words)}: {cure}")

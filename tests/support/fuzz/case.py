@@ -1,5 +1,6 @@
 """One input: a sound one with one of its files changed, as a seed says."""
 
+import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,3 +50,15 @@ def case_of(name: str, form: Format, sound: Contents, number: int, outside: Path
     change = dice.of(ANY) if not changes or dice.chance(form.damage) else dice.of(changes)
     others = {key: body for key, body in sound.items() if not (form.alone and key in form.changes)}
     return form.pack({**others, piece: change(dice, sound[piece])})
+
+
+def kept_at(folder: Path, name: str, number: int) -> Path:
+    """Return where a worker's folder keeps an input that failed."""
+    return folder / "failed" / f"{name}-{number}"
+
+
+def keep(folder: Path, name: str, number: int) -> None:
+    """Keep the input that lies in a worker's folder."""
+    kept = kept_at(folder, name, number)
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(folder / "case", kept)

@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from fuzz.case import keep, kept_at
 
 HANG = 10.0  # seconds that one input may take
 START = 120.0  # seconds that a worker may take to import everything
@@ -63,14 +64,15 @@ class Fuzzer:
                 where, said, *detail = line.split(" ", 2)
                 number = int(where) + 1
                 if said == "bad":
-                    outcome.failures.append(self._kept(name, int(where), json.loads(detail[0])))
+                    outcome.failures.append(self._told(name, int(where), json.loads(detail[0])))
                 else:
                     outcome.counts[said] += 1
             if line == "done":
                 break
             self._stop()
             if not line:
-                outcome.failures.append(self._kept(name, number, self._last_words()))
+                keep(self._folder, name, number)
+                outcome.failures.append(self._told(name, number, self._last_words()))
                 number += 1
         outcome.seconds = time.monotonic() - began
         return outcome
@@ -113,12 +115,9 @@ class Fuzzer:
         places = [line.strip() for line in said if "Fatal Python error" in line or "/past/" in line]
         return f"crashed, or took over {self._hang:g} s: {' | '.join([*said[-1:], *places[:4]])}"
 
-    def _kept(self, name: str, number: int, what: str) -> str:
-        """Keep the input that lies in the worker's folder; return the failure's line."""
-        kept = self._folder / "failed" / f"{name}-{number}"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(self._folder / "case", kept, dirs_exist_ok=True)
-        return f"{name} {number}: {what} [{kept}]"
+    def _told(self, name: str, number: int, what: str) -> str:
+        """Return a failure's line, which says where its input is kept."""
+        return f"{name} {number}: {what} [{kept_at(self._folder, name, number)}]"
 
 
 class _Lines:

@@ -1,9 +1,11 @@
-"""JSON and tables of text that are well formed, or nearly, and say what nobody expects."""
+"""JSON, YAML and tables of text that are well formed, or nearly, and say what nobody expects."""
 
 import copy
 import json
 from collections.abc import Callable
 from typing import Any
+
+import yaml
 
 from fuzz.dice import Dice
 
@@ -11,6 +13,13 @@ WHOLE = (
     "null", "[]", "{}", "1", '""', "nan", "[" * 100_000, '{"a":' * 50_000, '{"version":1', "\ufeff{}", '{"a":1}{"a":2}',
     "9" * 5_000, "1e999", '["\\ud800"]', "[" + "1," * 30_000 + "1]", '{"version": 1e400}', "\x00", "//", "[1,]",
 )  # fmt: skip
+WHOLE_YAML = (
+    "", "null", "- a", "a", "? a", "a: &b [*b]", "a: &b {c: *b}", "<<: {a: 1}", "a: 1\na: 2", "a: b: c", "\ta: 1",
+    "%YAML 9.9", "--- 1\n--- 2", "a: !!python/object/apply:os.system [x]", "!!binary aaa", "a: 2001-99-99",
+    "? [a]\n: b", "a: |\n b", "[" * 9_000, "- " * 9_000, "{a: " * 9_000, "a: '", "a: \"\\ud800\"", "a: 0x", "a: 1:60",
+    "a: " + "9" * 5_000, "a: *b", "\x00", "x" * 300_000,
+)  # fmt: skip
+_FORMS = ("${oc.env:HOME}", "&a [*a]", "!!python/name:os.system ''", "!!set {a, b}", "<<", "!!float x", "0o9", "~", "@")
 
 
 def json_of(dice: Dice, content: bytes) -> bytes:
@@ -20,6 +29,23 @@ def json_of(dice: Dice, content: bytes) -> bytes:
     value = changed(dice, json.loads(content))
     text = json.dumps(value, ensure_ascii=dice.chance(0.5))
     return text.encode(dice.of(["utf-8", "utf-8", "utf-8", "utf-16"]), "surrogatepass")
+
+
+def yaml_of(dice: Dice, content: bytes) -> bytes:
+    """YAML in which values are replaced, removed, renamed or repeated; or a line says something else."""
+    kind = dice.below(10)
+    if kind == 0:
+        return dice.of(WHOLE_YAML).encode()
+    if kind < 4:
+        lines = content.decode().splitlines()
+        place = dice.below(len(lines))
+        key, _, value = lines[place].partition(": ")
+        lines[place] = dice.of([f"{key}: {dice.of(_FORMS)}", key, f" {lines[place]}", value, f"{key}: {lines[place]}"])
+        return "\n".join(lines).encode()
+    value = changed(dice, yaml.safe_load(content))
+    return yaml.dump(value, allow_unicode=dice.chance(0.5), default_flow_style=dice.chance(0.3)).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def changed(dice: Dice, value: Any) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzz.case import Contents, Format, case_of
+from fuzz.case import Contents, Format, case_of, keep
 from fuzz.watch import Watch, lift_memory, limit_memory
 from past.base.errors import PastError
 
@@ -41,7 +41,10 @@ def main() -> None:
         reader = Reader(name, form, case, outside, watch)
         answers.write("ready\n")
         for number in range(int(first), int(end)):
-            answers.write(f"{number} {reader.read(number)}\n")
+            said = reader.read(number)
+            if said.startswith("bad"):
+                keep(folder, name, number)
+            answers.write(f"{number} {said}\n")
         lift_memory()
         answers.write("done\n")
 

@@ -39,6 +39,14 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("ENSG00000119888\n")
     with pytest.raises(DataError, match="has one column; wanted an Ensembl id and a symbol"):
         read_synonyms(tmp_path / "one.csv")
+    (tmp_path / "latin.csv").write_bytes("ENSG00000119888,é\n".encode("latin-1"))
+    with gzip.open(tmp_path / "latin.csv.gz", "wb") as file:
+        file.write(b"ENSG00000119888,\xff\xfe\n")
+    for name in ("latin.csv", "latin.csv.gz"):
+        with pytest.raises(
+            DataError, match=rf"{name}: not a gene table, or cut off \([^\n]*utf-8[^\n]*\): copy it again$"
+        ):
+            read_synonyms(tmp_path / name)
     with pytest.raises(DataError, match="no such gene table"):
         read_synonyms(tmp_path / "none.csv")
 

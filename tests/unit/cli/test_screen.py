@@ -52,5 +52,16 @@ def test_names_are_no_markup(index: ShardIndex, capsys: pytest.CaptureFixture[st
     show_sections(replace(index, sections={"[/red]": facts}))
     assert "[/bold]" in capsys.readouterr().out
     with sections_bar(1) as report:
-        report("[/bold]", 5, 10)
-    assert "[/bold]: 5 of 10" in capsys.readouterr().err
+        report("[/bold]:b:\x1b[31m", 5, 10)
+    assert r"[/bold]:b:\x1b[31m: 5 of 10" in capsys.readouterr().err
+
+
+def test_names_are_no_smileys_and_no_commands_of_the_terminal(
+    index: ShardIndex, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_sections(replace(index, sections={"P:b:1": {**index.sections["A"], "organ": "\x1b[2J"}}))
+    shown = capsys.readouterr()
+    assert "P:b:1" in shown.out
+    assert r"\x1b[2J" in shown.out
+    say("P:b:1\x1b[2J")
+    assert capsys.readouterr().err == "P:b:1\\x1b[2J\n"

@@ -1,13 +1,15 @@
 """Who owns a results folder: one origin a task, files whole or not there, nothing left of what was interrupted."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from past.base.errors import ConfigError, DataError
-from past.evaluation.results import SHOWN, Results
+from past.evaluation.results import SHOWN, Results, summary_to_draw
 
 ORIGIN = {"ckpt": "best.ckpt", "data": {"root": "shards", "val": ["A", "B"]}, "seed": 1}
 
@@ -142,3 +144,36 @@ def test_a_claim_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) ->
     (tmp_path / "toy.origin.json").write_bytes(content)
     with pytest.raises(DataError, match=r"toy.origin.json: not [^\n]*: give another results_dir="):
         Results(tmp_path, "toy", ORIGIN)
+
+
+def test_a_summary_is_opened_while_it_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "toy.json"
+    path.write_text('{"rows": [{"units": 3}]}')
+    with summary_to_draw(path) as content:
+        assert content["rows"] == [{"units": 3}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "draw", "told"),
+    [
+        ([{"units": 3}], lambda content: content["paired"], "these results lack 'paired'"),
+        ([{"units": 3}], lambda content: float(content["rows"]), r"these results are not as they were written \(.*\)"),
+        ([{"task": "IDC"}], lambda content: None, "made by an earlier version, [^:]*"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    tmp_path: Path, rows: list[dict[str, Any]], draw: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    path = tmp_path / "toy.json"
+    path.write_text(json.dumps({"rows": rows}))
+    cure = "run evaluate.py again with another results_dir=, or remove these results first"
+    with pytest.raises(DataError, match=rf"^{path}: {told}: {cure}$"), summary_to_draw(path) as content:
+        draw(content)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "3", '{"rows": 3}', '{"rows": []}', '{"rows": [3]}', "{", ""])
+def test_what_is_no_summary_is_one_sentence(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "toy.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=f"^{path}: .*run evaluate.py again"), summary_to_draw(path):
+        raise AssertionError

@@ -1,11 +1,6 @@
 """Numbers with intervals, and what they stand on, in words."""
 
-from pathlib import Path
-
-import pytest
-
-from past.base.errors import DataError
-from past.report.intervals import paired_table, require_units, stands_on, with_interval
+from past.report.intervals import paired_table, stands_on, with_interval
 
 ROW = {"resampled": "blocks", "units": 16, "correlation_length": 1.44, "low": 0.1}
 
@@ -32,9 +27,3 @@ def test_a_comparison_shows_counts_mean_and_units() -> None:
     cells = [cell.split("</td>")[0] for cell in table.split("<td>")[1:]]
     assert cells[:7] == ["IDC", "50", "30", "20", "3", "0", "0.0200 [0.1000, 0.3000]"]
     assert cells[9:][4:] == ["–", "0", "0.0200", "–", "16 blocks, too few (correlation 1.4 spots)"]
-
-
-def test_results_of_an_earlier_version_are_refused() -> None:
-    require_units([ROW], Path("x.json"))
-    with pytest.raises(DataError, match=r"x.json: made by an earlier version, .* with another results_dir="):
-        require_units([{"task": "IDC"}], Path("x.json"))

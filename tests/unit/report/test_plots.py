@@ -1,11 +1,14 @@
 """Curves of a training."""
 
 import io
+from pathlib import Path
 
 import pandas as pd
+import pytest
 from matplotlib import pyplot as plt
 
-from past.report.plots import panels, png, training_curves
+from past.base.errors import DataError
+from past.report.plots import panels, png, read_metrics, training_curves
 
 METRICS = "step,train/loss,train/ln_batch,val/recall@5/mean,val/recall@5/chance\n9,3.1,3.0,,\n19,2.5,3.0,0.4,0.25\n"
 
@@ -41,3 +44,18 @@ def test_a_model_that_is_new_has_its_own_panels() -> None:
         "val/b@5": ["val/b@5/mean"],
         "val/b@10": ["val/b@10/mean"],
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("train/loss\n1\n", "no column step"), ("step,val/a\n1,x\n", "no numbers in val/a"),
+        ("step,val/a\nx,1\n", "no numbers in step"), ("", "not a table"),
+    ],
+)  # fmt: skip
+def test_what_is_no_log_of_a_training_is_one_sentence(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "metrics.csv").write_text(content)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/metrics\.csv: {told}[^\n]*: give the directory of a run$"):
+        read_metrics(tmp_path)
+    (tmp_path / "metrics.csv").write_text(METRICS)
+    assert read_metrics(tmp_path)["step"].tolist() == [9, 19]

@@ -20,5 +20,5 @@ def test_the_screen_shows_three_digits_and_a_dash_for_nothing() -> None:
 
 def test_names_are_no_markup() -> None:
     console = Console(record=True, width=120, file=io.StringIO())
-    show([{"[/b]": "[/bold]", "name": "[red]S1"}], console)
-    assert {"[/bold]", "[red]S1", "b]"} <= set(console.export_text().split())
+    show([{"[/b]": "[/bold]", "name": "[red]S1", "by": "a:b:c\x1b[2J"}], console)
+    assert {"[/bold]", "[red]S1", "b]", r"a:b:c\x1b[2J"} <= set(console.export_text().split())

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from past.base.errors import DataError
 from past.base.runs import flat
-from past.report.sweep import by_setting, differences, without_run, write_sweep
+from past.report.sweep import by_setting, curves, differences, read_trained, without_run, write_sweep
 
 METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"
 
@@ -154,3 +154,14 @@ def test_an_older_runs_secrets_are_not_shown(tmp_path: Path) -> None:
     text = write_sweep(runs).read_text()
     assert "https://h.org/1" in text
     assert "s3cret" not in text
+
+
+def test_every_run_is_in_the_legend_by_its_name(tmp_path: Path) -> None:
+    names = ["_first", "x=1,y"]
+    figure = curves(
+        [read_trained(write_run(tmp_path, name, 0.1, "grid", 0.3, 0.5)) for name in names], "val/recall@5/mean"
+    )
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text().strip() for text in legend.get_texts()] == names
+    plt.close(figure)

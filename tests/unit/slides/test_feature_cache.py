@@ -99,3 +99,13 @@ def test_what_was_begun_in_other_batches_is_removed_when_all_is_there(patches: P
         FeatureCache(tmp_path / "cache", batch_size=8).features(FrozenEncoder(Dying(dies_after=2)), patches, "S")
     FeatureCache(tmp_path / "cache", batch_size=16).features(FrozenEncoder(Dying()), patches, "S")
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".npy"]
+
+
+def test_the_bar_shows_a_title_as_it_is(
+    tmp_path: Path, patches: PatchFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    FeatureCache(tmp_path / "cache", 8).features(FrozenEncoder(ColourGrid(2)), patches, "[/red]S:b:1")
+    assert "[/red]S:b:1" in capsys.readouterr().err

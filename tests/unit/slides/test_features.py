@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 from anndata import AnnData
+from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
 from past.slides.features import read_feature_file
@@ -47,3 +48,23 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         file["img"] = FEATURES
     with pytest.raises(DataError, match="holds img; needs 'features' or 'embeddings', and 'coords'"):
         read_feature_file(tmp_path / "other.h5")
+
+
+def test_sparse_features_are_read_where_they_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "f.h5ad"
+    AnnData(csr_matrix(FEATURES.astype(np.float32)), obsm={"spatial": COORDS.astype(float)}).write_h5ad(path)
+    np.testing.assert_array_equal(read_feature_file(path).features, FEATURES)
+    for ends in ([0, 2, 5, 8, 0], [0, 9, 5, 8, 11]):
+        with h5py.File(path, "r+") as file:
+            file["X/indptr"][:] = ends  # type: ignore[index]
+        with pytest.raises(DataError, match=rf"^{path}: its sparse matrix is broken \([^\n]*\): write the file again$"):
+            read_feature_file(path)
+
+
+def test_places_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    adata = AnnData(FEATURES.astype(np.float32), obsm={"spatial": csr_matrix(COORDS.astype(float))})
+    adata.write_h5ad(tmp_path / "f.h5ad")
+    with pytest.raises(
+        DataError, match=r"^f\.h5ad: obsm\['spatial'\] holds what is no number \([^\n]*\): put each cell's"
+    ):
+        read_feature_file(tmp_path / "f.h5ad")

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import pytest
 import torch
-from tiny_past import planted_data, tiny_module, tiny_trainer
+from tiny_past import fit_tiny, planted_data, tiny_module, tiny_trainer
 from tiny_training import PoisonAt
 
 from past.base.errors import TrainingError
@@ -39,7 +39,7 @@ def test_they_log_once_an_update_what_is_there(tmp_path: Path, accumulate: int) 
         tmp_path, callbacks=[GradientNorm(), norms], logger=MetricsCSV(str(tmp_path)),
         log_every_n_steps=1, gradient_clip_val=0.01, accumulate_grad_batches=accumulate,
     )  # fmt: skip
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     metrics = pd.read_csv(tmp_path / "metrics.csv")
     logged = metrics["grad_norm"].dropna().to_numpy()
     assert len(norms.found) == 8 // accumulate
@@ -71,7 +71,7 @@ def test_training_ends_at_the_first_number_that_is_none(
     callbacks = [GradientNorm(), KeepLast(str(tmp_path), every=1), breaks]
     trainer = tiny_trainer(tmp_path, callbacks=callbacks, accumulate_grad_batches=accumulate)
     with pytest.raises(TrainingError, match=f"^update 3: {named} is not finite, and training has ended; nothing"):
-        trainer.fit(module, datamodule=data)
+        fit_tiny(trainer, module, data)
     saved = read_checkpoint(tmp_path / "last.ckpt")
     assert saved["global_step"] == 2
     assert all(value.isfinite().all() for value in saved["state_dict"].values())
@@ -82,7 +82,7 @@ def test_a_scaler_may_leave_updates_out(tmp_path: Path, monkeypatch: pytest.Monk
     module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(tmp_path, callbacks=[GradientNorm(), BreakGradient(3)], max_steps=3)
     monkeypatch.setattr(trainer.precision_plugin, "scaler", object(), raising=False)
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     assert trainer.global_step == 3
 
 

@@ -25,6 +25,14 @@ def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
     assert newest_good_checkpoint(tmp_path / "nothing") is None
 
 
+@pytest.mark.parametrize("step", ["s3://bucket/key", [1], None, float("inf")])
+def test_one_that_says_no_update_is_passed_over(tmp_path: Path, step: object, caplog: pytest.LogCaptureFixture) -> None:
+    save(tmp_path / "best.ckpt", 10)
+    torch.save({"state_dict": {}, "global_step": step}, tmp_path / "last.ckpt")
+    assert newest_good_checkpoint(tmp_path) == tmp_path / "best.ckpt"
+    assert "last.ckpt is passed over" in caplog.text
+
+
 def test_a_failed_save_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "last.ckpt", 1)
 

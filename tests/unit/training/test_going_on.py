@@ -18,7 +18,7 @@ TRAINED_ON = {"sections": ["S1"], "patients": ("A",)}
 
 
 def save(path: Path, step: int, **config: Any) -> Path:
-    about = {"config": CONFIG | config, "trained_on": TRAINED_ON, "tokenizer": {}}
+    about = {"config": CONFIG | config, "trained_on": TRAINED_ON, "tokenizer": {"vocabulary_hash": "x"}}
     content = {"state_dict": {"w": torch.ones(2)}, "global_step": step, "epoch": step // 10, "past": about}
     AtomicCheckpointIO().save_checkpoint(content, path)
     return path
@@ -62,6 +62,27 @@ def test_a_checkpoint_of_another_program_is_named(tmp_path: Path) -> None:
         CheckpointError, match=r"other\.ckpt: not a checkpoint of train\.py: give one that is, or released"
     ):
         read_start(tmp_path / "other.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"global_step": "../../other"}, "its global_step is '../../other'"),
+        ({"epoch": None}, "its epoch is None"),
+        ({"past": {"tokenizer": [], "config": {}}}, r"its tokenizer is \[\]"),
+        ({"past": {"tokenizer": {}, "config": {}}}, "its tokenizer has no vocabulary_hash"),
+        ({"past": {"tokenizer": {"vocabulary_hash": "x"}, "config": "lr: 1"}}, "its config is 'lr: 1'"),
+        (
+            {"past": {"tokenizer": {"vocabulary_hash": "x"}, "config": {"lr": torch.ones(2)}}},
+            "its settings are no plain values",
+        ),
+    ],
+)
+def test_a_checkpoint_that_was_edited_is_one_sentence(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    about = {"tokenizer": {"vocabulary_hash": "x"}, "config": {}}
+    torch.save({"state_dict": {}, "global_step": 3, "epoch": 0, "past": about, **change}, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt: {told}.*: take the file as train\.py wrote it$"):
+        read_start(tmp_path / "a.ckpt")
 
 
 def changed(run: Run, **config: Any) -> dict[str, str]:

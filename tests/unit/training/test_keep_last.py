@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import pytest
 import torch
-from tiny_past import planted_data, tiny_module, tiny_trainer
+from tiny_past import fit_tiny, planted_data, tiny_module, tiny_trainer
 
 from past.models.past.module import PASTModule
 from past.training.checkpoint_io import read_checkpoint
@@ -47,7 +47,7 @@ def fit(
     if resume is None:
         module.fit_parts(data.samples.for_fitting())
     trainer = tiny_trainer(root, callbacks=[KeepLast(str(root / run), every), *callbacks], **options)
-    trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    fit_tiny(trainer, module, data, resume)
     return module
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from tiny_past import planted_data, tiny_module, tiny_trainer
+from tiny_past import fit_tiny, planted_data, tiny_module, tiny_trainer
 from torch.utils.flop_counter import FlopCounterMode
 
 from past.training.keep_last import KeepLast
@@ -22,7 +22,7 @@ def test_shares_memory_and_utilisation_are_logged_once_an_update(tmp_path: Path,
         tmp_path, callbacks=[Throughput(peak=1e9)], logger=MetricsCSV(str(tmp_path)),
         log_every_n_steps=1, accumulate_grad_batches=accumulate,
     )  # fmt: skip
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     metrics = pd.read_csv(tmp_path / "metrics.csv").dropna(subset="mfu")
     assert len(metrics) == 8 // accumulate
     shares = metrics[["wait_share", "forward_share", "backward_share"]]
@@ -79,11 +79,11 @@ def test_a_run_that_goes_on_within_an_epoch_counts_from_its_start(tmp_path: Path
     data, module = planted_data(tmp_path / "set"), tiny_module()
     module.fit_parts(data.samples.for_fitting())
     keep = KeepLast(str(tmp_path))
-    tiny_trainer(tmp_path, callbacks=[keep], max_steps=2).fit(module, datamodule=data)  # of the 4 of an epoch
+    fit_tiny(tiny_trainer(tmp_path, callbacks=[keep], max_steps=2), module, data)  # of the 4 of an epoch
     watch = Throughput()
     watch._marks = [("", torch.cuda.Event())]  # of another device's clock
     trainer = tiny_trainer(tmp_path, callbacks=[watch], log_every_n_steps=1)
-    trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+    fit_tiny(trainer, tiny_module(), data, tmp_path / "last.ckpt")
     assert trainer.logged_metrics["cells_per_second"] > 0
 
 

@@ -49,9 +49,9 @@ class BatchMaker:
             DataError: a crop is broken (`on_error="raise"`), or no sample of the batch is left.
         """
         # rows of pixels, as decoders give them: a third of the time of copying into planes
-        pixels = np.empty((len(raw.cells), self.side, self.side, 3), np.uint8)
+        pixels = np.empty((len(raw.samples), self.side, self.side, 3), np.uint8)
         good: list[RawCell] = []
-        for cell in raw.cells:
+        for cell in raw.samples:
             try:
                 pixels[len(good)] = decode(cell.image, self.side).permute(1, 2, 0).numpy()
                 good.append(cell)

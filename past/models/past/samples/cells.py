@@ -83,10 +83,6 @@ class CellSamples(ModelSamples[CellBatch]):
         facts = {key: self._shards.index.settings[key] for key in ("mpp", "px")}
         return {**facts, "normalise_stain": self._normalise_stain}
 
-    def require_same(self, tokenizer: Mapping[str, object], source: str) -> None:
-        """See `Tokenizer.require_same`."""
-        self.tokenizer.require_same(tokenizer, source)
-
     @cached_property
     def statistics(self) -> GeneStatistics:
         """The training patients' genes."""
@@ -107,6 +103,14 @@ class CellSamples(ModelSamples[CellBatch]):
             vocabulary = read_genes(Path(self._vocabulary))
         means = self._means(vocabulary)
         return Tokenizer(genes, vocabulary, means, self._context, self._neighbours, self._radius, self._centred)
+
+    def use_tokenizer(self, state: Mapping[str, object]) -> None:
+        """Make batches with a trained model's tokenizer (its `state`), whatever the arguments say.
+
+        Raises:
+            ConfigError: a state of another program's making.
+        """
+        self.tokenizer = Tokenizer.from_state(state, self._shards.index.genes)
 
     @cached_property
     def stain(self) -> StainTables | None:

@@ -124,19 +124,6 @@ class Tokenizer:
         except (TypeError, ValueError, AttributeError) as error:  # a key that it does not take, a value of another kind
             raise CheckpointError(f"the checkpoint's tokenizer is none of train.py's ({error!s:.100})") from error
 
-    def require_same(self, state: Mapping[str, object], source: str) -> None:
-        """Check that a checkpoint's tokenizer numbers the same genes.
-
-        Raises:
-            CheckpointError: another vocabulary; names both hashes.
-        """
-        own = gene_hash(self.vocabulary)
-        if state["vocabulary_hash"] != own:
-            raise CheckpointError(
-                f"{source}: its vocabulary is {state['vocabulary_hash']} ({len(state['vocabulary']):,} genes), "  # type: ignore[arg-type]
-                f"the data's is {own} ({len(self.vocabulary):,}): give the data it was trained on"
-            )
-
     def __call__(self, cells: Sequence[RawCell]) -> Sentences:
         """Tokenise B cells; see `Sentences`.
 

@@ -138,6 +138,6 @@ class WholeSlides:
 
 
 def _some(raw: RawBatch) -> Sequence[SlideRecord]:
-    if not raw.cells:
+    if not raw.samples:
         raise DataError(f"batch {raw.number}: none of its slides can be read; the first: {raw.faults.first}")
-    return raw.cells
+    return raw.samples

@@ -167,7 +167,7 @@ class ShardedSection:
         """Yield the cells from `start` on, of the size and scale and with the neighbours that they were cut with."""
         reading = Reading(batch_size=1, shuffle=False)
         for batch in shard_stream(self.index, rank=0, seed=0, reading=reading, position=start):
-            for cell in batch.cells:
+            for cell in batch.samples:
                 yield CellRecord(
                     name=str(cell.meta["cell"]),
                     crop=decode(cell.image, px).permute(1, 2, 0).numpy(),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fuzz.case import Format
-from fuzz.formats import images, matrices, models, shards, tables
+from fuzz.formats import images, matrices, models, runs, shards, tables
 
 FORMATS: Final[dict[str, Format]] = {
     **shards.FORMATS,
@@ -11,4 +11,5 @@ FORMATS: Final[dict[str, Format]] = {
     **images.FORMATS,
     **matrices.FORMATS,
     **models.FORMATS,
+    **runs.FORMATS,
 }

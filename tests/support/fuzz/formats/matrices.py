@@ -99,8 +99,9 @@ def _features() -> Contents:
         made["coords"] = PLACES.astype(np.int64)
         made["barcodes"] = np.array(BARCODES, dtype="S")
     adata = _adata()
+    sparse = _h5ad(adata)
     adata.X = RNG.normal(size=adata.shape).astype(np.float32)
-    return {"S.h5": file.getvalue(), "S.h5ad": _h5ad(adata)}
+    return {"S.h5": file.getvalue(), "S.h5ad": _h5ad(adata), "T.h5ad": sparse}
 
 
 def _read_features(folder: Path) -> None:
@@ -202,7 +203,7 @@ _MTX = {
     "matrix/barcodes.tsv.gz": [archives.gzipped(texts.table_of("\t"))],
 }
 FORMATS = {
-    "h5ad": Format(_section, _read_section, {"S.h5ad": _H5, "T.h5ad": _H5}, 800, damage=0.3, alone=True),
+    "h5ad": Format(_section, _read_section, {"S.h5ad": _H5, "T.h5ad": _H5}, 500, damage=0.3, alone=True),
     "tenx_h5": Format(_matrix("h5"), _read_matrix("matrix.h5"), {"matrix.h5": _H5}, 1_000, damage=0.3),
     "tenx_mtx": Format(_matrix("mtx"), _read_matrix("matrix/matrix.mtx.gz"), _MTX, 500),
     "tenx_zarr": Format(
@@ -212,7 +213,9 @@ FORMATS = {
             archives.zip_members(texts.json_of, ".zarray"), archives.zip_headers,
         ]}, 500,
     ),
-    "features_h5": Format(_features, _read_features, {"S.h5": _H5, "S.h5ad": _H5}, 1_000, damage=0.3, alone=True),
+    "features_h5": Format(
+        _features, _read_features, {"S.h5": _H5, "S.h5ad": _H5, "T.h5ad": _H5}, 700, damage=0.3, alone=True
+    ),
     "patches_h5": Format(_patches, _read_patches, {"S.h5": _H5}, 1_000, damage=0.3),
     "visium": Format(
         _visium, lambda folder: use(VisiumSource(folder / "S" / "outs", OPTIONS)),

@@ -20,6 +20,7 @@ ADDRESSES = {  # whole → shown
     "https://user:pa?ss@h.org/set": "https://h.org/set",
     "https://user:p@ss@h.org/set": "https://h.org/set",
     "ftp://user:pass@h.org/set": "ftp://h.org/set",
+    "1ftp://user:pass@h.org/set": "1ftp://h.org/set",
     "simplecache::https://u:p@h.org/set?x=1": "simplecache::https://h.org/set",
     "abfs://container@account.dfs.core.windows.net/set?sig=abc": "abfs://container@account.dfs.core.windows.net/set",
 }
@@ -52,6 +53,12 @@ def test_what_is_shown_has_no_secret_and_is_the_key_to_the_whole(address: str) -
 def test_what_has_no_secret_is_itself(address: str) -> None:
     assert shown(address) == hold(address) == with_secrets(address) == address
     assert os.environ[HELD] == ""
+
+
+def test_a_text_without_end_is_searched_once() -> None:
+    long = "x" * 300_000  # a search from each of its letters would take minutes
+    assert shown(f"{long}://u:p@h") == f"{long}://h"
+    assert shown(long) == long
 
 
 def test_words_of_a_command_line_and_settings_are_searched() -> None:

@@ -36,6 +36,20 @@ def a_slide(root: Path, folder: str = "ST") -> tuple[Path, np.ndarray, np.ndarra
     return path, counts, places
 
 
+def test_brackets_and_stars_in_names_are_letters(tmp_path: Path) -> None:
+    path, _, _ = a_slide(tmp_path / "s[1]*")
+    for part, end in (("gene_exp", "_count.csv"), ("coord", "_coord.csv"), ("image", ".png")):
+        folder = path.parent.parent / part
+        (folder / f"Human_Breast_A1{end}").rename(folder / f"B[12]*{end}")
+    for other in ("B1.png", "B2x.png"):  # which a pattern would find
+        (path.parent.parent / "image" / other).touch()
+    source = STImageSource(path.with_name("B[12]*_count.csv"))
+    assert [file.name for file in source.files()] == ["B[12]*_count.csv", "B[12]*_coord.csv", "B[12]*.png"]
+    (path.parent.parent / "image" / "B[12]*.png").unlink()
+    with pytest.raises(DataError, match=r"image: no image of the slide \(B\[12\]\*\.\*\) there: give it with --image$"):
+        source.files()
+
+
 def test_a_slide_is_read_by_its_folders(tmp_path: Path) -> None:
     path, counts, places = a_slide(tmp_path)
     source = STImageSource(path)

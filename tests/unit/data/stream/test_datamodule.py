@@ -23,7 +23,7 @@ class Keys(ModelSamples[Any]):
         return self
 
     def __call__(self, raw: RawBatch, epoch: int) -> tuple[Any, Faults]:
-        return [cell.key for cell in raw.cells], raw.faults
+        return [cell.key for cell in raw.samples], raw.faults
 
 
 def module(root: Path, **options: Any) -> DataModule[Any]:

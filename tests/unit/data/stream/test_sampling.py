@@ -8,7 +8,7 @@ from shards import members, tar_of, write_set
 from past.base.errors import DataError
 from past.data.shards.entries import Shard
 from past.data.shards.reader import LocalShards
-from past.data.stream.sampling import MOST_SHARDS, sample_cells
+from past.data.stream.sampling import MOST_SHARDS, broken_sections, sample_cells
 
 
 def numbers(cells) -> list[tuple[str, int]]:
@@ -46,3 +46,14 @@ def test_a_broken_sample_is_raised_or_passed_over(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="sample S0_0000001"):
         list(sample_cells(index, 3))
     assert numbers(sample_cells(index, 3, on_error="skip")) == [("S0", 0), ("S0", 2)]
+
+
+def test_a_section_with_a_broken_cell_is_named_with_it(tmp_path: Path) -> None:
+    index = write_set(tmp_path, [3, 2, 1])
+    assert broken_sections(index) == {}
+    broken = index.shards[1]
+    content = (tmp_path / broken.name).read_bytes()
+    (tmp_path / broken.name).write_bytes(content[: len(content) // 2])
+    found = broken_sections(index)
+    assert list(found) == [broken.section]
+    assert broken.name in found[broken.section]

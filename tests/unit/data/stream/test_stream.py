@@ -29,7 +29,7 @@ def read(index: ShardIndex, workers: int, **options) -> list[RawBatch]:
 
 
 def keys(batches: list[RawBatch]) -> list[list[str]]:
-    return [[cell.key for cell in batch.cells] for batch in batches]
+    return [[cell.key for cell in batch.samples] for batch in batches]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -121,7 +121,7 @@ def test_skipped_samples_are_counted_and_batch_counts_stay_equal(tmp_path: Path)
         assert len(batches) == plan_of(index, rank=rank, seed=1, epoch=0, reading=reading).batches
         for batch in batches:
             lost.update(batch.faults.skipped)
-            got += [cell.key for cell in batch.cells]
+            got += [cell.key for cell in batch.samples]
     assert lost["S2-000000.tar"] == 10
     assert 0 < lost["S1-000000.tar"] < 10
     assert len(got) == len(set(got)) == 30 - lost.total()

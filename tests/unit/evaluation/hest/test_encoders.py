@@ -24,7 +24,7 @@ class OfFolds:
     """Another model in each fold, none in fold 2."""
 
     protocol = "own"
-    reads_tiles = False
+    takes_recoloured_tiles = False
 
     def predictor(self, fold: int, mean_colour_removed: bool) -> "OfFolds":
         raise AssertionError
@@ -52,7 +52,7 @@ def test_a_plain_module_is_frozen_and_all_others_stay(probe: Probe, tmp_path: Pa
 @pytest.mark.parametrize(("encoder", "reads"), [("grid", True), ("stored", False), ("tower", True)])
 def test_only_what_reads_tiles_can_see_them_changed(probe: Probe, tmp_path: Path, encoder: str, reads: bool) -> None:
     built = {"grid": ColourGrid(2), "stored": StoredFeatures(tmp_path), "tower": PASTTower("nowhere")}[encoder]
-    assert under(probe, built).reads_tiles is reads
+    assert under(probe, built).takes_recoloured_tiles is reads
 
 
 def test_one_fingerprint_where_all_folds_have_the_same_model(probe: Probe) -> None:

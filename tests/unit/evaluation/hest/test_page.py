@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tiny_bench import judge, write_split, write_task
 
+from past.base.errors import DataError
 from past.evaluation.hest.page import _exposed, blocks
 from past.evaluation.hest.task import HestBench
 from past.nn.colour import ColourGrid
@@ -90,3 +91,21 @@ def test_names_write_no_html_and_lead_to_no_other_folder(tmp_path: Path) -> None
         assert "best and worst gene" not in text
         assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_results_that_lack_something_are_one_sentence(tmp_path: Path) -> None:
+    page(tmp_path, ("two",), 4)
+    path = tmp_path / "results" / "hest_bench.json"
+    content = json.loads(path.read_text())
+    for name in ("rows", "paired", "protocol", "failures", "trained_on_test_patients"):
+        path.write_text(json.dumps({key: value for key, value in content.items() if key != name}))
+        with pytest.raises(DataError, match=rf"^{path}: [^\n]*{name}[^\n]*: run evaluate.py again"):
+            blocks(path.parent)
+    for name, value in (("low", "a word"), ("task", [1]), ("units", {})):
+        path.write_text(json.dumps({**content, "rows": [{**row, name: value} for row in content["rows"]]}))
+        with pytest.raises(DataError, match=rf"^{path}: these results are not as they were written [^\n]*: run"):
+            blocks(path.parent)
+    path.write_text(json.dumps(content))
+    (path.parent / "hest_bench.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=rf"^{path}: these results are not as they were written [^\n]*: run"):
+        blocks(path.parent)

@@ -24,7 +24,7 @@ def test_too_many_components_are_refused_with_the_number(tmp_path: Path) -> None
 def test_two_protocols_never_share_a_table(tmp_path: Path) -> None:
     class Mean:
         protocol = "mean of the training spots"
-        reads_tiles = False
+        takes_recoloured_tiles = False
 
         def predictor(self, fold: int, mean_colour_removed: bool) -> "Mean":
             return self

@@ -9,18 +9,18 @@ from planted import Slice, write_planted
 from past.base.errors import DataError
 from past.data.shards.entries import Shard
 from past.data.shards.images import decode
-from past.evaluation.retrieval.linear_map import Linear, linear_matcher
+from past.evaluation.retrieval.linear_map import LinearMatch, linear_matcher
 from past.evaluation.statistics.recall import chance_at, pool_sizes, ranks_within_pools, recall_at
 
 SECTIONS = [Slice("S0", "A"), Slice("S1", "B"), Slice("S2", "C", cells=50)]
 
 
-def matched(root: Path, sections: list[Slice], linked: bool = True, limit: int = 20_000) -> Linear:
+def matched(root: Path, sections: list[Slice], linked: bool = True, limit: int = 20_000) -> LinearMatch:
     index = write_planted(root, sections, linked)
     return linear_matcher(index.select(patients=["A", "B"]), index.select(patients=["C"]), limit)
 
 
-def recall_at_5(found: Linear) -> float:
+def recall_at_5(found: LinearMatch) -> float:
     return recall_at(ranks_within_pools(found.images, found.cells, torch.zeros(len(found.keys))), 5)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from planted import GENES
+from planted import GENES, Slice, write_planted
 from tiny_past import planted_data, planted_model
 
 from past.base.errors import DataError
@@ -86,3 +86,23 @@ def test_other_cells_under_the_linear_map_are_an_error(
     monkeypatch.setattr(data, "val_dataloader", lambda: data.samples.for_fitting())
     with pytest.raises(DataError, match="other cells than the model"):
         judge(Retrieval(), model, data, tmp_path / "results")
+
+
+def test_a_broken_section_is_named_and_the_others_are_judged(tmp_path: Path) -> None:
+    write_planted(tmp_path / "set", [Slice("S0", "A"), Slice("S1", "B"), Slice("S2", "C", cells=20), Slice("S3", "D")])
+    data = planted_data(tmp_path / "set", batch_size=8, val=["C", "D"])
+    model = planted_model(planted_data(tmp_path / "set", val=["C"], train=["A", "B"]))
+    shard = tmp_path / "set" / "S3-000000.tar"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 255
+    shard.write_bytes(content)
+    data.setup("validate")
+    results = Results(tmp_path / "results", "retrieval", {})
+    rows = Retrieval()(TrainedPAST(Run(tmp_path, "demo", "one"), Path("best.ckpt"), model, data), results)
+    assert {row["section"] for row in rows} == {"S2", "all"}
+    (fault,) = results.faults
+    assert fault.startswith("section S3: S3-000000.tar")
+    both = planted_data(tmp_path / "set", batch_size=8, val=["D"])
+    both.setup("validate")
+    with pytest.raises(DataError, match=r"^section S3: S3-000000\.tar"):
+        judge(Retrieval(), model, both, tmp_path / "none")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from tiny_past import planted_data, tiny_module, tiny_trainer
+from tiny_past import fit_tiny, planted_data, tiny_module, tiny_trainer
 
 from past.base.errors import ConfigError
 from past.data.stream.datamodule import DataModule
@@ -69,7 +69,7 @@ def test_towers_that_learn_have_nothing_to_fit() -> None:
 def test_a_training_learns_a_planted_link_and_logs_it_beside_chance(data: DataModule, tmp_path: Path) -> None:
     module = fitted(data)
     trainer = tiny_trainer(tmp_path, max_epochs=15, logger=MetricsCSV(str(tmp_path)), log_every_n_steps=1)
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     metrics = pd.read_csv(tmp_path / "metrics.csv")
     loss, last = metrics["train/loss"].dropna(), metrics.dropna(subset="val/recall@5/mean").iloc[-1]
     assert loss.iloc[0] > math.log(20) - 1
@@ -124,7 +124,7 @@ def test_a_batch_in_chunks_stays_where_it_is_and_is_augmented_as_the_whole(tmp_p
         seen: list[int] = []
         module.model.register_forward_pre_hook(lambda _, cells, seen=seen: seen.append(len(cells[0])))
         trainer = tiny_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
-        trainer.fit(module, datamodule=data)
+        fit_tiny(trainer, module, data)
         losses[chunk, augmentation == PLAIN], most[chunk] = trainer.callback_metrics["train/loss"], max(seen)
         batch = data.samples.for_fitting()[0]
         trainer.training = True
@@ -161,7 +161,7 @@ def test_siglips_bias_learns_and_no_other_contrast_has_one(data: DataModule, tmp
     assert tiny_module("soft_target").bias is None
     module = fitted(data, "siglip")
     trainer = tiny_trainer(tmp_path, max_epochs=1)
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     assert module.bias is not None
     assert module.bias.item() != SIGLIP_BIAS
     trainer.save_checkpoint(tmp_path / "siglip.ckpt", weights_only=False)
@@ -174,7 +174,7 @@ def test_a_checkpoint_carries_what_rebuilds_the_model(data: DataModule, tmp_path
     module.keep_in_checkpoints(tokenizer=data.samples.tokenizer.state())
     module.keep_in_checkpoints(crops={"mpp": 0.5, "px": 16}, config={"seed": 1})
     trainer = tiny_trainer(tmp_path, max_epochs=1)
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     trainer.save_checkpoint(tmp_path / "a.ckpt", weights_only=False)
     carried = read_checkpoint(tmp_path / "a.ckpt")["past"]
     assert carried["config"] == {"seed": 1}

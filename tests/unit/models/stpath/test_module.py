@@ -7,7 +7,7 @@ import pytest
 import torch
 from data_modules import slide_data
 from slide_shards import GENES, WIDTH, write_slides
-from tiny_past import tiny_trainer
+from tiny_past import fit_tiny, tiny_trainer
 
 from past.data.stream.datamodule import DataModule
 from past.models.stpath.model import STPath
@@ -66,7 +66,7 @@ def test_it_learns_what_the_features_tell(root: Path, tmp_path: Path) -> None:
     trainer = tiny_trainer(tmp_path, max_epochs=10)
     trainer.validate(module, datamodule=data, verbose=False)
     before = {name: float(value) for name, value in trainer.logged_metrics.items()}
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     after = {name: float(value) for name, value in trainer.logged_metrics.items()}
     assert set(before) == {f"val/pearson@{top}{way}" for top in (50, 100, 200) for way in ("", "/context")}
     assert after["val/pearson@50"] > before["val/pearson@50"] + 0.1  # four of twelve genes can be told
@@ -110,7 +110,7 @@ def test_steps_by_rows_are_adams(root: Path, tmp_path: Path) -> None:
     for by_rows in (True, False):
         data, module = tiny_data(root), tiny_module(by_rows)
         module.fit_parts(data.samples.for_fitting())
-        tiny_trainer(tmp_path, max_steps=6, limit_val_batches=0).fit(module, datamodule=data)
+        fit_tiny(tiny_trainer(tmp_path, max_steps=6, limit_val_batches=0), module, data)
         found.append(module.state_dict())
     for name in ("model.expression.table.weight", "model.head.table.weight", "model.image.weight"):
         torch.testing.assert_close(found[0][name], found[1][name], rtol=1e-4, atol=1e-5)
@@ -121,7 +121,7 @@ def test_the_best_is_by_the_models_own_metric_and_ends_early(root: Path, tmp_pat
     module.optim = Rate(lr=1e-30, min_lr=0.0, warmup=0.0)  # nothing is learned, so nothing gets better
     best, stop = KeepBest(str(tmp_path)), StopEarly(patience=2)
     trainer = tiny_trainer(tmp_path, max_epochs=9, enable_checkpointing=True, callbacks=[best, stop])
-    trainer.fit(module, datamodule=data)
+    fit_tiny(trainer, module, data)
     assert best.monitor == stop.monitor == "val/pearson@50"
     assert (tmp_path / "best.ckpt").is_file()
     assert trainer.current_epoch == 3

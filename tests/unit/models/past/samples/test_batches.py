@@ -52,7 +52,7 @@ def test_thinning_changes_with_the_epoch_and_repeats(tmp_path: Path) -> None:
 def test_a_crop_that_does_not_decode_is_named_or_counted(tmp_path: Path) -> None:
     index = write_set(tmp_path, [3])
     broken = raw(index)
-    broken.cells[1] = type(broken.cells[1])(**{**vars(broken.cells[1]), "image": b"nothing"})
+    broken.samples[1] = type(broken.samples[1])(**{**vars(broken.samples[1]), "image": b"nothing"})
     with pytest.raises(DataError, match=r"S0-000000.tar: sample S0_0000001: its image begins with 'nothing'"):
         BatchMaker(TOKENIZER, SIDE)(broken, 0)
     batch, faults = BatchMaker(TOKENIZER, SIDE, on_error="skip")(broken, 0)
