@@ -38,6 +38,9 @@ def test_a_patient_in_two_folds_is_one_unit() -> None:
     found = independent_units([(fold, np.zeros((48, 1))) for fold in folds])
     assert found.count == 5
     assert found.members[0][-1] == found.members[1][0] == 2
+    folds.append(places(["P6"], ["g"]))
+    found = independent_units([(fold, np.zeros((len(fold.sections), 1))) for fold in folds])
+    assert [np.unique(members).tolist() for members in found.members] == [[0, 1, 2], [2, 3, 4], [5]]
 
 
 def test_blocks_are_as_wide_as_the_residuals_correlate() -> None:
