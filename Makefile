@@ -1,11 +1,11 @@
-# make env | demo | test | lowest | check | bench: each brings its environment itself, and is quick when nothing changed.
+# make env | demo | test | lowest | check | bench | mutants: each brings its environment itself, and is quick when nothing changed.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test lowest check bench clean
+.PHONY: env demo test lowest check bench mutants clean
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -46,6 +46,9 @@ check: $(READY)
 
 bench: $(READY)
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+mutants: $(READY)  # faults made on purpose, and whether the tests notice: takes about an hour
+	$(BIN)/python tests/mutants.py
 
 clean:
 	rm -rf $(VENV) $(DEMO)

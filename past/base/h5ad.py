@@ -67,8 +67,7 @@ def genes_of(var: pd.DataFrame, name: str) -> tuple[np.ndarray, list[tuple[str, 
             "type 'Gene Expression' in var['feature_types']"
         )
     ids = [list(var[column]) for column in IDS if column in var]
-    said = [[word(column[i]) for column in ids] for i in kept]
-    features = [(names[i], *(name for name in own if name)) for i, own in zip(kept, said, strict=True)]
+    features = [(names[i], *filter(None, (word(column[i]) for column in ids))) for i in kept]
     require_unique([feature[0] for feature in features], name)
     return kept, features
 

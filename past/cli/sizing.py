@@ -66,7 +66,7 @@ class Sizing:
         pairs = self.gpus * self.pairs_per_gpu
         megabytes = self.bytes_per_cell / 1e6
         updates = -(-plan.batches // self.accumulate)
-        ends = [end for end in (self.max_epochs * updates, self.max_steps) if end > 0]
+        ends = [end for end in (self.max_epochs * updates, self.max_steps) if end >= 0]
         epochs = min(ends, default=updates) / updates
         return {
             "batch": f"{self.reading.batch_size} on each GPU, "

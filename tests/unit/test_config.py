@@ -358,6 +358,7 @@ def test_a_text_where_a_list_is_wanted_is_refused_with_the_list(key: str) -> Non
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
 def test_a_seed_is_a_whole_number_that_generators_take(seed: float) -> None:
+    assert resolved(seed=2**32 - 1)["seed"] == 2**32 - 1
     with pytest.raises(ConfigError, match=f"seed={seed}: give a whole number from 0"):
         resolved(seed=seed)
 
@@ -366,3 +367,9 @@ def test_a_kept_name_comes_back_as_the_word(tmp_path: Path) -> None:
     words = ["1_1", "007", "1e5", "true", "null", "yes", "0x1F", "2024-01-01", "1:30", "nan", "~"]
     door.save(resolved(data={"val": words}), tmp_path / "config.yaml")
     assert door.load(tmp_path / "config.yaml")["data"]["val"] == words
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_training_is_composed_without_a_warning() -> None:
+    config = door.composed(["experiment=demo", "seed=5"])
+    assert (config["seed"], config["name"], config["run_id"]) == (5, "demo", None)

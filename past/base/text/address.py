@@ -99,7 +99,7 @@ def _user(address: str) -> tuple[str | None, str | None, str]:
     scheme, mark, rest = address.partition("://")
     end = len(re.split(r"[/?#]", rest, maxsplit=1)[0])
     if "@" not in rest[:end] and not _PORT.fullmatch(rest[:end]):  # a password with a / that is not written as %2F
-        end = rest.find("@", end) + 1 or end
+        end = rest.find("@") + 1 or end
         end += len(re.split(r"[/?#]", rest[end:], maxsplit=1)[0])
     found, at, host = rest[:end].rpartition("@")
     if not at:

@@ -158,12 +158,17 @@ class _Answer(HTTPResponse):
         late = threading.Timer(self._socket.gettimeout() or 0.0, self._hang_up)
         late.daemon = True
         late.start()
+        failure = None
         try:
             super().begin()
         except (OSError, HTTPException) as error:
-            raise TimeoutError("timed out") if self._late else error from None
+            failure = error
         finally:
             late.cancel()
+        if self._late:  # a head that was cut off within its lines raises nothing by itself
+            raise TimeoutError("timed out")
+        if failure is not None:
+            raise failure
 
     def _hang_up(self) -> None:
         self._late = True

@@ -146,11 +146,12 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
 
 
 def test_a_file_goes_on_where_an_earlier_process_stopped(tmp_path):
+    place = tmp_path / "cache" / "of shards" / "a.part"
     for content in (b"one", b"two"):
-        with continued_file(tmp_path / "a.part") as (part, file):
-            assert part == tmp_path / "a.part"
+        with continued_file(place) as (part, file):
+            assert part == place
             file.write(content)
-    assert (tmp_path / "a.part").read_bytes() == b"onetwo"
+    assert place.read_bytes() == b"onetwo"
 
 
 def go_on(tmp_path, content, fails=False):

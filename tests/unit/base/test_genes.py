@@ -1,12 +1,13 @@
 """Genes by symbol or Ensembl id, with or without version, of man or mouse."""
 
 import gzip
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from past.base.errors import DataError
-from past.base.genes import gene_map, is_gene, match_genes, read_synonyms, unversioned
+from past.base.genes import gene_hash, gene_map, is_gene, match_genes, read_synonyms, unversioned
 
 FEATURES = [("EPCAM", "ENSG00000119888.11"), ("Nefl", "ENSMUSG00000022055"), ("NEW1", "ENSG00000000001")]
 
@@ -70,3 +71,11 @@ def test_a_list_is_found_in_another_by_name_then_by_id_of_another_version() -> N
     target = ("ENSG00000119888.11", "KRT8", "ENSG00000170421.4", "ENSG00000170421.5")
     source = ("ENSG00000170421.5", "ENSG00000119888", "ENSG00000170421.9", "ENSG00000170421.8", "krt8", "KRT8")
     assert gene_map(source, target).tolist() == [3, 0, 2, -1, -1, 1]
+
+
+def test_no_position_is_given_twice() -> None:
+    assert gene_map(("ENSG00000119888.1", "ENSG00000119888.2"), ("ENSG00000119888.1",)).tolist() == [0, -1]
+
+
+def test_a_list_is_named_by_the_hash_of_its_lines() -> None:
+    assert gene_hash(("EPCAM", "KRT8")) == hashlib.sha256(b"EPCAM\nKRT8").hexdigest()[:16]

@@ -61,6 +61,8 @@ def test_places_are_two_finite_numbers_a_cell() -> None:
     assert read_places(adata, "S").tolist() == [[1, 2], [3, 4.5]]
     with pytest.raises(DataError, match=r"S: no obsm\['spatial'\]"):
         read_places(a_section(), "S")
+    adata.obsm["spatial"] = np.array([[5, 6], [7, 8]])
+    assert read_places(adata, "S").tolist() == [[5, 6], [7, 8]]
     adata.obsm["spatial"] = np.array([[1, np.nan], [0, 0]])
     with pytest.raises(DataError, match=r"of shape \(2, 2\) must hold two finite numbers"):
         read_places(adata, "S")
@@ -129,3 +131,10 @@ def test_what_is_written_is_what_anndata_writes_and_may_be_added_to(tmp_path):
         np.testing.assert_array_equal(found.X, adata.X)
         np.testing.assert_array_equal(found.obsm["spatial"], adata.obsm["spatial"])
         assert found.uns["past"] == {"a": 1}
+
+
+def test_counts_are_numbers_and_there() -> None:
+    with pytest.raises(DataError, match="S: X holds bool, no numbers: give raw counts"):
+        require_counts(csr_matrix([[True]]), "S: X")
+    with pytest.raises(DataError, match=r"S: has neither X nor layers\['counts'\]"):
+        read_counts(anndata.AnnData(obs=pd.DataFrame(index=["a"])), "S")

@@ -27,3 +27,11 @@ def test_cells_at_one_place_are_each_others_neighbours():
 @pytest.mark.parametrize(("n", "k"), [(1, 8), (4, 0)])
 def test_nobody_to_be_a_neighbour(n, k):
     assert nearest(np.zeros((n, 2)), k).shape == (n, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_as_many_ties_as_are_looked_up_are_settled_by_place(seed):
+    circle = np.array([[3, 4], [3, -4], [-3, 4], [-3, -4], [4, 3], [4, -3], [-4, 3], [-4, -3], [0, -5]])  # 5 away
+    order = np.random.default_rng(seed).permutation(9)
+    places = np.vstack([[0, 0], circle[order]]).astype(float)
+    assert places[nearest(places, 1)[0]].tolist() == [[0, -5]]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
-from past.base.pictures import TiledPicture, reading_order
+from past.base.pictures import TiledPicture, reading_order, stored_orientation, upright
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (210, 330, 3), dtype=np.uint8)
 BOXES = [
@@ -62,3 +62,21 @@ def test_order_is_kept_in_memory_and_goes_to_and_fro_in_tiles() -> None:
     centres = np.array([[5.0, 300.0], [200.0, 10.0], [5.0, 10.0], [200.0, 300.0]])
     assert reading_order(Image.fromarray(PIXELS), centres).tolist() == [0, 1, 2, 3]
     assert reading_order(in_tiles()[0], centres).tolist() == [2, 1, 3, 0]
+
+
+@pytest.mark.parametrize("stored", range(1, 9))
+def test_a_picture_is_turned_as_pil_turns_it(stored: int) -> None:
+    image = Image.fromarray(PIXELS)
+    image.getexif()[ExifTags.Base.Orientation] = stored
+    seen = ImageOps.exif_transpose(image)
+    picture = upright(in_tiles()[0], stored)
+    assert picture.size == seen.size
+    assert stored_orientation(picture) == stored
+    for box in ((0, 0, *seen.size), (40, 30, 170, 190), (-5, 100, 70, 215)):
+        np.testing.assert_array_equal(np.asarray(picture.crop(box)), np.asarray(seen.crop(box)))
+
+
+def test_strips_are_as_wide_as_four_rows_of_their_tiles_fit_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.base.pictures.CACHE_BYTES", 4 * 256 * 3 * 100)  # 100 px wide
+    centres = np.array([[150.0, 10.0], [50.0, 300.0], [50.0, 10.0], [150.0, 300.0], [99.0, 10.0]])
+    assert reading_order(in_tiles()[0], centres).tolist() == [2, 4, 1, 0, 3]

@@ -144,3 +144,14 @@ def test_a_runs_checkpoints_are_what_to_give(tmp_path: Path) -> None:
         (tmp_path / "checkpoints" / f"{name}.ckpt").touch()
     both = f"{tmp_path}/checkpoints/best.ckpt or {tmp_path}/checkpoints/last.ckpt"
     assert what_to_give(tmp_path, "another") == what_to_give(tmp_path / "checkpoints" / "none.ckpt", "another") == both
+
+
+@pytest.mark.parametrize("given", [{"WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "x"}, {"WORLD_SIZE": "2"}])
+def test_only_several_processes_of_torchrun_ask_each_other(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert agree_on_run_id("mine") == "mine"

@@ -159,3 +159,15 @@ def test_a_runs_folder_is_told_with_its_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "run/checkpoints/last.ckpt").touch()
     with pytest.raises(CheckpointError, match=r"run: no model there.*: give .*run/checkpoints/last\.ckpt$"):
         load_model(tmp_path / "run")
+
+
+@pytest.mark.parametrize("names", ["AB", ["A", 1], {"A": "B"}])
+def test_what_it_was_trained_on_is_lists_of_names(saved: Path, names: object) -> None:
+    content = json.loads((saved / "model.json").read_text())
+    for given, refused in ((["A", "B"], False), (names, True)):
+        (saved / "model.json").write_text(json.dumps(content | {"trained_on": {"sections": given}}))
+        if refused:
+            with pytest.raises(CheckpointError, match="its trained_on holds no lists of names"):
+                load_model(saved)
+        else:
+            assert load_model(saved).trained_on == {"sections": ["A", "B"]}

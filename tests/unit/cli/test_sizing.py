@@ -31,6 +31,7 @@ def test_the_length_of_a_training_is_whichever_ends_first() -> None:
         return sizing.rows()["training"]
 
     assert length(20, -1) == "2.2 h, 26,060 updates"  # 6,511 batches are 1,303 updates
+    assert length(20, 0) == length(0, -1) == "0.0 h, 0 updates"
     assert length(20, 1_303) == length(-1, 1_303) == length(1, -1) == "0.1 h, 1,303 updates"
 
 

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import anndata
+import numpy as np
 import pytest
 from toy_sections import GENES, SETTINGS, ToySource
 from typer.testing import CliRunner
 
 from past.base.errors import ConfigError
 from past.cli.app import app
+from past.cli.options import PlatformOptions
+from past.cli.slides import TileOptions, _sources
 from past.data.shards.index import ShardIndex
 from past.data.shards.writers import write_set
 
@@ -50,3 +54,15 @@ def test_one_directory_at_a_time(cells: Path, tmp_path: Path) -> None:
 def test_what_is_no_image_encoder_is_refused(cells: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--encoder past: no image encoder by itself"):
         slides(cells, "--encoder", "past", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("allow", "benchmark"), [(False, "refused"), (True, "allowed")])
+def test_sections_are_cut_as_the_options_say(tmp_path: Path, allow: bool, benchmark: str) -> None:
+    adata = anndata.AnnData(np.ones((2, 3), np.float32))
+    adata.var_names = ["A", "B", "C"]
+    adata.write_h5ad(tmp_path / "S.h5ad")
+    options = TileOptions(out=tmp_path / "out", px=96, mpp="0.4", allow_benchmark=allow)
+    sources, genes, cut = _sources([tmp_path / "S.h5ad"], PlatformOptions(), options)
+    assert [source.name for source in sources] == ["S"]
+    assert list(genes) == ["A", "B", "C"]
+    assert (cut.source, cut.px, cut.mpp, cut.benchmark) == ("anndata", 96, 0.4, benchmark)

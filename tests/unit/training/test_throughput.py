@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from past.training.keep_last import KeepLast
 from past.training.metrics_csv import MetricsCSV
-from past.training.throughput import Throughput
+from past.training.throughput import Throughput, _memory
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -85,3 +85,8 @@ def test_a_run_that_goes_on_within_an_epoch_counts_from_its_start(tmp_path: Path
     trainer = tiny_trainer(tmp_path, callbacks=[watch], log_every_n_steps=1)
     fit_tiny(trainer, tiny_module(), data, tmp_path / "last.ckpt")
     assert trainer.logged_metrics["cells_per_second"] > 0
+
+
+def test_memory_of_a_gpu_is_the_most_that_was_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3_500_000_000)
+    assert _memory(torch.device("cuda")) == 3.5

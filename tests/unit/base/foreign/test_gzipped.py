@@ -30,3 +30,11 @@ def test_large_text_is_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(content, 1))
     with open_bytes(tmp_path / "a.gz") as file:
         assert sum(len(part) for part in iter(lambda: file.read(1 << 20), b"")) == len(content)
+
+
+def test_what_unpacks_to_exactly_the_limit_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.base.foreign.gzipped.SMALL", 1_000)
+    monkeypatch.setattr("past.base.foreign.gzipped.PACKED", 1)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(1_000)))
+    with open_bytes(tmp_path / "a.gz") as file:
+        assert file.read() == bytes(1_000)

@@ -77,3 +77,9 @@ def test_what_is_not_yaml_is_one_sentence(tmp_path: Path, content: str, said: st
 def test_yaml_is_what_was_written(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [1, x]\nb:\n  c: null\n")
     assert read_yaml(tmp_path / "a.yaml", CURE) == {"a": [1, "x"], "b": {"c": None}}
+
+
+def test_half_a_letter_is_refused() -> None:
+    assert json_of(r'["\ud83d\ude00"]', "here", CURE) == ["\U0001f600"]
+    with pytest.raises(DataError, match=r"here: not JSON \(.*surrogates not"):
+        json_of(r'["\ud83d"]', "here", CURE)

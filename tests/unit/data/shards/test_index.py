@@ -110,3 +110,13 @@ def test_what_a_training_cannot_rely_on_is_named(tmp_path: Path, case: str) -> N
         ShardIndex.from_json(json.dumps(content), str(tmp_path))
     assert str(refused.value).startswith(f"{tmp_path}/index.json: {said}")
     assert "\n" not in str(refused.value)
+
+
+def test_shards_are_chosen_by_patient_and_section(tmp_path: Path) -> None:
+    index = write_set(tmp_path, [3, 2, 4])
+    assert [len(index.select().shards), index.select(patients=[]).shards] == [3, ()]
+    assert [shard.section for shard in index.select(sections=["S0", "S2"]).shards] == ["S0", "S2"]
+    assert [shard.section for shard in index.select(patients=["P1"]).shards] == ["S1"]
+    assert index.select(patients=["P1"], sections=["S0"]).shards == ()
+    assert index.select(sections=["S2"]).samples == 4
+    assert index.select(sections=["S2"]).genes == index.genes

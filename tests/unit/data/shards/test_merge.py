@@ -63,3 +63,9 @@ def test_nothing_to_merge(tmp_path, root):
         SectionProgress.path(root, progress.name).unlink()
     with pytest.raises(DataError, match="no sections to join"):
         merge(root)
+
+
+def test_sections_that_are_not_complete_are_named(root):
+    change(root, "B", complete=False)
+    with pytest.raises(DataError, match=r"1 of 2 sections are not complete \(B\): run their writer again"):
+        merge(root)

@@ -54,6 +54,7 @@ def test_every_cell_comes_through_whatever_the_server_does(
     vars(server).update(trouble)
     found, open_shard = open_set(server.url, tmp_path / "cache", 10**9, HASTY)
     assert found.shards == index.shards
+    assert open_shard == CachedShards(server.url, tmp_path / "cache" / OWN_FOLDER, 10**9, HASTY)
     assert sorted(read_all(found, open_shard)) == sorted(keys_of(index))
     asked = server.asked.total()
     assert sorted(read_all(found, open_shard)) == sorted(keys_of(index))

@@ -13,6 +13,7 @@ import pytest
 from shards import members, samples_of, tar_of
 
 from past.base.errors import DataError
+from past.data.shards.npz import MAX_BYTES
 from past.data.shards.tar import TarReader
 
 KEY = "S0_0000000"
@@ -172,3 +173,14 @@ def test_an_endless_archive_costs_one_sample_at_a_time() -> None:
     reader = TarReader(Endless(), "S0.tar")  # type: ignore[arg-type]
     cells = [reader.read() for _ in range(50)]
     assert [cell.key for cell in cells if cell is not None] == [KEY] * 50
+
+
+@pytest.mark.parametrize(("extension", "most"), [("json", 1 << 20), ("npz", MAX_BYTES), ("png", 32 << 20)])
+def test_a_member_of_more_than_its_kind_may_have_is_refused(extension: str, most: int) -> None:
+    def claim(info: tarfile.TarInfo, size: int) -> None:
+        info.name, info.size = f"{KEY}.{extension}", size
+
+    with pytest.raises(DataError, match=f"claims {most + 1:,} bytes: at most {most:,} are read"):
+        samples_of(with_entry(lambda info: claim(info, most + 1)))
+    with pytest.raises(DataError, match="cut off"):  # it is read, and not there
+        samples_of(with_entry(lambda info: claim(info, most)))

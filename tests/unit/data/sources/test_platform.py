@@ -1,5 +1,6 @@
 """The gene list of a set whose sections name their genes differently."""
 
+import hashlib
 from pathlib import Path
 
 import anndata
@@ -67,3 +68,19 @@ def test_every_section_that_cannot_be_read_is_named_before_a_gene_list_is_made(t
     assert "one.h5ad: no such file" in first
     assert "two.h5ad: no such file" in second
     assert "with --genes FILE the other sections are written without them" in cure
+
+
+def test_a_sections_origin_is_what_its_files_hold_wherever_they_lie(tmp_path: Path) -> None:
+    origins = []
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "he.png").write_bytes(b"picture")
+        (tmp_path / folder / "genes.csv").write_text(f"{TP53},TP53\n")
+        given = SectionOptions(
+            image=tmp_path / folder / "he.png", gene_tables=(tmp_path / folder / "genes.csv",), organ="Breast"
+        )
+        origins.append(a_source(tmp_path / folder / "S.h5ad", SYMBOLS, given).origin())
+    assert origins[0] == origins[1]
+    files = ("S.h5ad", "he.png", "genes.csv")
+    hashes = [hashlib.sha256((tmp_path / "here" / name).read_bytes()).hexdigest() for name in files]
+    assert origins[0] == {"sha256": hashes, "organ": "Breast"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from past.data.sources.anndata import AnnDataSource
 from past.data.sources.registration import judge, red_density
@@ -66,3 +67,13 @@ def test_density_is_minus_the_log_of_red() -> None:
     assert red_density(pixels).max() == 0
     pixels[..., 0] = 51
     np.testing.assert_allclose(red_density(pixels), np.log(5))
+
+
+def test_elsewhere_is_where_the_cells_lie() -> None:
+    pixels = np.full((400, 400, 3), 255, np.uint8)
+    pixels[:, :100] = 51  # all tissue lies on the left
+    centres = np.random.default_rng(0).uniform((10, 10), (80, 390), (150, 2))
+    tissue = SyntheticSource(0, cells=150).open()
+    found = judge(replace(tissue, image=Image.fromarray(pixels), centres=centres))
+    np.testing.assert_allclose(found.under, np.log(5), rtol=0.01)
+    np.testing.assert_allclose(found.elsewhere, np.log(5), rtol=0.01)

@@ -1,17 +1,20 @@
 """Loaders with real worker processes: order, place, faults."""
 
 import logging
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 from shards import GENES, SIDE, keys_of, write_set
 
 from past.base.errors import DataError
+from past.data.shards.entries import Shard
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import OnError
+from past.data.shards.reader import LocalShards, OnError
 from past.data.stream.agreement import Agreement
 from past.data.stream.loader import Loader, RankReader, TrainingLoader
 from past.data.stream.plan import Reading
@@ -192,3 +195,18 @@ def test_validation_is_in_order_each_time(tmp_path: Path) -> None:
     loader = Loader(reader(index))
     assert len(loader) == 3
     assert sorted(keys(iter(loader))) == sorted(keys(iter(loader))) == sorted(keys_of(index))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_as_many_processes_read_as_are_asked(tmp_path: Path, workers: int) -> None:
+    index, local = write_set(tmp_path / "set", [9, 3, 8]), LocalShards(tmp_path / "set")
+    (tmp_path / "seen").mkdir()
+
+    def open_shard(shard: Shard) -> BinaryIO:
+        (tmp_path / "seen" / str(os.getpid())).touch()
+        return local(shard)
+
+    keys(iter(TrainingLoader(reader(index, workers, open_shard=open_shard))))
+    seen = {int(path.name) for path in (tmp_path / "seen").iterdir()}
+    assert len(seen - {os.getpid()}) == workers
+    assert (os.getpid() in seen) == (workers == 0)

@@ -6,7 +6,7 @@ import pytest
 
 from past.base.errors import CheckpointError
 from past.evaluation.hest.encoders import Probed, fingerprint, frozen, under
-from past.evaluation.hest.protocols import Probe
+from past.evaluation.hest.protocols import FrozenFeatures, Probe
 from past.evaluation.probes.ridge import RidgeHead
 from past.models.past.tower import PASTTower
 from past.nn.colour import ColourGrid
@@ -60,3 +60,9 @@ def test_one_fingerprint_where_all_folds_have_the_same_model(probe: Probe) -> No
     assert fingerprint(under(probe, grid), [0, 1]) == grid.fingerprint
     assert fingerprint(OfFolds(), [0, 1, 2]) == {"fold 0": "model 0", "fold 1": "model 1", "fold 2": None}
     assert fingerprint(under(probe, PASTTower("nowhere")), [0, 1]) is None
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_fold_is_predicted_by_the_head_from_its_model(probe: Probe, removed: bool) -> None:
+    grid = FrozenEncoder.of(ColourGrid(2))
+    assert under(probe, grid).predictor(1, removed) == FrozenFeatures(grid.for_fold(1), probe, removed)

@@ -109,3 +109,17 @@ def test_results_that_lack_something_are_one_sentence(tmp_path: Path) -> None:
     (path.parent / "hest_bench.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=rf"^{path}: these results are not as they were written [^\n]*: run"):
         blocks(path.parent)
+
+
+def test_genes_that_the_library_has_no_mean_of_are_said(tmp_path: Path) -> None:
+    page(tmp_path, ("two",), 4)
+    path = tmp_path / "results" / "hest_bench.json"
+    content = json.loads(path.read_text())
+    content["rows"][0] |= {"nan_genes": "G7"}
+    path.write_text(json.dumps(content))
+    (found,) = [block for block in blocks(path.parent) if block.title == "Constant genes"]
+    assert (
+        found.text == "The library has no mean over a gene that is measured or predicted the same everywhere in a fold."
+    )
+    assert found.table is not None
+    assert "G7" in str(found.table)

@@ -18,7 +18,9 @@ SAID = {"technology": "Visium", "species": "human"}
 
 def test_a_tile_gets_the_expression_of_its_nearest_transcriptomes(bench: Path, past: Path) -> None:
     fold = fold_of(bench, 0)
-    one = PASTNeighbours(past, 1, bench / "cache", **SAID).predict(fold)
+    nearest = PASTNeighbours(past, 1, bench / "cache", **SAID)
+    assert not nearest.takes_recoloured_tiles  # there is none without the mean colour
+    one = nearest.predict(fold)
     expression = np.concatenate([spots.expression for spots in fold.train])
     assert one.shape == (SPOTS, len(GENES))
     assert all((row == expression).all(axis=1).any() for row in one.astype(np.float64))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -118,3 +119,26 @@ def test_a_slide_that_cannot_be_predicted_is_named_and_the_others_are_predicted(
     assert "section B1 is left out: 64 spots: too few" in caplog.text
     with pytest.raises(DataError, match="section B1: 64 spots: too few\nsection A1: 64 spots: too few"):
         _predicted(both, part(slides, "A1"), 0.5, results)
+
+
+def test_a_run_is_opened_with_its_own_slides(monkeypatch: pytest.MonkeyPatch) -> None:
+    door, config = object(), {"data": {}}
+    data = SimpleNamespace(split=("its training", "its validation"), open_shard="its shards")
+    asked: list[tuple[object, ...]] = []
+
+    def data_of(*given: object) -> SimpleNamespace:
+        asked.append(given)
+        return data
+
+    for name, stand_in in (
+        ("imported_weights", lambda config: None),
+        ("trained", lambda config: ("the run", "its checkpoint")),
+        ("data_of", data_of),
+        ("SlideSet", lambda side, open_shard: (side, open_shard)),
+        ("load_stpath", lambda checkpoint: f"model of {checkpoint}"),
+    ):
+        monkeypatch.setattr(f"past.evaluation.spots.task.{name}", stand_in)
+    opened = SlideTask("zero_shot", [1.0]).open(config, door)  # type: ignore[arg-type]
+    assert asked == [(config, "the run", door)]
+    assert (opened.run, opened.checkpoint, opened.model) == ("the run", "its checkpoint", "model of its checkpoint")
+    assert (opened.train, opened.slides) == (("its training", "its shards"), ("its validation", "its shards"))

@@ -7,6 +7,8 @@ from sklearn.metrics import mean_squared_error, r2_score
 
 from past.evaluation.statistics.genes import score_genes, shares_above
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 @pytest.fixture
 def pair() -> tuple[np.ndarray, np.ndarray]:
@@ -38,3 +40,9 @@ def test_a_gene_measured_constant_has_no_r_and_one_predicted_constant_has_none_a
         "share_above_0.2": pytest.approx(2 / 3),
         "share_above_0.4": pytest.approx(1 / 3),
     }
+
+
+def test_where_nothing_varies_there_is_no_r2_and_no_warning() -> None:
+    found = score_genes(np.full((4, 1), 2.0), np.array([[1.0], [2.0], [3.0], [6.0]]))
+    assert (found.l2.tolist(), found.flat.tolist()) == ([4.5], [False])
+    assert np.isnan([*found.r2, *found.pearson]).all()

@@ -19,6 +19,7 @@ from past.evaluation.statistics.units import Units
 RNG = np.random.default_rng(0)
 SIX = Units("sections", (), 6, 5.0)
 NAN = float("nan")
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_of_a_mean_it_is_students_interval() -> None:

@@ -56,6 +56,8 @@ def test_a_mean_without_a_unit_is_the_mean_scored_again() -> None:
     assert np.nanmean(means[:, 3]) == pytest.approx(without_s)
     values = [np.nanmean(means[:, unit]) for unit in range(6)]
     assert found.mean().error == pytest.approx(np.sqrt(5 / 6 * ((values - np.mean(values)) ** 2).sum()))
+    firsts = [np.nanmean([without[unit, 0] for without in found.without]) for unit in range(6)]
+    assert found.mean(1).error == pytest.approx(np.sqrt(5 / 6 * ((firsts - np.mean(firsts)) ** 2).sum()))
 
 
 def test_one_block_is_no_interval() -> None:

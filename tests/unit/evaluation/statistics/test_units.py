@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from fields import grid, smooth
+from scipy.spatial.distance import cdist
 
-from past.evaluation.statistics.units import Places, Units, blocks_of, independent_units, wider
+from past.evaluation.statistics.units import Places, Units, _covariance, blocks_of, independent_units, wider
+from past.evaluation.statistics.variogram import Correlation
 
 NOISE = np.random.default_rng(0)
 
@@ -36,6 +38,9 @@ def test_a_patient_in_two_folds_is_one_unit() -> None:
     found = independent_units([(fold, np.zeros((48, 1))) for fold in folds])
     assert found.count == 5
     assert found.members[0][-1] == found.members[1][0] == 2
+    folds.append(places(["P6"], ["g"]))
+    found = independent_units([(fold, np.zeros((len(fold.sections), 1))) for fold in folds])
+    assert [np.unique(members).tolist() for members in found.members] == [[0, 1, 2], [2, 3, 4], [5]]
 
 
 def test_blocks_are_as_wide_as_the_residuals_correlate() -> None:
@@ -82,3 +87,16 @@ def test_a_block_of_few_spots_joins_its_neighbour() -> None:
     assert np.bincount(blocks).tolist() == [30, 25]
     assert len(np.unique(blocks_of(spots, 0))) == 25  # five across at most
     assert len(np.unique(blocks_of(grid(20)[:40], 3))) == 5  # two rows of 20: longer than wide
+
+
+@pytest.mark.parametrize("side", [10, 40])
+def test_sums_over_blocks_go_together_as_their_pairs_of_spots_do(side: int) -> None:
+    spots, correlation = grid(side), Correlation(0.8, 3.0, 2.0)
+    blocks = blocks_of(spots, side / 2)
+    pairs = correlation.at(cdist(spots, spots)) ** 2  # of products of two fields
+    np.fill_diagonal(pairs, 1)
+    expected = [[pairs[np.ix_(blocks == one, blocks == other)].sum() for one in range(4)] for other in range(4)]
+    found = _covariance(spots, blocks, correlation)
+    if side == 10:
+        np.testing.assert_allclose(found, expected)
+    assert found.sum() == pytest.approx(np.sum(expected), rel=0.05)  # more than 1,000 spots are thinned

@@ -83,3 +83,9 @@ def test_settings_that_cannot_work_are_named() -> None:
         transformer(heads=3)
     with pytest.raises(ConfigError, match="pool='max'"):
         transformer(pool="max")
+
+
+@pytest.mark.parametrize("key", ["context", "width", "layers", "heads", "feedforward"])
+def test_no_size_is_0(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"cell_encoder.{key}=0: give a whole number of 1 or more"):
+        transformer(**{key: 0})

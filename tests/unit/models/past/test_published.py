@@ -190,7 +190,9 @@ def test_nicheformer_gives_the_same_features_as_its_own_program(
     state = {prefix + name: value for name, value in nicheformer.state_dict().items()}
     state |= {"classifier_head.weight": torch.zeros(40, 32), f"{prefix}pooler_head.bias": torch.zeros(32)}
     torch.save({"state_dict": state}, tmp_path / "nicheformer.ckpt")
-    model = import_nicheformer(tmp_path / "nicheformer.ckpt").model
+    saved = import_nicheformer(tmp_path / "nicheformer.ckpt", GENES)
+    saved.require_vocabulary(GENES)
+    model = saved.model
     assert isinstance(model, CellEncoder)
     species, assay, modality = torch.tensor([5]), torch.tensor([9]), torch.tensor([4])
     tokens = torch.randint(30, 40, (1, 9))

@@ -5,13 +5,14 @@ from scipy.sparse import csr_matrix
 
 from past.models.stpath.batch import SlideBatch
 from past.models.stpath.gene_embedding import GeneHead
-from past.models.stpath.generate import HALF_A_COUNT, dropout_states, generate, predicted
+from past.models.stpath.generate import dropout_states, generate, predicted
 from past.models.stpath.model import STPath
 from past.models.stpath.samples.masking import tell
 from past.models.stpath.vocabulary import MASK, RESERVED
 
 TOKENS, SPOTS = 9, 10
 GENES = np.array([3, 5])
+HALF_A_COUNT = np.log(1.5)
 
 
 @pytest.fixture
@@ -80,3 +81,9 @@ def test_dropout_follows_its_seed_and_leaves_generator_and_mode_alone(model: STP
     assert not torch.equal(one[0], one[1])
     assert not torch.equal(dropout_states(model, slide, 1, seed=6)[0], one[0])
     assert not model.training
+
+
+@pytest.mark.parametrize(("genes", "rows"), [(2, 1024), (20_000, 419)])  # 419 × 20,000 float32: 32 MB
+def test_rows_of_all_genes_are_as_many_as_a_bound_of_memory_allows(genes: int, rows: int) -> None:
+    head = GeneHead(20_000, 2)
+    assert next(predicted(head, torch.zeros(2_000, 2), np.arange(genes)))[0] == slice(0, rows)

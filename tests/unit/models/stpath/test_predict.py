@@ -1,14 +1,21 @@
+from itertools import pairwise
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
+import torch
 from anndata import AnnData
+from scipy.sparse import csr_matrix
 
 from past.base.errors import CheckpointError, ConfigError, DataError
 from past.checkpoints.saved import Saved, save_model
+from past.models.stpath.batch import SlideBatch
+from past.models.stpath.model import STPath
 from past.models.stpath.predict import Predictor, load_stpath
 from past.models.stpath.published import import_stpath
+from past.models.stpath.samples.masking import scale_coords, tell
+from past.models.stpath.vocabulary import MASK, RESERVED, organ_token, technology_token
 from past.nn.colour import ColourGrid
 
 Slide = tuple[np.ndarray, np.ndarray]
@@ -26,7 +33,8 @@ def test_all_genes_are_predicted_where_none_is_named(predictor: Predictor, slide
     assert adata.shape == (12, 21)
     assert adata.X.dtype == np.float32
     assert list(adata.var_names) == sorted(adata.var_names)
-    assert adata.uns["past"]["organ"] == "Others"
+    assert (adata.uns["past"]["organ"], adata.uns["past"]["technology"]) == ("Others", "not told")
+    assert not adata.layers
     assert len(adata.uns["past"]["weights_sha256"]) == 64
 
 
@@ -186,3 +194,50 @@ def test_weights_of_another_kind_are_refused(released: Path, tmp_path: Path) -> 
     (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(CheckpointError, match=r"evil\.pth"):
         load_stpath(tmp_path / "evil.pth", genes=released / "symbol2ensembl.json")
+
+
+def passed(predictor: Predictor, slide: Slide, told: csr_matrix, spots: list[int]) -> torch.Tensor:
+    """Log1p expression of all genes in one pass that is told the rows `spots` of (12, tokens) `told`."""
+    features, coords = slide
+    batch = SlideBatch(
+        torch.from_numpy(features),
+        torch.from_numpy(scale_coords(coords)),
+        (12,),
+        torch.full((12,), technology_token("Visium")),
+        torch.full((12,), organ_token("Kidney")),
+        tell(told, np.setdiff1d(np.arange(12), spots)),
+    )
+    with torch.no_grad():
+        return predictor.model.head(predictor.model(batch), torch.arange(RESERVED, predictor.genes.tokens))
+
+
+def test_measured_spots_are_told_with_the_log_of_their_counts(predictor: Predictor, slide: Slide) -> None:
+    context = measured(slide[1], [4, 9], ["GENE3", "GENE5"])
+    told = np.zeros((12, predictor.genes.tokens), np.float32)
+    told[np.ix_([4, 9], predictor.genes.encode(["GENE3", "GENE5"]))] = np.log1p(context.X)
+    expected = passed(predictor, slide, csr_matrix(told), [4, 9]).numpy()
+    found = predictor.predict(*slide, organ="Kidney", technology="Visium", context=context)
+    np.testing.assert_allclose(found.X, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_spread_is_the_root_mean_square_about_the_samples_mean(
+    predictor: Predictor, slide: Slide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, slides = measured(slide[1], [4, 9], ["GENE3", "GENE5"]), []
+    drawn = list(torch.randn(3, 12, 16, generator=torch.Generator().manual_seed(0)))
+
+    def draw(model: STPath, batch: SlideBatch, samples: int, seed: int) -> list[torch.Tensor]:
+        slides.append((batch, samples, seed))
+        return drawn
+
+    monkeypatch.setattr("past.models.stpath.predict.dropout_states", draw)
+    found = predictor.predict(*slide, context=context, samples=3, seed=7).layers["std"]
+    with torch.no_grad():
+        values = predictor.model.head(torch.stack(drawn), torch.arange(RESERVED, predictor.genes.tokens)).numpy()
+    expected = np.sqrt((values**2).mean(axis=0) - values.mean(axis=0) ** 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    ((batch, samples, seed),) = slides
+    assert (samples, seed) == (3, 7)
+    genes = [batch.expression.genes[a:b].tolist() for a, b in pairwise(batch.expression.offsets.tolist())]
+    tokens = sorted(predictor.genes.encode(["GENE3", "GENE5"]).tolist())
+    assert [genes[row] for row in (3, 4, 9)] == [[MASK], tokens, tokens]  # each pass is told the same

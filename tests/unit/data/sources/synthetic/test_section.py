@@ -88,3 +88,15 @@ def test_the_command_makes_a_set(tmp_path, monkeypatch):
     assert list(index.sections) == ["P01S1", "P01S2", "P02S1", "P02S2"]
     assert (index.samples, index.patients) == (48, ("P01", "P02"))
     assert verify(index) == []
+
+
+def test_the_recorded_cells_lie_a_margin_from_the_edge(tissue):
+    side = np.ceil(np.sqrt(40 * 1350) + 2 * 56)  # µm
+    assert tissue.image.size == (round(side / 0.5),) * 2
+    places = tissue.centres * 0.5
+    assert places.min() > 56
+    assert places.max() < side - 56
+    assert len(set(tissue.names)) == 40  # none twice
+    facts = (tissue.section.section, tissue.section.patient, tissue.section.organ, tissue.section.technology)
+    assert facts == ("P01S1", "P01", "synthetic breast", "Xenium")
+    assert tissue.mpp == 0.5

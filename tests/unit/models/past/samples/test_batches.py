@@ -30,7 +30,7 @@ def test_a_batch_has_the_shapes_it_promises(tmp_path: Path) -> None:
     assert (batch.tokens.dtype, batch.values.dtype) == (torch.int64, torch.float32)
     assert batch.valid.all()
     assert batch.context_tokens.tolist() == [[4, 9, 5]] * 5
-    assert batch.positions.shape == (5, 3, 2)
+    assert (batch.positions.shape, batch.positions.dtype) == ((5, 3, 2), torch.float32)
     assert batch.positions[:, 0].eq(0).all()
     assert batch.keys == [f"S0_{i:07d}" for i in range(5)]
     assert batch.meta[4]["cell"] == "cell 4"
@@ -69,3 +69,15 @@ def test_a_batch_without_a_readable_sample_is_an_error(tmp_path: Path) -> None:
     empty = next(shard_stream(index, rank=0, seed=0, reading=Reading(), on_error="skip"))
     with pytest.raises(DataError, match=r"batch 0: none of its samples can be read; the first: .*S0-000000\.tar"):
         BatchMaker(TOKENIZER, SIDE, on_error="skip")(empty, 0)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "changes"),
+    [(Augmentation(turns=False, stain=0), False), (Augmentation(stain=0), True), (Augmentation(turns=False), True)],
+)
+def test_pixels_change_on_the_device_where_anything_may_change(
+    tmp_path: Path, augmentation: Augmentation, changes: bool
+) -> None:
+    make = BatchMaker(TOKENIZER, SIDE, seed=4, augmentation=augmentation)
+    batch, _ = make(raw(write_set(tmp_path, [3])), epoch=2)
+    assert batch.augment == (augmentation.drawn(4, 2) if changes else None)

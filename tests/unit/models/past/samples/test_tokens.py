@@ -50,7 +50,7 @@ def test_the_most_over_expressed_come_first_and_ties_in_the_vocabularys_order() 
     np.testing.assert_allclose(out.values[0, 0], np.log1p([2500, 5000, 2500]), rtol=1e-6)
     assert out.values[0, 1].tolist() == [pytest.approx(np.log1p(10_000)), 0, 0]
     assert out.context_tokens.tolist() == [[4, 9, 5]]
-    assert out.positions.tolist() == [[[0, 0], [10, 0]]]
+    assert (out.positions.tolist(), out.positions.dtype) == ([[[0, 0], [10, 0]]], np.float32)
 
 
 def test_missing_neighbours_and_empty_cells_are_padding() -> None:
