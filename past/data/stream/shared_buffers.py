@@ -1,9 +1,9 @@
 """How a batch gets from a worker to the process that trains: in one buffer of shared memory, used again and again.
 
 torch would send each tensor by itself, in new memory each time, and the system takes longer to hand out new pages than
-we take to fill them: its way takes 1.10 times as long (224 px crops, batches of 256, two workers on two cores, best of 8
-epochs in turn). Here a worker lays all tensors of a batch into one buffer, and the reader sees them there. The buffer is
-free for another batch once the last view of any of its tensors is gone: code that keeps a batch for long
+we take to fill them: its way takes 1.10 times as long (224 px crops, batches of 256, two workers on two cores, best of
+8 epochs in turn). Here a worker lays all tensors of a batch into one buffer, and the reader sees them there. The
+buffer is free for another batch once the last view of any of its tensors is gone: code that keeps a batch for long
 should keep a copy.
 """
 
