@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from past.base.errors import ConfigError, DataError
@@ -33,6 +34,7 @@ def test_the_files_say_what_they_were_made_from_and_are_the_same_again(tmp_path:
     assert json.loads(found["toy.json"]) == {"task": "toy", **ORIGIN, "versions": {"numpy": "1"}, "rows": [1, 2]}
     assert found["toy.csv"] == b"gene,r\nG0,0.5\nG1,\n"
     assert pd.read_parquet(tmp_path / "out" / "below" / "toy.parquet")["gene"].tolist() == ["G0", "G1"]
+    assert pq.read_schema(tmp_path / "out" / "below" / "toy.parquet").names == ["gene", "r"]
     write_all(Results(tmp_path / "out", "toy", ORIGIN, {"versions": {"numpy": "1"}}))
     assert files(tmp_path / "out") == found
 

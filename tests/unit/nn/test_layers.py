@@ -65,3 +65,29 @@ def test_a_part_remembers_its_arguments_through_copies(duplicate: object) -> Non
     again = duplicate(part)  # type: ignore[operator]
     assert again.config == part.config
     assert torch.equal(again.attention.qkv.weight, part.attention.qkv.weight)
+
+
+def test_each_dropout_of_a_layer_has_its_place() -> None:
+    """With one of them taking all, the layer is what is left: by hand."""
+    torch.manual_seed(0)
+    layer, x = PostNormLayer(8, 2, 20, 0.0), torch.randn(1, 5, 8)
+    words = PackedSentences(torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 5, dtype=torch.bool))
+    attended = layer.attention.within(x[0], words)
+    first = layer.attention_norm(x[0] + attended)
+    for place, expected in (
+        (0, layer.attention_norm(x[0])),
+        (1, layer.feedforward_norm(first + layer.contract.bias)),
+        (2, layer.feedforward_norm(first)),
+    ):
+        taking = copy.deepcopy(layer)
+        taking.dropouts[place] = Nothing()
+        found = taking(x[0], words)
+        if place == 0:
+            inner = layer.contract(nn.functional.relu(layer.expand(expected)))
+            expected = layer.feedforward_norm(expected + inner)
+        torch.testing.assert_close(found, expected)
+
+
+class Nothing(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)

@@ -7,7 +7,7 @@ import pytest
 from platforms import CONTROLS, GENES, write_matrix
 
 from past.base.errors import DataError
-from past.data.sources.tenx import cell_names, find_matrix, is_gene, read_matrix, read_matrix_genes
+from past.data.sources.tenx import MIN_QUALITY, cell_names, find_matrix, is_gene, read_matrix, read_matrix_genes
 
 CELLS = ["aaaaaaab-1", "ffffffff-2"]
 COUNTS = np.arange(2 * (len(GENES) + len(CONTROLS))).reshape(2, -1)
@@ -59,3 +59,7 @@ def test_cells_are_named_by_their_prefix_in_letters() -> None:
         "pppppppp-1",
     ]
     assert cell_names(np.array([1, 20])) == cell_names(np.array([[1], [20]])) == ["1", "20"]
+
+
+def test_transcripts_count_as_in_the_instruments_own_matrix() -> None:
+    assert MIN_QUALITY == 20  # Q20: wrong one time in a hundred

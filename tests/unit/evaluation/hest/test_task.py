@@ -248,3 +248,9 @@ def test_five_random_kills_leave_the_bytes_of_an_uninterrupted_run(tmp_path: Pat
     assert found["kills"] == 5
     assert len(found["whole"]) > 20
     assert found["after"] == found["whole"]
+
+
+def test_encoders_are_put_under_the_tasks_head_on_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("past.evaluation.hest.task.under", lambda *given: given)
+    bench = HestBench(tmp_path, tmp_path / "cache", device="cuda:1")
+    assert bench.compared({"a": "an encoder"}) == {"a": (bench.probe, "an encoder", "cuda:1")}

@@ -15,6 +15,8 @@ def test_bars_are_the_sections_recalls(ceiling: float | None, labels: list[str])
     figure = recall_bars(pd.DataFrame(rows(ceiling=ceiling)), 5)
     (axis,) = figure.axes
     assert [bar.get_height() for bar in axis.patches] == [0.625, 0.625, 0.5, 0.5]  # type: ignore[attr-defined]
+    assert [bar.get_width() for bar in axis.patches] == pytest.approx([0.4] * 4)  # type: ignore[attr-defined]
+    assert [bar.get_x() for bar in axis.patches] == pytest.approx([-0.4, 0.6, 0.0, 1.0])  # type: ignore[attr-defined]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["S0", "S1"]
     assert sorted(text.get_text() for text in axis.get_legend().get_texts()) == sorted(["PAST", "linear", *labels])
     plt.close(figure)

@@ -123,3 +123,15 @@ def test_rows_go_some_at_a_time(rows: int, recorded: bool, monkeypatch: pytest.M
     assert torch.equal(found, torch.stack([x, 2 * x]))
     assert found.is_contiguous()
     assert seen == ([rows] if recorded else {0: [0], 1: [1], 3: [3], 7: [3, 3, 1]}[rows])
+
+
+def test_onednn_is_given_whole_units_of_float32_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    with torch.no_grad():
+        assert not kernel.takes_onednn(WHOLE_ROWS) or kernel.ONEDNN is not None
+        monkeypatch.setattr(kernel, "ONEDNN", F.linear)  # whatever this CPU has
+        taken = {name for name, x in INPUTS.items() if kernel.takes_onednn(x)}
+        assert taken == {"no rows", "whole rows", "every second column", "columns first"}
+        assert not kernel.takes_onednn(WHOLE_ROWS.double())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert not kernel.takes_onednn(WHOLE_ROWS)
+    assert not kernel.takes_onednn(WHOLE_ROWS)
