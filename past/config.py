@@ -20,6 +20,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from past.base.errors import ConfigError, require_number
 from past.base.files import write_atomically
 from past.base.moved import upgraded
+from past.base.runs import CONFIG_BYTES
 from past.base.slurm import refuse_wrong_layout
 from past.base.text.address import held_in
 from past.base.text.reading import read_yaml
@@ -40,7 +41,6 @@ NAMES = frozenset(
 _WORD = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^\[\](),'"]+""")
 CONF = Path(__file__).resolve().parent / "conf"  # a link to the checkout's conf/; the wheel carries the files
 TARGET = "_target_"
-LARGEST = 1 << 18  # bytes of a run's config.yaml
 _composed: set[str] = set()  # classes that this process's own command line named: the user chose them
 
 
@@ -340,7 +340,7 @@ def load(path: Path) -> dict[str, Any]:
         DataError: missing, larger than 256 KiB, or not YAML of plain values; see `read_yaml`.
         ConfigError: no mapping, or an interpolation: what a run keeps is resolved.
     """
-    config = read_yaml(path, "give the directory of a run that train.py wrote", LARGEST)
+    config = read_yaml(path, "give the directory of a run that train.py wrote", CONFIG_BYTES)
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: holds no settings: give the directory of a run that train.py wrote")
     for place, value in _walk(config, ""):

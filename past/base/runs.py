@@ -17,6 +17,7 @@ from past.base.disk.space import space_for
 from past.base.errors import ConfigError
 
 RUN_ID = "PAST_RUN_ID"
+CONFIG_BYTES: Final = 1 << 18  # of a run's config.yaml, at most
 log = logging.getLogger(__name__)
 # What a run may be given otherwise when it goes on, each with all below it: where and how fast it runs, how long, and
 # what it writes. All else is what its weights were trained with.

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from past.base.errors import DataError
-from past.base.runs import Run, flat
+from past.base.runs import CONFIG_BYTES, Run, flat
 from past.base.text.address import shown
 from past.base.text.reading import read_yaml
 from past.base.text.words import in_figure
@@ -88,7 +88,7 @@ def read_trained(directory: Path) -> Trained:
         raise DataError(f"{directory}: no metrics.csv and config.yaml there; give the directory of a run")
     own = {
         key: without_run(shown(value), directory)
-        for key, value in flat(read_yaml(run.config, "give the directory of a run"))
+        for key, value in flat(read_yaml(run.config, "give the directory of a run", CONFIG_BYTES))
     }
     return Trained(run.directory.name, own, read_metrics(run.directory))
 

@@ -46,7 +46,7 @@ def test_a_bucket_is_read_like_a_folder(server: ThreadedMotoServer, tmp_path: Pa
     found = shard_stream(index, rank=0, seed=0, reading=Reading(batch_size=4), open_shard=open_shard)
     here = shard_stream(local, rank=0, seed=0, reading=Reading(batch_size=4))
     for batch, own in zip(found, here, strict=True):
-        assert [(cell.key, cell.image) for cell in batch.cells] == [(cell.key, cell.image) for cell in own.cells]
+        assert [(cell.key, cell.image) for cell in batch.samples] == [(cell.key, cell.image) for cell in own.samples]
 
 
 def test_what_is_not_in_the_bucket_is_named(server: ThreadedMotoServer, tmp_path: Path) -> None:

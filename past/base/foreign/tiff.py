@@ -41,11 +41,11 @@ def open_tiff(path: Path) -> TiledPicture:
     try:
         from tifffile import TiffFile
     except ImportError as error:
-        raise DataError(f"{path}: TIFF needs 'pip install past-pathology[wsi]'") from error
+        raise DataError(f"{path}: TIFF needs 'pip install past-pathology[tiff]'") from error
     if not path.is_file():
         raise DataError(f"{path}: no such image")
     with reading(path, *DAMAGED):
-        file = TiffFile(path)
+        file = TiffFile(path, _multifile=False)  # an OME-TIFF may name other files, anywhere: none is opened
         try:
             series = file.series[0]
             first = cast("TiffPage", series.levels[0].pages[0])

@@ -1,4 +1,4 @@
-"""Shards that lie elsewhere: behind http(s), or in any store that fsspec knows (s3://, gs://, …).
+"""Shards that lie elsewhere: behind http(s), or in a store that fsspec opens (s3://, gs://, az://, …).
 
 A shard is fetched whole into a local cache before it is read: resumed where it was cut, checked against the index's
 SHA-256, renamed into place. The processes of a machine share the cache; a shard that one of them reads stays in it.

@@ -16,7 +16,7 @@ from past.base.genes import gene_hash
 from past.base.keys import Members
 from past.base.text.reading import read_json
 from past.data.shards.cell_format import safe_name
-from past.data.shards.entries import MOST_SAMPLES, Shard, shard_of
+from past.data.shards.entries import MOST_SAMPLES, Shard, require_settings, shard_of
 from past.data.shards.index import INDEX
 
 SETTINGS = "settings.json"
@@ -185,6 +185,7 @@ def read_settings(root: Path) -> dict[str, Any]:
     with reading(path, "cannot be read", "restore it, or write to another --out"):
         if content["genes_hash"] != gene_hash(content["genes"]):
             raise DataError(f"{path}: the gene list does not match its hash: the file was changed by hand")
+        require_settings(content["settings"])
         return content
 
 

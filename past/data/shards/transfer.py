@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 READ_BYTES: Final = 1 << 20
 SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing waits for ever
 _FINAL: Final = (400, 401, 403, 404, 405, 410)  # answers that another try will not change
+# What fsspec opens for us. It knows more (files inside files, repositories, `reference` with templates that older
+# versions ran as code), and an address may stand in somebody else's run.
+STORES: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 _STORES_WITH_KEYS: Final = ("s3://", "s3a://")
 
 
@@ -129,6 +132,9 @@ def _open(address: str, start: int, timeout: float) -> Iterator[tuple[BinaryIO, 
             start = start if answer.status == 206 else 0
             yield answer, start, None if answer.length is None else start + answer.length
         return
+    if bare.partition("://")[0] not in STORES or "::" in bare:
+        known = ", ".join(("http", "https", *STORES))
+        raise DataError(f"{shown(address)}: no address that is read ({known}): give one, or a folder")
     import fsspec
 
     keys = {"key": user, "secret": password} if user and password and bare.startswith(_STORES_WITH_KEYS) else {}

@@ -88,7 +88,7 @@ def verify(
 
 def _pick(index: ShardIndex, share: float, seed: int | None) -> dict[str, list[int]]:
     """Return rows by shard: that share of all samples, at least one."""
-    wanted = max(1, round(index.samples * share))
+    wanted = min(max(1, round(index.samples * share)), index.samples)
     chosen = iter(sorted(random.Random(seed).sample(range(index.samples), wanted)))
     rows: dict[str, list[int]] = defaultdict(list)
     start, place = 0, next(chosen, None)
@@ -120,6 +120,8 @@ def _check_set(index: ShardIndex) -> list[str]:
             faults.append(
                 f"{path.name}: lies in {root} and no index counts it: 'past shards merge {root}', or remove it"
             )
+    if not index.shards:
+        faults.append(f"{root}: its index counts no shards: write them again")
     samples, what = Counter[str](), unit(index.settings)
     for shard in index.shards:
         samples[shard.section] += shard.samples

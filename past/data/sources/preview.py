@@ -1,6 +1,7 @@
 """A section on one page, before hours are spent on it: its cells on its image, crops, counts and registration."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from past.data.sources.tissue import SectionSource, TissueSection
 FOLDER: Final = "previews"
 MADE_BY: Final = "past shards --preview"  # in a PNG's "Software"
 CROPS: Final = 16
+_LETTERS: Final = 160  # of a line of the title
 _SIDE = 1_400  # px of the longer side of the drawn image
 
 
@@ -46,7 +48,9 @@ def _draw(tissue: TissueSection, found: Registration, settings: ShardSettings, f
     words = f"{section.section}: {len(tissue):,} cells, {section.technology}, {section.organ}, {section.species}"
     lines = [f"{words}, {tissue.mpp:.4g} µm/px", *(f"! {warning}" for warning in found.warnings)]
     colour = "firebrick" if found.warnings else "black"
-    figure.suptitle("\n".join(map(in_figure, lines)), color=colour, wrap=True, fontsize=11, parse_math=False)
+    # matplotlib's own wrapping reads formulas whatever `parse_math` says
+    title = "\n".join(textwrap.fill(in_figure(line), _LETTERS) for line in lines)
+    figure.suptitle(title, color=colour, fontsize=11, parse_math=False)
     left, right = figure.subfigures(1, 2, width_ratios=[1.3, 1])
     _cells(left.subplots(), tissue)
     crops, charts = right.subfigures(2, 1, height_ratios=[2.4, 1])

@@ -9,7 +9,7 @@ import yaml
 from matplotlib import pyplot as plt
 
 from past.base.errors import DataError
-from past.base.runs import flat
+from past.base.runs import CONFIG_BYTES, flat
 from past.report.sweep import by_setting, curves, differences, read_trained, without_run, write_sweep
 
 METRICS = "step,train/loss,val/recall@5/mean,val/recall@5/chance\n9,3.1,{},0.25\n19,2.5,{},0.25\n29,2.0,,\n"
@@ -140,6 +140,9 @@ def test_a_broken_configuration_or_log_is_named(tmp_path: Path) -> None:
     runs = [write_run(tmp_path, "a", 0.1, "grid", 0.3, 0.5), write_run(tmp_path, "b", 0.1, "grid", 0.3, 0.5)]
     (runs[0] / "config.yaml").write_text("a: " + "[" * 20_000)
     with pytest.raises(DataError, match=r"a/config.yaml: not YAML [^\n]*: give the directory of a run$"):
+        write_sweep(runs)
+    (runs[0] / "config.yaml").write_text("a: 1\n" + "#" * CONFIG_BYTES)
+    with pytest.raises(DataError, match=r"a/config.yaml: [^\n]*262,14\d"):
         write_sweep(runs)
     (runs[0] / "config.yaml").write_text("a: 1")
     (runs[1] / "metrics.csv").write_bytes(b"step,val\n\xff,1")

@@ -1,5 +1,6 @@
 """H&E in TIFF files: every layout gives its pixels, what cannot be read by region is refused."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,21 @@ def test_tiles_that_were_never_written_are_glass(tmp_path: Path, compression: st
     assert np.asarray(picture.crop((0, 64, 128, 128))).min() == 255
     written = np.asarray(picture.crop((0, 0, 64, 64))).astype(int)
     assert abs(written - PIXELS[:64, :64]).mean() < (60 if compression == "jpeg" else 0.1)
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_a_file_that_an_ome_tiff_names_is_never_opened(tmp_path: Path, outside: bool) -> None:
+    import tifffile
+
+    (tmp_path / "private").mkdir()
+    other = tmp_path / "private" / "other.ome.tif"
+    write_ome_tiff(other, PIXELS[:64, :64], photometric="rgb")
+    path = tmp_path / "image.ome.tif"
+    write_ome_tiff(path, PIXELS, photometric="rgb")
+    text = tifffile.tiffcomment(path)
+    name = other if outside else "private/other.ome.tif"
+    named = f'<TiffData IFD="0"><UUID FileName="{name}">urn:uuid:1</UUID></TiffData>'
+    changed = re.sub(r"<TiffData[^>]*>.*?</TiffData>|<TiffData[^>]*/>", named, text, flags=re.DOTALL)
+    assert changed != text
+    tifffile.tiffcomment(path, changed.encode())
+    assert open_tiff(path).size == (330, 210)

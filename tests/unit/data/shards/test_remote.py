@@ -40,7 +40,7 @@ def index(server: Server) -> ShardIndex:
 
 def read_all(index: ShardIndex, open_shard: Callable[[Shard], object]) -> list[str]:
     stream = shard_stream(index, rank=0, seed=0, reading=Reading(), open_shard=open_shard)  # type: ignore[arg-type]
-    return [cell.key for batch in stream for cell in batch.cells]
+    return [cell.key for batch in stream for cell in batch.samples]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,10 @@ def test_processes_wait_for_the_one_that_fetches(server: Server, index: ShardInd
     assert not server.asked
 
 
-def test_any_store_that_fsspec_knows(server: Server, index: ShardIndex, tmp_path: Path) -> None:
+def test_a_store_that_fsspec_opens(
+    server: Server, index: ShardIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("past.data.shards.transfer.STORES", ("memory", "nosuch"))
     memory = fsspec.filesystem("memory")
     for path in server.root.iterdir():
         memory.pipe(f"/past-test/{path.name}", path.read_bytes())
@@ -218,7 +221,10 @@ def test_without_locks_a_shard_is_fetched_all_the_same(
 
 
 @pytest.mark.parametrize(("again", "evicted"), [(0, 1), (1, 0)])
-def test_the_shard_that_was_not_read_for_longest_is_evicted_first(tmp_path: Path, again: int, evicted: int) -> None:
+def test_the_shard_that_was_not_read_for_longest_is_evicted_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: int, evicted: int
+) -> None:
+    monkeypatch.setattr("past.data.shards.transfer.STORES", ("file",))
     index = write_set(tmp_path / "there", [3, 3, 3])
     sizes = [shard.bytes for shard in index.shards]
     open_shard = CachedShards((tmp_path / "there").as_uri(), tmp_path / "cache", max(sizes) * 2, HASTY)

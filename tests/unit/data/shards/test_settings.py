@@ -1,5 +1,6 @@
 """A set's settings and its sections' progress: they come back as they were, and what was changed by hand is refused."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -78,3 +79,13 @@ def test_settings_changed_by_hand_are_refused(root):
     path.write_text(path.read_text().replace('"G3"', '"H3"'))
     with pytest.raises(DataError, match="the gene list does not match its hash"):
         merge(root)
+
+
+@pytest.mark.parametrize("lost", ["settings", "px"])
+def test_settings_that_lack_something_are_refused(root, lost):
+    path = root / "settings.json"
+    content = json.loads(path.read_text())
+    content.get("settings" if lost == "px" else "", content).pop(lost)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"settings\.json: cannot be read.*: restore it, or write to another --out$"):
+        check_settings(root, SETTINGS, GENES)

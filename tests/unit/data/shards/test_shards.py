@@ -41,7 +41,7 @@ def keys(samples: Iterable[dict[str, Any]]) -> list[str]:
 def test_two_workers_give_every_sample_once_as_our_own_reader_does(index: ShardIndex, shuffle: int) -> None:
     found = {sample["__key__"]: sample for sample in in_two_workers(Shards(index.root).webdataset(shuffle=shuffle))}
     stream = shard_stream(index, rank=0, seed=0, reading=Reading())
-    own = {cell.key: cell for batch in stream for cell in batch.cells}
+    own = {cell.key: cell for batch in stream for cell in batch.samples}
     assert len(found) == len(own) == sum(SIZES)
     for key, cell in own.items():
         sample = found[key]

@@ -112,7 +112,7 @@ def test_a_fast_beginning_buys_no_trickle(server: Server, monkeypatch: pytest.Mo
     monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (Store(), url))
     file = io.BytesIO()
     with pytest.raises(DataError, match="slower than"):
-        Transfer(1, 5, 0).fetch("store://a/b", file, 2 << 20)
+        Transfer(1, 5, 0).fetch("gs://a/b", file, 2 << 20)
     assert len(file.getvalue()) == (1 << 20) + 6
 
 
@@ -184,7 +184,7 @@ def test_no_message_and_no_log_has_a_secret(
 @pytest.mark.parametrize(
     ("address", "name"),
     [
-        (f"nosuch://user:{SECRET}@a/b?token={SECRET}", "nosuch://a/b/index.json: Protocol not known"),
+        (f"nosuch://user:{SECRET}@a/b?token={SECRET}", "nosuch://a/b/index.json: no address that is read"),
         (f"http://user:{SECRET}@h.invalid:port/x", "http://h.invalid:port/x/index.json: "),
         (f"http://user:{SECRET}@127.0.0.1:1/x?a={SECRET}\x7f", "http://127.0.0.1:1/x/index.json: "),
         (f"memory://user:{SECRET}@a/b?sig={SECRET}", "memory://a/b/index.json: "),
@@ -195,6 +195,7 @@ def test_other_programs_messages_lose_the_secrets(
     address: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(HELD, "")
+    monkeypatch.setattr("past.data.shards.transfer.STORES", ("memory",))
     with pytest.raises(DataError) as refused:
         open_set(address, tmp_path, 10**9, Transfer(1, 1, 0))
     assert str(refused.value).startswith(name)
@@ -218,3 +219,21 @@ def test_keys_in_an_address_of_s3_are_given_to_the_store(tmp_path: Path, monkeyp
     assert asked == [
         (f"s3://bucket/set/{name}", {"key": "AKIA", "secret": f"{SECRET}/+"}) for name in (INDEX, index.shards[0].name)
     ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "reference::file:///a/refs.json",
+        "reference://a",
+        "file:///etc/passwd",
+        "zip://index.json::http://127.0.0.1:9/x.zip",
+        "s3://bucket/a::file:///etc/passwd",
+        "github://org:repo@main/a",
+        "memory://a",
+    ],
+)
+def test_only_stores_of_a_closed_list_are_opened(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda *_: pytest.fail("fsspec was asked"))
+    with pytest.raises(DataError, match=r"no address that is read \(http, https, s3"):
+        Transfer(1, 1, 0).fetch(address, io.BytesIO(), limit=10)

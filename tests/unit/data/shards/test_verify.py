@@ -200,3 +200,11 @@ def test_an_empty_shard_is_counted_as_such(tmp_path):
     assert shard.samples == 0
     index = ShardIndex(GENES, (shard,), {"px": 16}, {"A": {"patient": "P1", "cells": 0}}, str(tmp_path))
     assert verify(index) == []
+
+
+@pytest.mark.parametrize("sample", [1, 0.1])
+def test_a_set_of_nothing_is_not_called_good(root, sample):
+    index = replace(ShardIndex.read(root), shards=(), sections={})
+    for path in root.glob("*.tar"):
+        path.unlink()
+    assert verify(index, sample=sample) == [f"{root}: its index counts no shards: write them again"]

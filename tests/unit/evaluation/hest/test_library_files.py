@@ -9,6 +9,10 @@ from tiny_bench import judge
 from past.evaluation.hest.task import HestBench
 from past.nn.colour import ColourGrid
 
+# A single gene's score is within 1e-14 on a CPU with AVX-512, as the library's was; on one without, sums run in another
+# order and 2e-5 was seen. Means over genes are closer on both.
+CLOSE = 5e-5
+
 
 def differences(expected: object, found: object, path: str = "") -> list[tuple[str, float]]:
     """Every number of two like JSON values, as (where, |difference|); other fields must be equal."""
@@ -38,7 +42,7 @@ def test_reference_every_field_of_the_librarys_files(reference: Path, tmp_path: 
     for file in files:
         name = file.relative_to(mini / "expected")
         pairs = differences(json.loads(file.read_text()), json.loads((tmp_path / "results" / name).read_text()))
-        assert max(difference for _, difference in pairs) < 1e-6, name
+        assert max(difference for _, difference in pairs) < CLOSE, name
     tables = [
         pd.read_csv(folder / "dataset_results.csv", index_col=0) for folder in (mini / "expected", tmp_path / "results")
     ]
