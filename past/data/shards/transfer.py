@@ -29,7 +29,7 @@ SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing
 _FINAL: Final = (400, 401, 403, 404, 405, 410)  # answers that another try will not change
 # What fsspec opens for us. It knows more (files inside files, repositories, `reference` with templates that older
 # versions ran as code), and an address may stand in somebody else's run.
-STORES: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
+STORES: Final = ("file", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
 _STORES_WITH_KEYS: Final = ("s3://", "s3a://")
 
 

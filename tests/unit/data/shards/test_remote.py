@@ -221,10 +221,7 @@ def test_without_locks_a_shard_is_fetched_all_the_same(
 
 
 @pytest.mark.parametrize(("again", "evicted"), [(0, 1), (1, 0)])
-def test_the_shard_that_was_not_read_for_longest_is_evicted_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: int, evicted: int
-) -> None:
-    monkeypatch.setattr("past.data.shards.transfer.STORES", ("file",))
+def test_the_shard_that_was_not_read_for_longest_is_evicted_first(tmp_path: Path, again: int, evicted: int) -> None:
     index = write_set(tmp_path / "there", [3, 3, 3])
     sizes = [shard.bytes for shard in index.shards]
     open_shard = CachedShards((tmp_path / "there").as_uri(), tmp_path / "cache", max(sizes) * 2, HASTY)
