@@ -8,11 +8,11 @@ import hashlib
 import json
 import os
 import random
-import signal
 import sys
 from pathlib import Path
 
 import torch
+from dying import die_at
 from tiny_bench import judge
 
 from past.evaluation.hest.task import HestBench
@@ -24,20 +24,6 @@ KILLS = 5
 def run(root: Path, out: Path) -> None:
     bench = HestBench(root, out / "cache", components=4, batch_size=8)
     judge(bench, {"two": ColourGrid(2), "four": ColourGrid(4)}, out / "results")
-
-
-def die_at(write: int) -> None:
-    """Kill this process as it brings its `write`-th piece to the disk; the cache and the results do that alike."""
-    left, fsync = write, os.fsync
-
-    def dying(file: int) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        fsync(file)
-
-    os.fsync = dying
 
 
 def in_child(root: Path, out: Path, write: int | None) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from past.evaluation.hest.library_files import write_library_files
+from past.evaluation.hest.hest_files import write_hest_files
 from past.evaluation.hest.spots import FoldData
 from past.evaluation.hest.summary import AS_THEY_ARE, Scored, average_rows, tidy
 from past.evaluation.results import Results
@@ -113,7 +113,7 @@ def write_record(results: Results, record: BenchRecord) -> list[Row]:
     """
     own = [found for images, found in record.results if images == AS_THEY_ARE]
     by_task = {task: [found for found in own if found.task == task] for task in dict.fromkeys(r.task for r in own)}
-    write_library_files(results, by_task)
+    write_hest_files(results, by_task)
     table = pd.concat(record.table, ignore_index=True) if record.table else pd.DataFrame()
     results.write_csv("hest_bench.csv", table)
     results.write_parquet("hest_bench.parquet", table)

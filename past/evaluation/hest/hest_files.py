@@ -47,7 +47,7 @@ def write_encoder(results: Results, folder: str, result: TaskResult) -> None:
     write_json(results, f"{folder}/results_kfold.json", content)
 
 
-def write_library_files(results: Results, scores: Mapping[str, Sequence[TaskResult]]) -> None:
+def write_hest_files(results: Results, scores: Mapping[str, Sequence[TaskResult]]) -> None:
     """Write all files of the library.
 
     Args:
