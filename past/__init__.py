@@ -30,13 +30,11 @@ def embed(
         device: where it computes; None: a GPU where there is one.
         options: `batch_size` and `workers`, see `past.slides.tables.embed_tiles`.
     """
-    from pathlib import Path
-
     from past.config import frozen_encoder
+    from past.slides.frozen_encoder import encoder_name
     from past.slides.tables import embed_tiles
 
-    name = Path(encoder).resolve().name if Path(encoder).exists() else encoder
-    return embed_tiles(wsi, frozen_encoder(encoder, weights, device), name, **options)
+    return embed_tiles(wsi, frozen_encoder(encoder, weights, device), encoder_name(encoder), **options)
 
 
 def __getattr__(name: str) -> object:

@@ -61,6 +61,7 @@ class SlideOptions:
 
         from past.config import frozen_encoder
         from past.slides.embedder import SlideEmbedder, TileSettings
+        from past.slides.frozen_encoder import encoder_name
         from past.slides.tiling import require_installed
 
         if self.encoder is None:
@@ -74,8 +75,7 @@ class SlideOptions:
         rank = os.environ.get("LOCAL_RANK")  # torchrun's: each has a GPU of its own
         device = self.device or (f"cuda:{rank}" if rank and torch.cuda.is_available() else None)
         encoder = frozen_encoder(self.encoder, weights, device)
-        name = Path(self.encoder).resolve().name if Path(self.encoder).exists() else self.encoder
-        skip = self.on_error == "skip"
+        skip, name = self.on_error == "skip", encoder_name(self.encoder)
         return SlideEmbedder(encoder, name, settings, self.batch_size, self.workers, skip, report)
 
 
