@@ -15,6 +15,11 @@ def _folder(variable: str, default: str) -> Path:
     return path
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive holds the time, and processes that share tests must name them alike."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """Numbers computed by the published programs."""

@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all, on any file system, also one that is full."""
 
 import contextlib
+import errno
 import fcntl
 import glob
 import io
@@ -8,11 +9,14 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
-from past.base.disk.locks import UNSUPPORTED, lock, remove, remove_abandoned
+from past.base.disk.locks import lock, remove, remove_abandoned
 from past.base.disk.space import space_for
 from past.base.errors import ConfigError
+
+# What a file system answers that has no hard links: exFAT, object stores that are mounted
+_NO_LINKS: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EPERM, errno.EINVAL})
 
 
 def require_free(out: Path) -> None:
@@ -124,7 +128,7 @@ def _link(part: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        if error.errno not in UNSUPPORTED:
+        if error.errno not in _NO_LINKS:
             raise
         # no hard links: whoever creates the name first writes the content into it, at once
         content = part.read_bytes()

@@ -6,6 +6,7 @@ from typing import Any
 
 from past.base.errors import CheckpointError, ConfigError
 from past.base.runs import Run, newest_run
+from past.base.text.address import is_address, shown
 from past.data.stream.datamodule import DataModule
 from past.evaluation.task import Door
 
@@ -45,8 +46,11 @@ def trained(config: Mapping[str, Any]) -> tuple[Run, Path]:
 def data_of(config: Mapping[str, Any], run: Run, door: Door) -> DataModule[Any]:
     """Build the run's data, with what `data` names otherwise.
 
+    A run may be somebody else's: what it says opens no address and fills no folder of its choosing, so an address and
+    the cache of its shards are the user's to name.
+
     Raises:
-        ConfigError: settings that are not a run's, or of which no data can be built.
+        ConfigError: settings that are not a run's, or of which no data can be built; its shards are at an address.
         DataError: settings that cannot be read, or data that cannot.
     """
     own = door.load(run.config)
@@ -54,8 +58,15 @@ def data_of(config: Mapping[str, Any], run: Run, door: Door) -> DataModule[Any]:
     if not isinstance(data, dict) or not isinstance(seed, int):
         raise ConfigError(f"{run.config}: names no data and seed: give a run that train.py wrote")
     chosen = {key: value for key, value in config["data"].items() if value is not None}
+    root = data.get("root")
+    if "root" not in chosen and isinstance(root, str) and is_address(root):
+        raise ConfigError(
+            f"{run.config}: its shards are at {shown(root)}, and no address is opened because a file says so: give "
+            f"data.root={shown(root)} if you trust it, or data.root=DIR"
+        )
+    own_data = {key: value for key, value in data.items() if key not in ("cache", "cache_gb")}
     try:
-        return door.build(data | chosen, "data", seed=seed)
+        return door.build(own_data | chosen, "data", seed=seed)
     except (TypeError, ValueError, AttributeError) as error:  # a value of another kind than is meant
         raise ConfigError(
             f"{run.config}: no data can be built of its data ({error}): give the run as written"

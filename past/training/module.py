@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import lightning.pytorch as pl
+from torch.optim import Optimizer
 
 from past.base.errors import TrainingError
 from past.nn.layers import Part
-from past.training.norms import is_finite
+from past.training.norms import clip_to_norm, is_finite
 
 
 class TrainedModule(pl.LightningModule):
@@ -42,6 +43,19 @@ class TrainedModule(pl.LightningModule):
                 "not saved: begin under another run_id with a lower module.optim.lr"
             )
         checkpoint["past"] = {"model": self.model.config, **self._kept}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as the trainer is told, also where gradients are sparse, of which torch before 2.13 takes no norm."""
+        sparse = any(parameter.grad is not None and parameter.grad.is_sparse for parameter in self.parameters())
+        if sparse and gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
+            clip_to_norm(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def fit_parts(self, sample: Any) -> None:
         """Fit what is computed from training data and not learned, before the first update.

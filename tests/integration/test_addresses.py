@@ -65,9 +65,10 @@ def test_a_run_keeps_its_address_without_the_secrets(
     with pytest.raises(
         DataError, match=r"index.json: 403 Forbidden: .*; a run keeps its address without user, password"
     ):
-        judge.evaluate(composed("evaluate", *asked))
+        judge.evaluate(composed("evaluate", *asked, f"data.root={server.url}"))
     again = composed("evaluate", *asked)
     again.data.root = address(server)
+    again.data.cache = str(tmp_path / "cache")
     judge.evaluate(again)
     write_run_page(run)
     assert server.url in (run / "results" / "retrieval.origin.json").read_text()

@@ -8,10 +8,11 @@ import shutil
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-# What a file system answers without locks (Lustre without -o flock, some NFS) or hard links (exFAT, object mounts)
-UNSUPPORTED = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EPERM, errno.EINVAL, errno.EBADF}
+# What a file system answers that has no locks: Lustre without -o flock, some NFS; EBADF: NFS, for a folder, and for a
+# file that is not open for writing
+NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.EBADF})
 DAY = 86_400.0  # seconds after which a leftover is abandoned where no lock can say so
 
 
@@ -30,7 +31,7 @@ def lock(file: BinaryIO | int, kind: int = fcntl.LOCK_EX) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        if error.errno not in UNSUPPORTED:
+        if error.errno not in NO_LOCKS:
             raise
         return False
     return True

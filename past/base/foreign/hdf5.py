@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import h5py
 
-from past.base.disk.locks import UNSUPPORTED
+from past.base.disk.locks import NO_LOCKS
 from past.base.errors import DataError, reading
 from past.base.foreign.memory import require_memory
 
@@ -52,7 +52,7 @@ def _opened(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        if error.errno not in UNSUPPORTED:
+        if error.errno not in NO_LOCKS:
             raise
         return h5py.File(path, "r", locking=False)  # a file system without locks
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from past.base.disk.locks import lock
+from past.base.disk.locks import lock, remove_abandoned
 from past.base.errors import DataError, NoSpaceError
 from past.base.files import continued_file
 from past.base.text.address import file_at, hold, is_address, with_secrets
@@ -112,11 +112,14 @@ def _hold(path: Path) -> BinaryIO:
 
 
 def _evict(path: Path) -> bool:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: it is being read or fetched
-        path.unlink()
-        return True
-    return False
+    """Remove a shard that nobody reads, or a part that nobody fetches any more; return whether it is gone."""
+    if path.suffix == ".part":
+        remove_abandoned([path])
+    else:
+        with contextlib.suppress(OSError), path.open("r+b") as file:  # NFS locks only what may be written
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: it is being read
+            path.unlink()  # where there are no locks, who reads it keeps what was opened
+    return not path.exists()
 
 
 def _size(path: Path) -> int:

@@ -8,7 +8,7 @@ import anndata
 import numpy as np
 from anndata import AnnData
 
-from past.base.disk.locks import UNSUPPORTED
+from past.base.disk.locks import NO_LOCKS
 from past.base.h5ad import new_h5ad, read_adata
 
 RowsOfValues = tuple[slice, dict[str, np.ndarray]]  # rows, and "X" and each layer's values there
@@ -44,6 +44,6 @@ def on_disk(path: Path, adata: AnnData, blocks: Iterator[RowsOfValues]) -> AnnDa
     try:
         return anndata.read_h5ad(path, backed="r")
     except OSError as error:
-        if error.errno not in UNSUPPORTED:
+        if error.errno not in NO_LOCKS:
             raise
         return read_adata(path)  # a file system without locks, and this reader insists on one

@@ -83,15 +83,31 @@ def test_only_what_bears_our_mark_is_made_again(tmp_path):
         require_own(tmp_path / "page", b"theirs")
 
 
-@pytest.fixture(params=[errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EPERM])
+@pytest.fixture(
+    params=[(errno.ENOSYS, errno.ENOSYS), (errno.EOPNOTSUPP, errno.EOPNOTSUPP), (errno.ENOLCK, errno.EPERM)], ids=str
+)
 def poor_file_system(request, monkeypatch):
     """One without locks and hard links."""
 
-    def refuse(*_):
-        raise OSError(request.param, os.strerror(request.param))
+    def refusing(number):
+        def refuse(*_):
+            raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    monkeypatch.setattr(os, "link", refuse)
+        return refuse
+
+    monkeypatch.setattr(fcntl, "flock", refusing(request.param[0]))
+    monkeypatch.setattr(os, "link", refusing(request.param[1]))
+
+
+@pytest.mark.parametrize(("system", "name", "number"), [(fcntl, "flock", errno.EPERM), (os, "link", errno.ENOLCK)])
+def test_what_says_nothing_of_locks_or_links_is_an_error(tmp_path, monkeypatch, system, name, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(system, name, refuse)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        create_once(tmp_path / "a", "one")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.usefixtures("poor_file_system")

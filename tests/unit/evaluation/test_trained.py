@@ -83,6 +83,26 @@ def test_the_runs_own_data_are_built_but_for_what_is_asked_otherwise(config: dic
     assert data_of(asked, run, Door()) == {"data": {"root": "second", "val": ["A"], "seed": 7}}
 
 
+@pytest.mark.parametrize("address", ["http://h.org/set", "s3://bucket/set", "cache::https://u:p@h.org/set?token=a"])
+def test_a_run_opens_no_address_and_fills_no_folder_of_its_choosing(config: dict[str, Any], address: str) -> None:
+    class Door:
+        def load(self, path: Path) -> dict[str, Any]:
+            return {"seed": 7, "data": {"root": address, "cache": "/etc", "cache_gb": 9.0}}
+
+        def build(self, node: Any, path: str, **filled: Any) -> Any:
+            return {**node, **filled}
+
+    run, _ = trained(config)
+    with pytest.raises(ConfigError, match=r"no address is opened because a file says so: give data.root=") as refused:
+        data_of(config, run, Door())
+    assert "u:p" not in str(refused.value)
+    assert "token" not in str(refused.value)
+    asked = {**config, "data": {"root": address, "cache": None}}
+    assert data_of(asked, run, Door()) == {"root": address, "seed": 7}
+    asked["data"]["cache"] = "here"
+    assert data_of(asked, run, Door()) == {"root": address, "cache": "here", "seed": 7}
+
+
 def running(marker: Path) -> list[dict[str, Any]]:
     """Nodes that write `marker` when they are built, or when what they name is imported."""
     code = f"import pathlib; pathlib.Path({str(marker)!r}).write_text('ran')"

@@ -1,5 +1,6 @@
 """Runs of somebody else: their settings, opened as evaluate.py, `past report` and a training that goes on open them."""
 
+import contextlib
 import io
 import json
 from pathlib import Path
@@ -65,11 +66,12 @@ def _packed(pieces: Contents) -> Contents:
 
 
 def read_run(folder: Path) -> None:
-    """Judge the run on data that the user names, report it, and go on with it."""
+    """Judge the run on the data that it names, report it, and go on with it."""
     directory = folder / RUN
     run = Run(directory.parent.parent, directory.parent.name, directory.name)
     if run.config.is_file():
-        data_of({"data": {"root": str(folder / "data")}}, run, door)
+        with contextlib.chdir(folder):
+            data_of({"data": {}}, run, door)
         trained = read_trained(directory)
         metric = judged_by([trained])[0]
         if metric in trained.metrics:

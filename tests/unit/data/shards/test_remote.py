@@ -220,6 +220,23 @@ def test_without_locks_a_shard_is_fetched_all_the_same(
     assert {path.name for path in tmp_path.iterdir()} >= {f"{index.shards[0].sha256}.tar", "lock"}
 
 
+def test_without_locks_what_is_being_fetched_is_not_evicted(
+    server: Server, index: ShardIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")  # NFS, which locks only what may be written
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    other = tmp_path / f"{'0' * 64}.40000.{'1' * 32}.part"  # another process's, which writes it now
+    other.write_bytes(b"half")
+    sizes = [shard.bytes for shard in index.shards]
+    open_shard = CachedShards(server.url, tmp_path, max(sizes) + 40_000, HASTY)
+    for shard in index.shards:
+        open_shard(shard).close()
+    assert other.read_bytes() == b"half"
+    assert [path.name for path in tmp_path.glob("*.tar")] == [f"{index.shards[-1].sha256}.tar"]
+
+
 @pytest.mark.parametrize(("again", "evicted"), [(0, 1), (1, 0)])
 def test_the_shard_that_was_not_read_for_longest_is_evicted_first(tmp_path: Path, again: int, evicted: int) -> None:
     index = write_set(tmp_path / "there", [3, 3, 3])
