@@ -31,11 +31,12 @@ test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term:skip-covered --cov-fail-under=85 \
 		tests/distributed tests/docs tests/integration tests/slurm
 
-lowest: $(READY)  # the lowest versions that pyproject.toml allows of what builds from words: its own tests hold with them too
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/lowest \
-		$$(sed -nE 's/^  "(hydra-core|omegaconf|timm|safetensors)>=(.*)",/\1==\2/p' pyproject.toml)
-	PYTHONPATH=$(VENV)/lowest $(BIN)/python -m pytest --quiet --numprocesses auto tests/config tests/unit/checkpoints \
-		tests/unit/nn/test_timm_model.py tests/unit/test_config.py tests/unit/evaluation/test_trained.py
+lowest: $(READY)  # the core alone, without extras, in the lowest versions that pyproject.toml allows: its tests hold with them too
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable . \
+		'pytest>=8' 'pytest-xdist>=3.6' 'hypothesis>=6.100'
+	$(VENV)/lowest/bin/python -m pytest --quiet --numprocesses auto tests/config tests/unit/test_config.py \
+		tests/unit/checkpoints tests/unit/cli tests/unit/data/sources tests/unit/models tests/unit/nn tests/unit/training
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -106,19 +106,21 @@ class Fit:
         leftover: names that the module has no place for.
         missing: the module's names that nothing fills.
         reshaped: names whose shapes differ, with both shapes.
+        broken: names of parameters that are not finite throughout, and of buffers with a NaN (masks hold infinity).
     """
 
     state: dict[str, torch.Tensor]
     leftover: list[str]
     missing: list[str]
     reshaped: list[str]
+    broken: list[str]
     unused: list[str] = field(default_factory=list)
 
     def raise_if_incomplete(self, source: str | Path) -> "Fit":
         """Return self where all fits.
 
         Raises:
-            CheckpointError: names what in `source` is left over, missing, or of another shape.
+            CheckpointError: names what in `source` is left over, missing, of another shape, or no number.
         """
         problems = {"not known": self.leftover, "missing": self.missing, "of another shape": self.reshaped}
         said = [
@@ -130,20 +132,32 @@ class Fit:
             raise CheckpointError(
                 f"{source} does not fit this model: {'; '.join(said)}: choose the model it was made for"
             )
+        if self.broken:
+            raise CheckpointError(
+                f"{source}: {', '.join(self.broken[:SHOWN])} holds what is no finite number: copy the file again, or "
+                "take an earlier checkpoint"
+            )
         return self
 
 
 def check_fit(state: Mapping[str, torch.Tensor], module: nn.Module) -> Fit:
     """Compare names and shapes; loads nothing."""
     own = module.state_dict()
+    learned = {name for name, _ in module.named_parameters()}
+    fitting = {name: tensor for name, tensor in state.items() if name in own and tensor.shape == own[name].shape}
     return Fit(
-        state={name: tensor for name, tensor in state.items() if name in own and tensor.shape == own[name].shape},
+        state=fitting,
         leftover=[name for name in state if name not in own],
         missing=[name for name in own if name not in state],
         reshaped=[
             f"{name} {tuple(tensor.shape)} for {tuple(own[name].shape)}"
             for name, tensor in state.items()
             if name in own and tensor.shape != own[name].shape
+        ],
+        broken=[
+            name
+            for name, tensor in fitting.items()
+            if tensor.is_floating_point() and not (tensor.isfinite() if name in learned else ~tensor.isnan()).all()
         ],
     )
 
@@ -152,6 +166,6 @@ def load_strictly(module: nn.Module, state: Mapping[str, torch.Tensor], source: 
     """Copy `state` into `module`: every name consumed, every parameter and buffer filled, every shape equal.
 
     Raises:
-        CheckpointError: names what does not fit.
+        CheckpointError: names what does not fit, or is no number.
     """
     module.load_state_dict(check_fit(state, module).raise_if_incomplete(source).state)

@@ -50,8 +50,9 @@ class GradientNorm(Callback):
         if any(bad):
             raise TrainingError(
                 f"update {trainer.global_step}: {'the loss' if bad[0] else 'the norm of the gradient'} is not finite, "
-                "and training has ended; nothing of this update was saved: go on from the run's last.ckpt with the "
-                "same command, or begin under another run_id with a lower module.optim.lr"
+                "and training has ended; nothing of this update was saved: begin under another run_id with a lower "
+                "module.optim.lr, from this run's last.ckpt by ckpt= if there is one; or with the same command if it "
+                "was chance (a broken sample, a GPU's fault)"
             )
 
 

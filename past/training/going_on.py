@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from past.base.errors import CheckpointError, ConfigError, reading
+from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.runs import UNSET, Run, changes, may_change
 from past.training.checkpoint_io import newest_good_checkpoint, read_checkpoint
@@ -102,7 +103,7 @@ def keep_former_settings(run: Run, update: int, changed: Mapping[str, str]) -> N
     former = run.config_until(update)
     if not changed or not run.config.is_file() or former.exists():
         return
-    run.config.rename(former)
+    write_atomically(former, run.config.read_bytes())  # a copy: a run is never without its config.yaml
     told = _told_once(changed, changed)
     log.info("from update %d on with other settings (%s); those of before are in %s", update, told, former.name)
 

@@ -23,5 +23,7 @@ def clip_to_norm(parameters: Iterable[nn.Parameter], most: float) -> torch.Tenso
 
 
 def is_finite(module: nn.Module) -> bool:
-    """Whether every weight is finite: one pass over them. All ranks must ask where they are sharded."""
-    return bool(total_norm(parameter.detach() for parameter in module.parameters()).isfinite())
+    """Whether all weights are finite and no buffer holds a NaN: one pass. All ranks must ask where they are sharded."""
+    buffers = [buffer.isnan().any() for buffer in module.buffers() if buffer.is_floating_point()]
+    weights = total_norm(parameter.detach() for parameter in module.parameters()).isfinite()
+    return bool(weights) and not any(bool(nan) for nan in buffers)

@@ -15,7 +15,11 @@ HELD: Final = "PAST_ADDRESSES"  # environment: whole addresses, a line each; pro
 CURE: Final = "a run keeps its address without user, password and query: give data.root= whole again, or use ~/.netrc"
 # up to the next one: a list of them has commas, a chain of stores (simplecache::s3://…) has "::"; it is sought where a
 # word begins only, or a long word would be read again from each of its letters
-_ADDRESS: Final = re.compile(r"""(?<![\w+.-])[\w+.-]+://(?:(?!(?:,|::)[A-Za-z][\w+.-]*(?:://|::))[^\s'"])+""")
+_ADDRESS: Final = re.compile(
+    r"""(?<![\w+.-])[\w+.-]+://"""
+    r"""(?:[^\s/?#@:'",]*:[^/@\n]{1,200}@)?"""  # a password may hold spaces and quotes
+    r"""(?:(?!(?:,|::)[A-Za-z][\w+.-]*(?:://|::))[^\s'"])+"""
+)
 _PORT: Final = re.compile(r"(\[.*\])?[^:]*(:\d*)?")  # what may stand behind the user: a host, a port
 _CONTAINER_FIRST: Final = ("abfs", "abfss", "adl", "wasb", "wasbs")  # CONTAINER@ACCOUNT: what stands there is no user
 
@@ -90,8 +94,10 @@ def _held() -> list[str]:
 
 
 def _shown(address: str) -> str:
-    bare = address if address.startswith(tuple(f"{scheme}://" for scheme in _CONTAINER_FIRST)) else _user(address)[2]
-    return re.split(r"[?#]", bare, maxsplit=1)[0]
+    user, password, bare = _user(address)
+    if password is None and user is not None and address.partition("://")[0] in _CONTAINER_FIRST:
+        bare = address
+    return re.split(r"[?#]|;[\w.-]*=", bare, maxsplit=1)[0]
 
 
 def _user(address: str) -> tuple[str | None, str | None, str]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from past.base.errors import CheckpointError
 from past.nn.weights import check_fit, load_strictly, read_torch, read_weights
+from past.training.norms import is_finite
 
 STATE = {"weight": torch.tensor([[1.0, 2.0]]), "bias": torch.tensor([3.0])}
 
@@ -65,6 +66,22 @@ def test_a_fit_says_what_is_left_over_missing_and_of_another_shape() -> None:
     expected = r"f\.pth does not fit this model: 1 not known \(wings\); 1 missing \(bias\); 1 of another shape"
     with pytest.raises(CheckpointError, match=expected):
         fit.raise_if_incomplete("f.pth")
+
+
+def test_what_is_no_number_is_not_loaded_but_a_mask_of_infinity_is() -> None:
+    layer = nn.BatchNorm1d(2)
+    layer.register_buffer("mask", torch.zeros(2))
+    sound = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    sound["mask"][1] = -torch.inf
+    load_strictly(layer, sound, "f.pth")
+    for name, value in (("weight", torch.inf), ("bias", torch.nan), ("running_var", torch.nan)):
+        broken = {**sound, name: torch.tensor([1.0, value])}
+        with pytest.raises(CheckpointError, match=rf"^f\.pth: {name} holds what is no finite number: copy the file"):
+            load_strictly(layer, broken, "f.pth")
+        layer.load_state_dict(broken)
+        assert not is_finite(layer)
+        layer.load_state_dict(sound)
+        assert is_finite(layer)
 
 
 def test_of_many_names_the_first_four_are_shown() -> None:

@@ -21,6 +21,10 @@ ADDRESSES = {  # whole → shown
     "https://user:p@ss@h.org/set": "https://h.org/set",
     "ftp://user:pass@h.org/set": "ftp://h.org/set",
     "1ftp://user:pass@h.org/set": "1ftp://h.org/set",
+    "https://u:p'w\"x@h.org/set": "https://h.org/set",
+    "https://u:p w@h.org/set": "https://h.org/set",
+    "https://h.org/set;sig=abc": "https://h.org/set",
+    "abfs://key:secret@account.dfs.core.windows.net/set": "abfs://account.dfs.core.windows.net/set",
     "simplecache::https://u:p@h.org/set?x=1": "simplecache::https://h.org/set",
     "abfs://container@account.dfs.core.windows.net/set?sig=abc": "abfs://container@account.dfs.core.windows.net/set",
 }
@@ -31,6 +35,7 @@ PLAIN = (
     "shards",
     "/data/a?b",
     "http://[::1]:80/x",
+    "http://h.org:80/a;b/c",
 )
 
 
