@@ -13,7 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, BinaryIO, Final, cast
@@ -25,6 +26,7 @@ from past.base.text.address import CURE, hidden, shown, without_user
 log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 1 << 20
+AHEAD_BYTES: Final = 8 << 20  # more than fsspec's files read ahead at once
 SLOWEST: Final = 64 << 10  # bytes/s below which a transfer is given up: nothing waits for ever
 _FINAL: Final = (400, 401, 403, 404, 405, 410)  # answers that another try will not change
 # What fsspec opens for us. It knows more (files inside files, repositories, `reference` with templates that older
@@ -68,7 +70,7 @@ class Transfer:
         while not whole and (size is None or have < size):
             cause, last = "cut off", time.monotonic()
             try:
-                with _open(address, have, self.timeout) as (body, start, end):
+                with _open(address, have, self.timeout, AHEAD_BYTES / self.slowest) as (body, start, end):
                     _require_size(name, end, size, most)
                     file.truncate(file.seek(start))
                     # what has come, however little: a read that waits for a whole part would wait for a trickle
@@ -117,10 +119,10 @@ def _cannot(name: str, cause: str, cure: str = "") -> DataError:
 
 
 @contextlib.contextmanager
-def _open(address: str, start: int, timeout: float) -> Iterator[tuple[BinaryIO, int, int | None]]:
+def _open(address: str, start: int, timeout: float, more: float) -> Iterator[tuple[BinaryIO, int, int | None]]:
     """Open `address` at byte `start`; yields the body, where it really starts (some servers ignore the wish), its end.
 
-    The end is None where the server does not say it.
+    The end is None where the server does not say it. A store, which reads ahead, gets `more` seconds for each answer.
     """
     bare, user, password = without_user(address)
     if bare.startswith(("http://", "https://")):
@@ -143,13 +145,42 @@ def _open(address: str, start: int, timeout: float) -> Iterator[tuple[BinaryIO, 
     except (ImportError, ValueError) as error:
         raise DataError(f"{shown(address)}: {hidden(str(error), address)}") from None
     try:
-        with system.open(path, "rb") as file:
+        size = _in_time(timeout, system.size, path)
+        with _in_time(timeout, system.open, path, "rb") as file:
             file.seek(start)
-            yield cast("BinaryIO", file), start, cast("int | None", system.size(path))
+            yield cast("BinaryIO", _Timed(file, timeout + more)), start, size
     except (OSError, DataError):
         raise
     except Exception as error:  # every store has exceptions of its own
         raise OSError(hidden(str(error), address)) from error
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A store's file of which every read ends in time."""
+
+    file: BinaryIO
+    seconds: float
+
+    def read(self, size: int) -> bytes:
+        return _in_time(self.seconds, getattr(self.file, "read1", self.file.read), size)
+
+
+def _in_time(seconds: float, ask: Callable[..., Any], *given: object) -> Any:
+    """Return what a store answers; TimeoutError where it does not in time, for its own deadlines may be none.
+
+    The thread that waits for it is left behind then.
+    """
+    answer: Future[Any] = Future()
+
+    def wait() -> None:
+        try:
+            answer.set_result(ask(*given))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
+            answer.set_exception(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return answer.result(timeout=seconds)
 
 
 class _Answer(HTTPResponse):

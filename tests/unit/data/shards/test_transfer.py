@@ -1,6 +1,7 @@
 """What a server claims stretches nothing; what an address keeps secret goes to its server, and nowhere else."""
 
 import io
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,3 +237,24 @@ def test_only_stores_of_a_closed_list_are_opened(address: str, monkeypatch: pyte
     monkeypatch.setattr(fsspec.core, "url_to_fs", lambda *_: pytest.fail("fsspec was asked"))
     with pytest.raises(DataError, match=r"no address that is read \(http, https, file, s3"):
         Transfer(1, 1, 0).fetch(address, io.BytesIO(), limit=10)
+
+
+@pytest.mark.parametrize("silent", ["size", "open", "read"])
+def test_a_store_that_never_answers_is_given_up(silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is asked, and whether or not it has deadlines of its own."""
+    (tmp_path / "a").write_bytes(b"12345")
+    asked, released = [], threading.Event()
+
+    def wait(*_: object, **__: object) -> None:
+        asked.append(1)
+        released.wait(60)
+
+    target = (
+        type(fsspec.filesystem("file").open(tmp_path / "a")) if silent == "read" else type(fsspec.filesystem("file"))
+    )
+    monkeypatch.setattr(target, silent, wait, raising=False)
+    impatient = Transfer(attempts=2, timeout=0.2, pause=0, slowest=1 << 30)
+    with pytest.raises(DataError, match=r"/a: TimeoutError, 2 times in a row: given up after 0 bytes"):
+        impatient.fetch((tmp_path / "a").as_uri(), io.BytesIO(), 5)
+    assert len(asked) == 2
+    released.set()
