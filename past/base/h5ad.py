@@ -154,13 +154,13 @@ def read_counts(
     found = adata.layers.get(COUNTS_LAYER, adata.X)
     if found is None:
         raise DataError(f"{name}: has neither X nor layers['{COUNTS_LAYER}']: put the raw counts there")
-    whole = csr_matrix(require_whole(found, f"{name}: {slot}") if issparse(found) else np.asarray(found))
+    whole = csr_matrix(require_inside(found, f"{name}: {slot}") if issparse(found) else np.asarray(found))
     part: Any = whole if rows is None else whole[rows]
     counts = csr_matrix(part if columns is None else part[:, columns])
     return require_counts(counts, f"{name}: {slot}", f"give raw counts, or put them in layers['{COUNTS_LAYER}']")
 
 
-def require_whole(matrix: Any, where: str) -> Any:
+def require_inside(matrix: Any, where: str) -> Any:
     """Return a sparse matrix whose indices all lie in it; others would be read from outside the memory that it has.
 
     Args:

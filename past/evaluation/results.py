@@ -15,6 +15,7 @@ from past.base.text.tables import frame_as_csv
 
 SHOWN = 120  # letters of a value in a message
 AGAIN: Final = "run evaluate.py again with another results_dir=, or remove these results first"
+NOT_AS_WRITTEN: Final = ("these results are not as they were written", AGAIN)
 
 
 class Results:
@@ -123,7 +124,7 @@ def summary_to_draw(path: Path) -> Iterator[dict[str, Any]]:
         raise DataError(
             f"{path}: made by an earlier version, whose intervals took single spots for independent: {AGAIN}"
         )
-    with reading(path, "these results are not as they were written", AGAIN):
+    with reading(path, *NOT_AS_WRITTEN):
         try:
             yield content
         except KeyError as error:

@@ -22,7 +22,7 @@ STARTS = (b"PK", b"\x80")  # of a zip, and of the pickles of before torch 1.6
 PIECE = 1 << 20  # bytes that are checked at a time
 
 
-def require_whole(path: Path) -> None:
+def require_checksums(path: Path) -> None:
     """Compare every member of a torch file with the checksum that torch wrote beside it; torch itself does not.
 
     The file is read once more for it, at about 1 GB/s, and once a process as long as it stays the same. What carries
@@ -37,7 +37,7 @@ def require_whole(path: Path) -> None:
 
 @lru_cache(maxsize=64)
 def _compared(path: Path, inode: int, size: int, changed: int) -> None:
-    """Compare a version of a file; see `require_whole`."""
+    """Compare a version of a file; see `require_checksums`."""
     with path.open("rb") as file:
         if file.read(2) != STARTS[0]:
             return
@@ -61,7 +61,7 @@ def read_torch(path: Path) -> dict[str, Any]:
     if not path.is_file():
         there = what_to_give(path, "a .safetensors, .bin, .pth or .ckpt file")
         raise CheckpointError(f"{path}: no such weight file; give {there}")
-    require_whole(path)
+    require_checksums(path)
     with path.open("rb") as file:
         if not file.read(2).startswith(STARTS):  # torch would try it as an archive that it unpacks to disk
             raise CheckpointError(f"{path}: cannot be read: cut off, or not a weight file")

@@ -3,14 +3,15 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
 
 from past.base.errors import DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
-from past.base.h5ad import read_adata, read_places, require_whole
+from past.base.foreign.memory import require_memory
+from past.base.h5ad import read_adata, read_places, require_inside
 from past.base.joins import Rows, row_names
 
 FEATURES = ("features", "embeddings")
@@ -45,7 +46,7 @@ def read_feature_file(path: Path) -> Features:
         coords = read_places(adata, path.name)
         if adata.X is None:
             raise DataError(f"{path}: no features in X; write the features of a tile as its row of X")
-        features = require_whole(adata.X, str(path)).toarray() if issparse(adata.X) else np.asarray(adata.X)
+        features = _dense(adata.X, path)
         return Features(features, coords, tuple(row_names(adata.obs_names, str(path))))
     if not path.is_file():
         raise DataError(f"{path}: no such features file; give an .h5 or .h5ad file")
@@ -73,6 +74,15 @@ def read_feature_file(path: Path) -> Features:
     if text is not None and len(text) != len(features):
         raise DataError(f"{path}: {len(text)} barcodes for {len(features)} tiles: write one a tile")
     return Features(features, coords + side / 2 if side else coords, text)
+
+
+def _dense(matrix: Any, path: Path) -> np.ndarray:
+    if not issparse(matrix):
+        return np.asarray(matrix)
+    kept = require_inside(matrix, str(path))
+    whole = kept.dtype.itemsize * int(np.prod(kept.shape, dtype=object))
+    require_memory(whole, f"{path}: its features with their zeros", "are they counts? give a model's features")
+    return kept.toarray()
 
 
 class SameInEveryFold(ABC):

@@ -11,7 +11,7 @@ from past.base.errors import CheckpointError
 from past.base.files import atomic_file
 from past.base.moved import with_states_of_today
 from past.base.runs import what_to_give
-from past.nn.weights import require_whole
+from past.nn.weights import require_checksums
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; give {what_to_give(path, 'ckpt=auto, or a .ckpt file')}")
-    require_whole(path)
+    require_checksums(path)
     return _opened(path)
 
 
@@ -79,7 +79,7 @@ def newest_good_checkpoint(directory: Path) -> Path | None:
             pass_over(path, error)
     for _, _, path in sorted(steps, reverse=True):
         try:
-            require_whole(path)
+            require_checksums(path)
         except CheckpointError as error:
             pass_over(path, error)
         else:

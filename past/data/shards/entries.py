@@ -48,8 +48,8 @@ def shard_of(content: Any) -> Shard:
         raise ValueError(f"{name}: {section!r:.80} is no section's name")
     if not isinstance(patients, list) or not patients or not all(map(is_word, patients)):
         raise ValueError(f"{name}: {patients!r:.80} is no list of patients")
-    size = require_whole(content["bytes"], 0, MOST_BYTES, f"{name}: bytes")
-    samples = require_whole(content["samples"], 0, MOST_SAMPLES, f"{name}: samples")
+    size = whole_number(content["bytes"], 0, MOST_BYTES, f"{name}: bytes")
+    samples = whole_number(content["samples"], 0, MOST_SAMPLES, f"{name}: samples")
     if samples * LEAST_BYTES > size:
         raise ValueError(f"{name}: {samples:,} samples do not fit into {size:,} bytes")
     return Shard(**{**content, "patients": tuple(patients)})
@@ -69,12 +69,12 @@ def require_settings(content: Any) -> dict[str, Any]:
     """Return the settings, if the crops' or the features' size is one."""
     if not isinstance(content, dict):
         raise TypeError(f"{content!r:.80} are no settings")
-    require_whole(content["px"], 1, MOST_PX, "settings: px")
+    whole_number(content["px"], 1, MOST_PX, "settings: px")
     mpp = content["mpp"]
     if mpp is not None and not is_mpp(mpp):
         raise ValueError(f"settings: mpp is {mpp!r:.40}, wanted µm/px above 0, or null")
     if "encoder" in content:
-        require_whole(content["width"], 1, MOST_WIDTH, "settings: width")
+        whole_number(content["width"], 1, MOST_WIDTH, "settings: width")
         if not is_word(content["encoder"]):
             raise ValueError(f"settings: {content['encoder']!r:.80} is no encoder's name")
     return content
@@ -93,7 +93,7 @@ def require_sections(content: Any) -> dict[str, dict[str, object]]:
     return content
 
 
-def require_whole(value: Any, least: int, most: int, what: str) -> int:
+def whole_number(value: Any, least: int, most: int, what: str) -> int:
     """Return a whole number within bounds."""
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{what} is {value!r:.40}, wanted a whole number from {least} to {most:,}")

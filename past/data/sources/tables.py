@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from past.base.errors import DataError, reading
+from past.base.foreign.arrays import read_parquet
 from past.base.foreign.gzipped import open_bytes
-from past.base.foreign.memory import require_memory
 from past.base.joins import Rows, join, row_names
 
 DAMAGED = ("the table is damaged or cut off", "copy it again")
@@ -68,15 +67,11 @@ def read_table(path: Path, columns: Sequence[str], **options: object) -> pd.Data
     Raises:
         DataError: damaged, cut off, or without one of the columns.
     """
-    with reading(path, *DAMAGED):
-        if path.suffix == ".parquet":
-            from pyarrow import parquet
-
-            require_rows(parquet.read_metadata(path), path)
-            table = pd.read_parquet(path)
-        else:
-            with open_bytes(path) as file:
-                table = pd.read_csv(file, **options)  # type: ignore[call-overload]
+    if path.suffix == ".parquet":
+        table = read_parquet(path, *DAMAGED)
+    else:
+        with reading(path, *DAMAGED), open_bytes(path) as file:
+            table = pd.read_csv(file, **options)  # type: ignore[call-overload]
     missing = [column for column in columns if column not in table]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12]))}")
@@ -91,11 +86,6 @@ def read_rows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     """
     with reading(path, *DAMAGED), open_bytes(path) as file:
         yield from pd.read_csv(file, index_col=0, chunksize=rows)
-
-
-def require_rows(about: Any, path: Path) -> None:
-    """Raise DataError where a Parquet file's rows, of 8 bytes a cell, do not fit into memory: equal ones pack well."""
-    require_memory(8 * about.num_rows * about.num_columns, f"{path}: its {about.num_rows:,} rows", DAMAGED[1])
 
 
 def numbers_of(table: pd.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ from past.base.foreign.gzipped import lines_of, open_bytes
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.foreign.memory import require_memory
 from past.base.genes import is_gene
-from past.base.h5ad import require_counts, require_whole
+from past.base.h5ad import require_counts, require_inside
 
 MIN_QUALITY: Final = 20  # of a transcript: the instrument's own matrix counts those of this quality value and above
 _DAMAGED = ("not a 10x matrix, or damaged", "copy it again")
@@ -100,14 +100,14 @@ def _read_h5(path: Path) -> tuple[csr_matrix, list[str]]:
         barcodes = [word.decode() for word in group["barcodes"]]
         parts = tuple(group[key][:] for key in ("data", "indices", "indptr"))
         counts = csr_matrix(parts, shape=tuple(group["shape"][:][::-1]))  # stored cell by cell
-        return require_whole(counts, str(path)), barcodes
+        return require_inside(counts, str(path)), barcodes
 
 
 def _read_zarr(path: Path) -> tuple[csr_matrix, list[str]]:
     group = _zarr(path)
     parts = tuple(np.asarray(group[key][:]) for key in ("data", "indices", "indptr"))
     shape = (int(group.attrs["number_cells"]), int(group.attrs["number_features"]))
-    counts = require_whole(csc_matrix(parts, shape=shape), str(path))  # gene by gene
+    counts = require_inside(csc_matrix(parts, shape=shape), str(path))  # gene by gene
     return csr_matrix(counts), cell_names(np.asarray(group["cell_id"][:]))
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from past.base.foreign.arrays import read_parquet
 from past.evaluation.hest.summary import AS_THEY_ARE, AVERAGE
-from past.evaluation.results import summary_to_draw
+from past.evaluation.results import NOT_AS_WRITTEN, summary_to_draw
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, PAIRED, paired_table, stands_on, with_interval
@@ -26,7 +27,7 @@ def blocks(results: Path) -> list[Block]:
 
 
 def _drawn(results: Path, content: dict[str, Any]) -> list[Block]:
-    rows, genes = pd.DataFrame(content["rows"]), pd.read_parquet(results / "hest_bench.parquet")
+    rows, genes = pd.DataFrame(content["rows"]), read_parquet(results / "hest_bench.parquet", *NOT_AS_WRITTEN)
     own = only(rows, images=AS_THEY_ARE)
     return [
         *(_scores(only(rows, images=images), str(images)) for images in dict.fromkeys(rows["images"])),
@@ -115,7 +116,7 @@ def _maps(results: Path, rows: pd.DataFrame) -> list[Block]:
         encoder = str(of_task.loc[scores.idxmax(), "encoder"])
         sections = []
         for path in _predictions(results, str(task), encoder):
-            table = pd.read_parquet(path)
+            table = read_parquet(path, *NOT_AS_WRITTEN)
             genes = [name.removeprefix("truth:") for name in table if str(name).startswith("truth:")]
             for sample, spots in table.groupby("sample", sort=False):
                 pair = extreme_genes(spots, genes)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from past.base.foreign.arrays import read_npz
 from past.base.text.words import in_figure
-from past.evaluation.results import summary_to_draw
+from past.evaluation.results import NOT_AS_WRITTEN, summary_to_draw
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, stands_on, with_interval
 from past.report.plots import ACCENT, INK, QUIET, plt
@@ -103,8 +104,8 @@ def retrieval_examples(examples: Path) -> Figure:
     Args:
         examples: `retrieval_examples.npz`: crops (n, H, W, 3), truth (n,), nearest (n, 5), hit (n, 5).
     """
-    with np.load(examples, allow_pickle=False) as file:
-        crops, truth, nearest, hit = file["crops"], file["truth"], file["nearest"], file["hit"]
+    file = read_npz(examples, *NOT_AS_WRITTEN)
+    crops, truth, nearest, hit = file["crops"], file["truth"], file["nearest"], file["hit"]
     figure, axes = plt.subplots(1, len(crops), figsize=(2.5 * len(crops), 3.4), squeeze=False)
     for axis, crop, own, names, found in zip(axes[0], crops, truth, nearest, hit, strict=True):
         axis.imshow(crop)

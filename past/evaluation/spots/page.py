@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from past.evaluation.results import summary_to_draw
+from past.base.foreign.arrays import read_parquet
+from past.evaluation.results import NOT_AS_WRITTEN, summary_to_draw
 from past.evaluation.statistics.extremes import extreme_genes
 from past.report.blocks import Block, as_table, digits, picture
 from past.report.intervals import METHOD, PAIRED, paired_table, stands_on, with_interval
@@ -99,7 +100,7 @@ def _named(title: str, what: str, ratio: object) -> str:
 
 def _by_ratio(results: Path, task: str) -> list[tuple[float, pd.DataFrame]]:
     """Return (mask ratio, spots) of the sections that figures show."""
-    spots = _first(pd.read_parquet(results / f"{task}_spots.parquet"), "sample")
+    spots = _first(read_parquet(results / f"{task}_spots.parquet", *NOT_AS_WRITTEN), "sample")
     return [(ratio, only(spots, mask_ratio=ratio)) for ratio in dict.fromkeys(spots["mask_ratio"].tolist())]
 
 

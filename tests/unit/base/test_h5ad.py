@@ -21,7 +21,7 @@ from past.base.h5ad import (
     read_places,
     read_var_names,
     require_counts,
-    require_whole,
+    require_inside,
     sha256_of,
 )
 
@@ -93,17 +93,17 @@ def test_what_is_stored_twice_is_summed_and_zeros_are_dropped() -> None:
 
 def test_indices_outside_a_matrix_are_refused() -> None:
     whole = csr_matrix(np.eye(3))
-    assert require_whole(whole, "S") is whole
+    assert require_inside(whole, "S") is whole
     whole.indices[1] = 3
     with pytest.raises(DataError, match="S: its sparse matrix is broken"):
-        require_whole(whole, "S")
+        require_inside(whole, "S")
 
 
 def test_rows_that_end_at_nothing_are_refused() -> None:
     held = csr_matrix((np.ones(3), np.arange(3), np.array([0, 2, 3, 0])), shape=(3, 3))
     assert held.nnz == 0  # SciPy checks no further, and reads outside its memory later
     with pytest.raises(DataError, match=r"S: its sparse matrix is broken \(its rows do not follow one another\)"):
-        require_whole(held, "S")
+        require_inside(held, "S")
 
 
 def test_features_go_to_their_place_in_a_gene_list_and_same_ones_are_summed() -> None:

@@ -7,6 +7,7 @@ from anndata import AnnData
 from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
+from past.base.foreign import memory
 from past.slides.features import read_feature_file
 
 FEATURES = np.arange(12, dtype=np.float16).reshape(4, 3)
@@ -78,4 +79,15 @@ def test_places_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"^f\.h5ad: obsm\['spatial'\] holds what is no number \([^\n]*\): put each cell's"
     ):
+        read_feature_file(tmp_path / "f.h5ad")
+
+
+def test_sparse_features_that_do_not_fit_with_their_zeros_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adata = AnnData(csr_matrix((4, 10_000_000), dtype=np.float32))
+    adata.obsm["spatial"] = np.zeros((4, 2))
+    adata.write_h5ad(tmp_path / "f.h5ad")
+    monkeypatch.setattr(memory, "available_memory", lambda: 150_000_000)
+    with pytest.raises(DataError, match=r"f\.h5ad: its features with their zeros needs 0\.16 GB of memory"):
         read_feature_file(tmp_path / "f.h5ad")

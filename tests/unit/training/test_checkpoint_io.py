@@ -84,7 +84,7 @@ def test_only_the_newest_is_read_whole(tmp_path: Path, monkeypatch: pytest.Monke
     for step in (10, 20, 30):
         save(tmp_path / f"{step}.ckpt", step)
     read: list[str] = []
-    monkeypatch.setattr(checkpoint_io, "require_whole", lambda path: read.append(path.name))
+    monkeypatch.setattr(checkpoint_io, "require_checksums", lambda path: read.append(path.name))
     assert newest_good_checkpoint(tmp_path) == tmp_path / "30.ckpt"
     assert read == ["30.ckpt"]
 

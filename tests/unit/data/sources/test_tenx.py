@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from platforms import CONTROLS, GENES, write_matrix
@@ -34,6 +35,21 @@ def test_a_cut_off_matrix_is_damaged(matrix: Path) -> None:
     matrix.write_bytes(matrix.read_bytes()[:40])
     with pytest.raises(DataError, match="not a 10x matrix, or damaged"):
         read_matrix(matrix)
+
+
+@pytest.mark.parametrize("index", [len(GENES) + len(CONTROLS), -1, 2**31])
+def test_counts_outside_the_matrix_are_refused(tmp_path: Path, index: int) -> None:
+    features = [(name, identity, "Gene Expression") for name, identity in GENES]
+    features += [(name, name, kind) for name, kind in CONTROLS]
+    write_matrix(tmp_path, "matrix", "h5", COUNTS, features, CELLS)
+    path = find_matrix(tmp_path, "matrix")
+    with h5py.File(path, "r+") as file:
+        indices = np.asarray(file["matrix/indices"], np.int64)
+        indices[-1] = index
+        del file["matrix/indices"]
+        file["matrix/indices"] = indices
+    with pytest.raises(DataError, match=r"matrix\.h5"):
+        read_matrix(path)
 
 
 def test_a_missing_matrix_is_named_with_all_it_may_be(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_results_that_lack_something_are_one_sentence(tmp_path: Path) -> None:
             blocks(path.parent)
     path.write_text(json.dumps(content))
     (path.parent / "hest_bench.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=rf"^{path}: these results are not as they were written [^\n]*: run"):
+    with pytest.raises(
+        DataError, match=rf"^{path.with_suffix('.parquet')}: these results are not as they were written [^\n]*: run"
+    ):
         blocks(path.parent)
 
 
