@@ -24,7 +24,11 @@ demo: $(READY)
 	$(BIN)/python evaluate.py task=zero_shot output_root=$(DEMO)/runs name=stpath_demo run_id=demo
 	$(BIN)/python evaluate.py task=imputation output_root=$(DEMO)/runs name=stpath_demo run_id=demo
 	$(BIN)/past report $(DEMO)/runs/stpath_demo/demo
-	@echo 'Open $(DEMO)/runs/demo/demo/report.html and $(DEMO)/runs/stpath_demo/demo/report.html'
+	test -e $(DEMO)/slide.tiff || $(BIN)/past synthetic-slide --out $(DEMO)/slide.tiff
+	$(BIN)/past predict $(DEMO)/slide.tiff --encoder colour --weights $(DEMO)/runs/stpath_demo/demo/checkpoints/last.ckpt \
+		--organ Breast --technology Xenium --out $(DEMO)/predicted
+	$(BIN)/past report $(DEMO)/predicted/slide.h5ad
+	@echo 'Open $(DEMO)/runs/demo/demo/report.html, $(DEMO)/runs/stpath_demo/demo/report.html and $(DEMO)/predicted/slide.html'
 
 test: $(READY)  # what starts processes of its own runs alone
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= tests/unit tests/config tests/hostile tests/test_imports.py

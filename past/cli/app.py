@@ -14,6 +14,7 @@ from past.cli.plan import plan
 from past.cli.predict import predict
 from past.cli.report import report
 from past.cli.shards import shards
+from past.cli.synthetic_slide import synthetic_slide
 from past.cli.verify import verify
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(verify)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.train)
 app.command(context_settings=entry.UNTOUCHED, add_help_option=False)(entry.evaluate)
 app.command()(report)
+app.command()(synthetic_slide)
 app.command()(embed)
 app.command()(predict)
 app.command()(plan)

@@ -139,7 +139,9 @@ def genes_figure(prediction: Prediction) -> Figure:
     count = len(prediction.genes)
     columns = min(3, count)
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.7 * columns, 3.6 * rows), squeeze=False)
+    width, height = np.ptp(prediction.places, axis=0) if prediction.picture is None else prediction.picture.shape[1::-1]
+    tall = float(np.clip(height / max(width, 1), 0.35, 1.5))
+    figure, axes = plt.subplots(rows, columns, figsize=(3.7 * columns, (3.0 * tall + 0.6) * rows), squeeze=False)
     for axis in axes.flat[count:]:
         axis.remove()
     for axis, gene, values in zip(axes.flat, prediction.genes, prediction.values.T, strict=False):

@@ -107,7 +107,8 @@ def walk_to_train(root: Path) -> None:
 
 
 def walk_to_predict(root: Path) -> None:
-    """A released model, its predictions; sections to slides, and to a benchmark that is judged twice."""
+    """A released model, its predictions; sections to slides, and to a benchmark that is judged twice; a whole slide."""
+    past("synthetic-slide", "--across", 1, "--down", 1, "--cells", 4, "--out", root / "slide.tiff")
     weights, genes, features = write_stpath(root / "released")
     past("import", "stpath", weights, "--genes", genes, "--out", root / "stpath")
     past("export", "stpath", root / "stpath", "--out", root / "exported")

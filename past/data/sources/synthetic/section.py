@@ -45,6 +45,11 @@ class SyntheticSource:
         """The patient's name."""
         return f"P{self.patient + 1:02d}"
 
+    @property
+    def side(self) -> float:
+        """µm of the square that it is."""
+        return float(np.ceil(np.sqrt(self.cells * _AREA) + 2 * _MARGIN))
+
     def origin(self) -> dict[str, object]:
         """Return the numbers that the section follows from."""
         return asdict(self)
@@ -55,7 +60,7 @@ class SyntheticSource:
         stain, levels = histology.draw_stain(of_patient), expression.patient_levels(of_patient)
         tumour, immune = of_patient.uniform(0.3, 0.5), of_patient.lognormal(0, 0.4)
         rng = np.random.default_rng([self.seed, self.patient, self.number + 1])
-        side = float(np.ceil(np.sqrt(self.cells * _AREA) + 2 * _MARGIN))
+        side = self.side
         plan = layout.plan_section(rng, side, tumour, immune)
         image = histology.render(rng, plan, stain)
         counts = expression.draw_counts(rng, plan, levels)
