@@ -1,18 +1,24 @@
 """Gene lists, and tables that instruments and benchmarks leave."""
 
 import gzip
+import io
 import json
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from fuzz import texts
 from fuzz.archives import gzipped
 from fuzz.case import Contents, Format
+from past.base.foreign.arrays import read_npz, read_parquet
 from past.base.genes import read_genes, read_synonyms
 from past.base.patients import read_patient_table
 from past.data.sources.tables import read_table
 from past.data.sources.visium import COLUMNS, read_positions
 from past.data.sources.xenium import read_alignment
 from past.evaluation.hest.layout import read_patients, read_task
+from past.evaluation.results import NOT_AS_WRITTEN
 from past.models.stpath.vocabulary import GeneVocabulary
 
 NAMES = [f"G{i}" for i in range(20)]
@@ -55,6 +61,19 @@ def _task() -> Contents:
         "IDC/task.json": json.dumps({"patients": {"A": "P1", "B": "P2", "C": "P3"}}).encode(),
         "HEST_v1.csv": b"id,dataset_title,patient,organ,study_link\nA,T,P1,Breast,\nB,T,P2,Breast,x\nC,U,,Breast,\n",
     }
+
+
+def _results() -> Contents:
+    table, arrays = io.BytesIO(), io.BytesIO()
+    spots = {"sample": ["A", "A", "B"], "x": [0.0, 1.5, 2.0], "truth:G1": [1.0, 0.0, 3.0], "G1": [0.5, 0.25, 2.0]}
+    pd.DataFrame(spots).to_parquet(table)
+    np.savez_compressed(arrays, crops=np.zeros((2, 4, 4, 3), np.uint8), truth=np.array(["a", "b"]))
+    return {"spots.parquet": table.getvalue(), "examples.npz": arrays.getvalue()}
+
+
+def _read_results(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        (read_npz if path.suffix == ".npz" else read_parquet)(path, *NOT_AS_WRITTEN)
 
 
 def _read_genes(folder: Path) -> None:
@@ -103,6 +122,7 @@ FORMATS = {
             "cells.csv.gz": [gzipped(_CSV)],
         }, 800, alone=True,
     ),
+    "results": Format(_results, _read_results, {"spots.parquet": [], "examples.npz": []}, 800, alone=True),
     "bench_task": Format(
         _task, _read_task, {name: [texts.json_of if name.endswith("json") else _CSV] for name in _task()}, 800,
         damage=0.3,
