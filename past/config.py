@@ -222,7 +222,7 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
     Raises:
         ConfigError: a preset that is no image encoder, or no such model.
     """
-    from past.models.past.tower import PASTTower
+    from past.models.past.tower import PASTTower, checkpoint_in
     from past.slides.frozen_encoder import FrozenEncoder
 
     path = Path(name)
@@ -233,8 +233,7 @@ def frozen_encoder(name: str, weights: str | None = None, device: str | None = N
         if not node[TARGET].startswith("past.nn."):
             raise ConfigError(f"--encoder {name}: no image encoder by itself: give the run or checkpoint it would read")
     elif path.exists():
-        best = path / "checkpoints" / "best.ckpt"
-        return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
+        return PASTTower(checkpoint_in(path), device=device).for_fold(0)
     return FrozenEncoder.of(build(node, "encoder"), device)
 
 

@@ -9,6 +9,8 @@ class Keys:
     SPATIAL: Final = "spatial"  # obsm: (x, y) in pixels of the section's image
     META: Final = "meta"  # uns: the section's description
     PAST: Final = "past"  # uns of a prediction: how it was made
+    IMAGES: Final = "X_past"  # obsm: images in the joint space of a trained PAST
+    TRANSCRIPTOMES: Final = "X_past_expression"  # obsm: transcriptomes in that space
     CELL_TYPE: Final = "cell_type"  # obs: known type, where there is one
 
 

@@ -1,4 +1,4 @@
-"""`past embed`: features of whole slides, a file a slide."""
+"""`past embed`: features of whole slides, a file a slide; joint embeddings of sections and shards, one a section."""
 
 import os
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from past.base.errors import ConfigError, DataError
-from past.cli.options import takes_groups
+from past.cli.options import PlatformOptions, takes_groups
 from past.cli.screen import say, sections_bar
+from past.cli.sections import embedding_of, sections_of
 
 if TYPE_CHECKING:
     from past.slides.cohort import CohortSlide
@@ -81,26 +82,46 @@ class SlideOptions:
 
 @takes_groups
 def embed(
-    slides: Annotated[list[Path], typer.Argument(help="Slides; or tables of them (.csv: slide, mpp, patient, …).")],
-    out: Annotated[Path, typer.Option(help="Folder of the features; a command that was stopped goes on in it.")],
+    given: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Slides; or sections (.h5ad beside their images) and directories of cell shards; or tables of them "
+            "(.csv: slide, mpp, patient, …)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of what is made; a command that was stopped goes on in it.")],
     options: SlideOptions,
+    files: PlatformOptions,
     weights: Annotated[str | None, typer.Option(help="The encoder's weights: a file, or 'hub' to download timm's.")] = (
         None
     ),
     share: Share = None,
 ) -> None:
-    """Features of whole slides: a .h5 a slide, with coords as TRIDENT writes them, and summary.csv.
+    """Features of whole slides; or a trained PAST's joint embeddings of sections and of cells in shards.
+
+    A slide becomes a .h5 with coords as TRIDENT writes them: of a PAST, what its image encoder gives. A section becomes
+    an .h5ad: obsm["X_past"] of its images, obsm["X_past_expression"] of its transcriptomes, on one unit sphere.
+    Options of images, genes, patients and technology are of sections. summary.csv says how it went.
 
     Example: past embed slides/*.svs --encoder uni2_h --weights uni2_h.bin --out features
+
+    Example: past embed her2st/*.h5ad --encoder runs/mine/1 --out embeddings
     """
     from past.slides.cohort import SUMMARY, read_cohort, share_of, work_through
     from past.slides.embedder import outcome_of
 
-    cohort = read_cohort(slides, options.mpp)
+    cohort = read_cohort(given, options.mpp)
+    sections = sections_of(cohort, files)
     options.require_one_for_each(cohort)
-    mine = share_of(cohort, share)
-    with sections_bar(len(mine), "slides") as report:
-        faults = work_through(mine, outcome_of(options.embedder(weights, report), out), out)
-    say(f"{out}: features of {len(mine) - len(faults)} of {len(mine)} slides; {SUMMARY} says how it went")
+    mine, what = share_of(list(sections or cohort), share), "sections" if sections else "slides"
+    with sections_bar(len(mine), what) as report:
+        if sections:
+            how = {"batch_size": options.batch_size, "workers": options.workers, "device": options.device}
+            work = embedding_of(sections, options.encoder, out, report=report, **how)
+        else:
+            work = outcome_of(options.embedder(weights, report), out)
+        faults = work_through(mine, work, out)
+    made = "embeddings" if sections else "features"
+    say(f"{out}: {made} of {len(mine) - len(faults)} of {len(mine)} {what}; {SUMMARY} says how it went")
     if faults:
         raise DataError(*faults)

@@ -66,7 +66,7 @@ def finished(path: Path, facts: Facts) -> Embedded | None:
         said: Any = file.attrs[MADE]
         tiles: Any = file["features"]
         skipped: Any = file["skipped"]
-        _require_same(path, json.loads(said), facts)
+        require_same(path, json.loads(said), facts)
         remove_abandoned([_part(path)])  # of a process that was killed at its very end
         return Embedded(path, len(tiles), len(skipped), made=False)
 
@@ -140,7 +140,7 @@ def _progress(part: Path, file: BinaryIO, facts: Facts, row: int) -> tuple[int, 
         return len(line), 0
     with reading(part, "not begun by 'past embed', or damaged", "remove it"):
         said = json.loads(found)
-    _require_same(part, said, facts)
+    require_same(part, said, facts)
     done = (os.fstat(file.fileno()).st_size - len(found)) // row
     if done < facts["tiles"]:
         done -= done % facts["batch"]
@@ -148,7 +148,7 @@ def _progress(part: Path, file: BinaryIO, facts: Facts, row: int) -> tuple[int, 
     return len(found), done
 
 
-def _require_same(path: Path, found: Mapping[str, Any], wanted: Facts) -> None:
+def require_same(path: Path, found: Mapping[str, Any], wanted: Facts) -> None:
     """Raise ConfigError naming what features were made of, where it is not what is wanted."""
     for name, value in wanted.items():
         if found.get(name) != value:

@@ -66,6 +66,27 @@ def _read(path: str) -> tuple[PASTModel, Saved]:
     return saved.model, saved
 
 
+def checkpoint_in(path: Path) -> Path:
+    """Return the best checkpoint of a run's directory; any other path is a checkpoint or an imported folder itself."""
+    best = path / "checkpoints" / "best.ckpt"
+    return best if best.is_file() else path
+
+
+def trained_past(path: Path, device: str | None = None) -> Saved:
+    """Read a trained PAST, both towers, onto a device (None: a GPU where there is one).
+
+    Args:
+        path: a run's directory, a `.ckpt`, or a folder of `past import`.
+        device: "cpu", "cuda", …
+
+    Raises:
+        CheckpointError: no such checkpoint, or not PAST's.
+    """
+    model, saved = _read(str(checkpoint_in(path)))
+    model.requires_grad_(False).to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return saved
+
+
 class PASTTower:
     """The image tower of a checkpoint.
 
