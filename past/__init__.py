@@ -37,7 +37,7 @@ def embed(
     if isinstance(given, str | Path):
         return _embed_section(Path(given), encoder, device, **options)
     from past.config import frozen_encoder
-    from past.slides.frozen_encoder import encoder_name
+    from past.slides.encoder_files import encoder_name
     from past.slides.tables import embed_tiles
 
     return embed_tiles(given, frozen_encoder(encoder, weights, device), encoder_name(encoder), **options)
@@ -50,7 +50,7 @@ def _embed_section(path: Path, encoder: str, device: str | None, **options: Any)
     from past.data.sources.platform import SectionOptions
     from past.models.past.sections import SectionEmbedder, SectionToCut
     from past.models.past.tower import trained_past
-    from past.slides.frozen_encoder import encoder_name
+    from past.slides.encoder_files import encoder_name
 
     source = AnnDataSource(path, SectionOptions(**options))
     embedder = SectionEmbedder(trained_past(Path(encoder), device), encoder_name(encoder))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,16 +54,14 @@ class SlideOptions:
             raise ConfigError(f"--regions {self.regions}: is of one slide: give a folder of SLIDE.geojson for several")
 
     def embedder(self, weights: str | None, report: "Report") -> "SlideEmbedder":
-        """Build the encoder and return what makes features by it.
+        """Return what makes features by the encoder, which is loaded when it is needed.
 
         Raises:
             ConfigError: no encoder, or settings that cannot be.
         """
-        import torch
-
-        from past.config import frozen_encoder
+        from past.config import encoder_node, frozen_encoder
         from past.slides.embedder import SlideEmbedder, TileSettings
-        from past.slides.frozen_encoder import encoder_name
+        from past.slides.encoder_files import encoder_name, mark_of
         from past.slides.tiling import require_installed
 
         if self.encoder is None:
@@ -73,11 +72,19 @@ class SlideOptions:
             raise ConfigError(f"--batch-size {self.batch_size} --workers {self.workers}: give 1 or more of each")
         require_installed()
         settings = TileSettings(self.tile_px, self.tile_mpp, self.tissue, self.regions, self.tissue_share)
+        mark = mark_of(encoder_node(self.encoder, weights))
+        load, skip = partial(frozen_encoder, self.encoder, weights, self._device), self.on_error == "skip"
+        name = encoder_name(self.encoder)
+        return SlideEmbedder(load, name, mark, settings, self.batch_size, self.workers, skip, report)
+
+    @property
+    def _device(self) -> str | None:
         rank = os.environ.get("LOCAL_RANK")  # torchrun's: each has a GPU of its own
-        device = self.device or (f"cuda:{rank}" if rank and torch.cuda.is_available() else None)
-        encoder = frozen_encoder(self.encoder, weights, device)
-        skip, name = self.on_error == "skip", encoder_name(self.encoder)
-        return SlideEmbedder(encoder, name, settings, self.batch_size, self.workers, skip, report)
+        if self.device or not rank:
+            return self.device
+        import torch
+
+        return f"cuda:{rank}" if torch.cuda.is_available() else None
 
 
 @takes_groups

@@ -90,7 +90,7 @@ def embedding_of(
     from past.models.past.sections import SectionEmbedder
     from past.models.past.tower import trained_past
     from past.slides.cohort import Outcome
-    from past.slides.frozen_encoder import encoder_name
+    from past.slides.encoder_files import encoder_name
 
     if encoder is None or not Path(encoder).exists():
         raise ConfigError(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MADE: Final = "past"  # attribute of the .h5 that says of what it is made
+MARK: Final = "encoder_mark"  # attribute of the .h5
 NAMED: Final = 3  # tiles that cannot be read and are named one by one
 _COPIED: Final = 1 << 24  # bytes of features that are copied at once
 Facts = dict[str, Any]
@@ -71,6 +72,15 @@ def finished(path: Path, facts: Facts) -> Embedded | None:
         return Embedded(path, len(tiles), len(skipped), made=False)
 
 
+def mark_in(path: Path) -> str | None:
+    """Return the mark of the encoder that made features (see `past.slides.encoder_files`); None: no word of it."""
+    if not path.is_file():
+        return None
+    with open_hdf5(path) as file, reading(path, "not features that 'past embed' made", "give another --out"):
+        mark: Any = file.attrs.get(MARK)
+        return None if mark is None else str(mark)
+
+
 def embed_slide(
     path: Path,
     slide: Slide,
@@ -78,6 +88,7 @@ def embed_slide(
     encoder: "FrozenEncoder",
     facts: Facts,
     *,
+    mark: str | None = None,
     batch_size: int = 128,
     workers: int = 2,
     skip: bool = False,
@@ -92,6 +103,7 @@ def embed_slide(
         grid: its tiles.
         encoder: makes the features.
         facts: of what they are made; where an earlier call began with others, nothing is written.
+        mark: by which the encoder is known again before it is loaded.
         batch_size: tiles at a time; the last digits depend on it.
         workers: threads that read and decode.
         skip: leave tiles that cannot be read out, in place of ending there.
@@ -119,7 +131,7 @@ def embed_slide(
             os.fsync(file.fileno())
             report(path.stem, batch.stop, len(grid))
         rows = np.memmap(part, encoder.dtype, "r", start, (len(grid), width))
-        made = _write(path, slide, grid, rows, facts, skip)
+        made = _write(path, slide, grid, rows, facts, mark, skip)
         part.unlink()
     return made
 
@@ -176,7 +188,9 @@ def _features(path: Path, encoder: "FrozenEncoder", batch: TileBatch, width: int
     return rows
 
 
-def _write(path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Facts, skip: bool) -> Embedded:
+def _write(
+    path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Facts, mark: str | None, skip: bool
+) -> Embedded:
     """Write the .h5 from the rows (n, width) on disk, a block at a time."""
     kept = ~np.isnan(rows[:, 0])
     lost = int((~kept).sum())
@@ -206,5 +220,7 @@ def _write(path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Fa
         file.create_dataset("tile_id", data=tile_ids)
         file.create_dataset("skipped", data=grid.corners[~kept])
         file.attrs[MADE] = json.dumps(facts, sort_keys=True)
+        if mark is not None:
+            file.attrs[MARK] = mark
         file.attrs["slide"] = json.dumps({"mpp": slide.mpp, "mpp_source": slide.mpp_source, "reader": slide.reader})
     return Embedded(path, len(tile_ids), lost, made=True)

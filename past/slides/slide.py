@@ -114,10 +114,10 @@ def _glass_where_lost(picture: TiledPicture, lost: list[str]) -> TiledPicture:
     return TiledPicture(picture.size, picture.tile, read, smaller, CACHE_BYTES)
 
 
-def slide_fingerprint(path: Path) -> str:
-    """Return a hash of a slide's size and of 4 MB of its bytes, spread evenly: gigabytes would take too long.
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file's size and of 4 MB of its bytes, spread evenly: gigabytes would take too long.
 
-    Of a file with a folder of its own beside it (MRXS), the folder's names and sizes too.
+    Of a slide with a folder of its own beside it (MRXS), the folder's names and sizes too.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(f"{size}".encode())

@@ -11,6 +11,7 @@ from past.base.errors import CheckpointError, ConfigError
 from past.checkpoints.saved import Saved
 from past.models import load_model
 from past.models.past.model import PASTModel
+from past.slides.encoder_files import checkpoint_in
 from past.slides.frozen_encoder import FrozenEncoder, Precision
 
 FOLD = "{fold}"
@@ -64,12 +65,6 @@ def _read(path: str) -> tuple[PASTModel, Saved]:
     if not isinstance(saved.model, PASTModel):
         raise CheckpointError(f"{path}: holds a {type(saved.model).__name__}, not a PAST; give a PAST's checkpoint")
     return saved.model, saved
-
-
-def checkpoint_in(path: Path) -> Path:
-    """Return the best checkpoint of a run's directory; any other path is a checkpoint or an imported folder itself."""
-    best = path / "checkpoints" / "best.ckpt"
-    return best if best.is_file() else path
 
 
 def trained_past(path: Path, device: str | None = None) -> Saved:
