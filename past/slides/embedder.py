@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from past.base.errors import ConfigError, DataError
 from past.slides.cohort import CohortSlide, Outcome
@@ -64,6 +64,19 @@ def grid_of(slide: Slide, settings: TileSettings) -> TileGrid:
     return tile(wsi, settings.px, settings.mpp, settings.tissue, settings.regions, settings.share)
 
 
+class Spots(Protocol):
+    """Places on a slide around which tiles are cut."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of names and places."""
+        ...
+
+    def grid(self, px: int, mpp: float, slide_mpp: float) -> TileGrid:
+        """Return a tile around each."""
+        ...
+
+
 @dataclass(frozen=True)
 class SlideEmbedder:
     """Makes the features of slides by one encoder, which is loaded when the first slide needs it.
@@ -117,6 +130,15 @@ class SlideEmbedder:
         there = self.features(opened, facts, lambda: grid_of(opened, settings), path, may_wait)
         self.report(slide.name, 1, 1)
         return opened, there
+
+    def around(self, slide: Slide, spots: Spots, path: Path, may_wait: bool = True) -> Embedded:
+        """Return the features at `path` of a slide that is open, a tile around each spot; else see `__call__`."""
+        px, mpp = self.settings.px, self.settings.mpp
+        facts: Facts = {"slide": fingerprint(slide.path), "µm/px": slide.mpp, "tile px": px, "tile µm/px": mpp}
+        facts |= {"spots": spots.fingerprint}
+        there = self.features(slide, facts, lambda: spots.grid(px, mpp, slide.mpp), path, may_wait)
+        self.report(path.stem, 1, 1)
+        return there
 
     def features(
         self, slide: Slide, facts: Facts, grid: Callable[[], TileGrid], path: Path, may_wait: bool = True

@@ -20,9 +20,9 @@ from past.base.disk.locks import remove_abandoned
 from past.base.errors import ConfigError, DataError, reading
 from past.base.files import continued_file
 from past.base.foreign.hdf5 import open_hdf5
-from past.slides.slide import Slide
+from past.slides.slide import Slide, open_again
 from past.slides.tile_reader import TileBatch, read_batches
-from past.slides.tiling import TileGrid, open_slide_again
+from past.slides.tiling import TileGrid
 
 if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder  # torch takes seconds to import
@@ -125,7 +125,7 @@ def embed_slide(
             return there
         start, done = _progress(part, file, begun, width * encoder.dtype.itemsize)
         report(path.stem, done, len(grid))
-        for batch in read_batches(lambda: open_slide_again(slide), grid, done, batch_size, workers):
+        for batch in read_batches(lambda: open_again(slide), grid, done, batch_size, workers):
             file.write(_features(path, encoder, batch, width, skip).tobytes())
             file.flush()
             os.fsync(file.fileno())

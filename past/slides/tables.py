@@ -10,9 +10,9 @@ from PIL import Image
 
 from past.base.errors import DataError
 from past.base.keys import Keys
-from past.slides.slide import Slide
+from past.slides.slide import Slide, open_again
 from past.slides.tile_reader import read_batches
-from past.slides.tiling import TILES, TileGrid, open_slide_again, slide_of
+from past.slides.tiling import TILES, TileGrid, slide_of
 
 if TYPE_CHECKING:
     from wsidata import WSIData  # type: ignore[import-not-found]
@@ -67,7 +67,7 @@ def embed_tiles(
 
     slide, grid = slide_of(wsi), grid_in(wsi)
     rows = []
-    for batch in read_batches(lambda: open_slide_again(slide), grid, 0, batch_size, workers):
+    for batch in read_batches(lambda: open_again(slide), grid, 0, batch_size, workers):
         if batch.faults:
             raise DataError(batch.faults[0])
         rows.append(encoder(batch.tiles))

@@ -11,7 +11,8 @@ from whole_slides import damage, section, write_svs
 
 from past.base.errors import DataError
 from past.base.foreign.tiff import open_tiff
-from past.slides.slide import fingerprint, open_slide
+from past.base.pictures import TiledPicture
+from past.slides.slide import fingerprint, open_again, open_slide, slide_of_pixels
 
 tifffile = pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 PIXELS = section(600, 400)
@@ -160,3 +161,16 @@ def test_an_image_file_that_is_open_is_the_one_of_the_sources(tmp_path: Path) ->
     picture = open_tiff(path)
     assert picture.size == open_slide(path).size
     assert [level.size for level in picture.smaller] == [(300, 200), (150, 100)]
+
+
+def test_pixels_that_another_reader_opened_are_a_slide_with_a_cache_a_thread(tmp_path: Path) -> None:
+    pixels = section(256, 192)
+    picture = TiledPicture((256, 192), (64, 64), lambda row, column: pixels[row * 64 :, column * 64 :][:64, :64])
+    slide = slide_of_pixels(tmp_path, picture, 0.5)
+    again = open_again(slide)
+    assert again.levels[0].picture is not picture
+    np.testing.assert_array_equal(again.tile(100, 100, 32, 0.5), slide.tile(100, 100, 32, 0.5))
+    (tmp_path / "chunk").write_bytes(b"a")
+    first = fingerprint(tmp_path)
+    (tmp_path / "chunk").write_bytes(b"b")
+    assert fingerprint(tmp_path) != first
