@@ -66,13 +66,13 @@ def embed_tiles(
     from spatialdata.models import TableModel
 
     slide, grid = slide_of(wsi), grid_in(wsi)
-    rows = []
+    features = np.empty((len(grid), encoder.width(grid.px)), encoder.dtype)  # held once: it may be a GB
     for batch in read_batches(lambda: open_again(slide), grid, 0, batch_size, workers):
         if batch.faults:
             raise DataError(batch.faults[0])
-        rows.append(encoder(batch.tiles))
+        features[batch.start : batch.stop] = encoder(batch.tiles)
     table = table_of(slide, Path(wsi.reader.file).stem, np.asarray(wsi.shapes[TILES][TILE_ID]), grid.side)
-    made = AnnData(np.concatenate(rows), obs=pd.DataFrame(table.obs), uns=dict(table.uns))
+    made = AnnData(features, obs=pd.DataFrame(table.obs), uns=dict(table.uns))
     made.obsm[Keys.SPATIAL] = grid.centres
     made.uns[Keys.PAST] = {"encoder": name, "weights": encoder.fingerprint}
     made.obs["region"] = pd.Categorical([TILES] * len(made))
