@@ -98,8 +98,8 @@ def _measured(groups: Any, var: pd.DataFrame, columns: Sequence[int]) -> np.ndar
     if f"layers/{Keys.MEASURED}" not in groups:
         return None
     counted = var[Keys.MEASURED].to_numpy(bool)[columns]
-    values = np.asarray(read_elem(groups[f"layers/{Keys.MEASURED}"])[:, columns].todense(), np.float64)
-    return np.where(counted, values, np.nan)
+    counts: Any = read_elem(groups[f"layers/{Keys.MEASURED}"])
+    return np.where(counted, counts[:, columns].toarray().astype(np.float64), np.nan)
 
 
 def prediction_page(prediction: Prediction, pearson: Pearson) -> str:
