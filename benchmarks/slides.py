@@ -18,9 +18,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from past.slides.slide import Slide, open_slide
+from past.slides.slide import Slide, open_again, open_slide
 from past.slides.tile_reader import read_batches
-from past.slides.tiling import TileGrid, open_slide_again, open_wsi, tile
+from past.slides.tiling import TileGrid, open_wsi, tile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from whole_slides import aperio, tissue_tiles
@@ -61,7 +61,7 @@ def rate(tiles: int, work: Callable[[], object]) -> float:
 
 def ours(slide: Slide, grid: TileGrid) -> None:
     """Read all tiles, and give them to a model that returns zeros."""
-    for batch in read_batches(lambda: open_slide_again(slide), grid, 0, BATCH, WORKERS):
+    for batch in read_batches(lambda: open_again(slide), grid, 0, BATCH, WORKERS):
         np.zeros((len(batch.tiles), 8), np.float32)
 
 

@@ -1,6 +1,7 @@
 """past: distributed training for reading molecules out of histology (PAST and STPath)."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,22 +20,42 @@ _OFFERED = {
 
 
 def embed(
-    wsi: "WSIData", encoder: str, weights: str | None = None, device: str | None = None, **options: int
+    given: "WSIData | str | Path", encoder: str, weights: str | None = None, device: str | None = None, **options: Any
 ) -> "AnnData":
-    """Make the features of a slide's tiles; also `wsi.tables["<encoder>_tiles"]`.
+    """Make the features of a slide's tiles, also `wsi.tables["<encoder>_tiles"]`; or a section's joint embeddings.
 
     Args:
-        wsi: a slide with tiles (`past.open_wsi`, `past.tile`).
-        encoder: a preset of conf/encoder; a PAST's run, `.ckpt` or imported folder; or else a timm model.
+        given: a slide with tiles (`past.open_wsi`, `past.tile`); or the path of a section, an .h5ad beside its image,
+            whose images become `obsm["X_past"]` and transcriptomes `obsm["X_past_expression"]`.
+        encoder: a PAST's run, `.ckpt` or imported folder, the only one for sections; a preset of conf/encoder; or else
+            a timm model.
         weights: a file, or "hub"; None: the preset's own, and "hub" for a timm model.
         device: where it computes; None: a GPU where there is one.
-        options: `batch_size` and `workers`, see `past.slides.tables.embed_tiles`.
+        options: of a slide `batch_size` and `workers`, see `past.slides.tables.embed_tiles`; of a section those of
+            `past.data.sources.platform.SectionOptions`: `image`, `technology`, ….
     """
+    if isinstance(given, str | Path):
+        return _embed_section(Path(given), encoder, device, **options)
     from past.config import frozen_encoder
-    from past.slides.frozen_encoder import encoder_name
+    from past.slides.encoder_files import encoder_name
     from past.slides.tables import embed_tiles
 
-    return embed_tiles(wsi, frozen_encoder(encoder, weights, device), encoder_name(encoder), **options)
+    return embed_tiles(given, frozen_encoder(encoder, weights, device), encoder_name(encoder), **options)
+
+
+def _embed_section(path: Path, encoder: str, device: str | None, **options: Any) -> "AnnData":
+    from tempfile import TemporaryDirectory
+
+    from past.data.sources.anndata import AnnDataSource
+    from past.data.sources.platform import SectionOptions
+    from past.models.past.sections import SectionEmbedder, SectionToCut
+    from past.models.past.tower import trained_past
+    from past.slides.encoder_files import encoder_name
+
+    source = AnnDataSource(path, SectionOptions(**options))
+    embedder = SectionEmbedder(trained_past(Path(encoder), device), encoder_name(encoder))
+    with TemporaryDirectory() as scratch:
+        return embedder.table(SectionToCut(source, path, source.genes), Path(scratch) / "shards")
 
 
 def __getattr__(name: str) -> object:

@@ -40,7 +40,7 @@ NAMES = frozenset(
 )
 _WORD = re.compile(r"""'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^\[\](),'"]+""")
 CONF = Path(__file__).resolve().parent / "conf"  # a link to the checkout's conf/; the wheel carries the files
-TARGET = "_target_"
+TARGET, TOWER = "_target_", "past.models.past.tower.PASTTower"
 _composed: set[str] = set()  # classes that this process's own command line named: the user chose them
 
 
@@ -211,30 +211,35 @@ def _built(node: Any, filled: Mapping[str, Any]) -> Any:
     return hydra.utils.get_object(node[TARGET])(**parts, **filled) if TARGET in node else parts
 
 
-def frozen_encoder(name: str, weights: str | None = None, device: str | None = None) -> "FrozenEncoder":
-    """Build an image encoder outside a configuration, for the command line.
+def encoder_node(name: str, weights: str | None = None) -> Node:
+    """Return what an image encoder is built of on the command line.
 
     Args:
         name: a preset of conf/encoder; a PAST's run, `.ckpt` or imported folder; or else a timm model.
         weights: a file, or "hub"; None: the preset's own, and "hub" for a timm model.
-        device: where it computes; None: a GPU where there is one.
 
-    Raises:
-        ConfigError: a preset that is no image encoder, or no such model.
+    Raises ConfigError for a preset that is no image encoder.
     """
-    from past.models.past.tower import PASTTower
-    from past.slides.frozen_encoder import FrozenEncoder
+    from past.slides.encoder_files import checkpoint_in
 
-    path = Path(name)
     node: Node = {TARGET: "past.nn.image_encoder.ImageEncoder", "name": name, "weights": weights or "hub"}
     if name in {preset.stem for preset in (CONF / "encoder").glob("*.yaml")}:  # ./NAME is a folder of that name
         composed = _compose("evaluate", ["task=hest_bench", "task.root=none", f"encoder={name}"], "encoder")
         node = plain(composed) | ({} if weights is None else {"weights": weights})
         if not node[TARGET].startswith("past.nn."):
             raise ConfigError(f"--encoder {name}: no image encoder by itself: give the run or checkpoint it would read")
-    elif path.exists():
-        best = path / "checkpoints" / "best.ckpt"
-        return PASTTower(best if best.is_file() else path, device=device).for_fold(0)
+    elif Path(name).exists():
+        node = {TARGET: TOWER, "checkpoint": str(checkpoint_in(Path(name)))}
+    return node
+
+
+def frozen_encoder(name: str, weights: str | None = None, device: str | None = None) -> "FrozenEncoder":
+    """Build what `encoder_node` says, frozen, on a device; None: a GPU where there is one."""
+    from past.slides.frozen_encoder import FrozenEncoder
+
+    node = encoder_node(name, weights)
+    if node[TARGET] == TOWER:
+        return build(node, "encoder", device=device).for_fold(0)
     return FrozenEncoder.of(build(node, "encoder"), device)
 
 

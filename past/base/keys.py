@@ -9,6 +9,9 @@ class Keys:
     SPATIAL: Final = "spatial"  # obsm: (x, y) in pixels of the section's image
     META: Final = "meta"  # uns: the section's description
     PAST: Final = "past"  # uns of a prediction: how it was made
+    IMAGES: Final = "X_past"  # obsm: images in the joint space of a trained PAST
+    TRANSCRIPTOMES: Final = "X_past_expression"  # obsm: transcriptomes in that space
+    MEASURED: Final = "measured"  # layers of a prediction: log1p counts of the same spots; var: which genes have some
     CELL_TYPE: Final = "cell_type"  # obs: known type, where there is one
 
 

@@ -1,16 +1,18 @@
-"""`past embed`: features of whole slides, a file a slide."""
+"""`past embed`: features of whole slides, a file a slide; joint embeddings of sections and shards, one a section."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from past.base.errors import ConfigError, DataError
-from past.cli.options import takes_groups
+from past.cli.options import PlatformOptions, takes_groups
 from past.cli.screen import say, sections_bar
+from past.cli.sections import embedding_of, sections_of
 
 if TYPE_CHECKING:
     from past.slides.cohort import CohortSlide
@@ -52,16 +54,14 @@ class SlideOptions:
             raise ConfigError(f"--regions {self.regions}: is of one slide: give a folder of SLIDE.geojson for several")
 
     def embedder(self, weights: str | None, report: "Report") -> "SlideEmbedder":
-        """Build the encoder and return what makes features by it.
+        """Return what makes features by the encoder, which is loaded when it is needed.
 
         Raises:
             ConfigError: no encoder, or settings that cannot be.
         """
-        import torch
-
-        from past.config import frozen_encoder
+        from past.config import encoder_node, frozen_encoder
         from past.slides.embedder import SlideEmbedder, TileSettings
-        from past.slides.frozen_encoder import encoder_name
+        from past.slides.encoder_files import encoder_name, mark_of
         from past.slides.tiling import require_installed
 
         if self.encoder is None:
@@ -72,35 +72,63 @@ class SlideOptions:
             raise ConfigError(f"--batch-size {self.batch_size} --workers {self.workers}: give 1 or more of each")
         require_installed()
         settings = TileSettings(self.tile_px, self.tile_mpp, self.tissue, self.regions, self.tissue_share)
+        mark = mark_of(encoder_node(self.encoder, weights))
+        load, skip = partial(frozen_encoder, self.encoder, weights, self._device), self.on_error == "skip"
+        name = encoder_name(self.encoder)
+        return SlideEmbedder(load, name, mark, settings, self.batch_size, self.workers, skip, report)
+
+    @property
+    def _device(self) -> str | None:
         rank = os.environ.get("LOCAL_RANK")  # torchrun's: each has a GPU of its own
-        device = self.device or (f"cuda:{rank}" if rank and torch.cuda.is_available() else None)
-        encoder = frozen_encoder(self.encoder, weights, device)
-        skip, name = self.on_error == "skip", encoder_name(self.encoder)
-        return SlideEmbedder(encoder, name, settings, self.batch_size, self.workers, skip, report)
+        if self.device or not rank:
+            return self.device
+        import torch
+
+        return f"cuda:{rank}" if torch.cuda.is_available() else None
 
 
 @takes_groups
 def embed(
-    slides: Annotated[list[Path], typer.Argument(help="Slides; or tables of them (.csv: slide, mpp, patient, …).")],
-    out: Annotated[Path, typer.Option(help="Folder of the features; a command that was stopped goes on in it.")],
+    given: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Slides; or sections (.h5ad beside their images) and directories of cell shards; or tables of them "
+            "(.csv: slide, mpp, patient, …)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of what is made; a command that was stopped goes on in it.")],
     options: SlideOptions,
+    files: PlatformOptions,
     weights: Annotated[str | None, typer.Option(help="The encoder's weights: a file, or 'hub' to download timm's.")] = (
         None
     ),
     share: Share = None,
 ) -> None:
-    """Features of whole slides: a .h5 a slide, with coords as TRIDENT writes them, and summary.csv.
+    """Features of whole slides; or a trained PAST's joint embeddings of sections and of cells in shards.
+
+    A slide becomes a .h5 with coords as TRIDENT writes them: of a PAST, what its image encoder gives. A section becomes
+    an .h5ad: obsm["X_past"] of its images, obsm["X_past_expression"] of its transcriptomes, on one unit sphere.
+    Options of images, genes, patients and technology are of sections. summary.csv says how it went.
 
     Example: past embed slides/*.svs --encoder uni2_h --weights uni2_h.bin --out features
+
+    Example: past embed her2st/*.h5ad --encoder runs/mine/1 --out embeddings
     """
     from past.slides.cohort import SUMMARY, read_cohort, share_of, work_through
     from past.slides.embedder import outcome_of
 
-    cohort = read_cohort(slides, options.mpp)
+    cohort = read_cohort(given, options.mpp)
+    sections = sections_of(cohort, files)
     options.require_one_for_each(cohort)
-    mine = share_of(cohort, share)
-    with sections_bar(len(mine), "slides") as report:
-        faults = work_through(mine, outcome_of(options.embedder(weights, report), out), out)
-    say(f"{out}: features of {len(mine) - len(faults)} of {len(mine)} slides; {SUMMARY} says how it went")
+    mine, what = share_of(list(sections or cohort), share), "sections" if sections else "slides"
+    with sections_bar(len(mine), what) as report:
+        if sections:
+            how = {"batch_size": options.batch_size, "workers": options.workers, "device": options.device}
+            work = embedding_of(sections, options.encoder, out, report=report, **how)
+        else:
+            work = outcome_of(options.embedder(weights, report), out)
+        faults = work_through(mine, work, out)
+    made = "embeddings" if sections else "features"
+    say(f"{out}: {made} of {len(mine) - len(faults)} of {len(mine)} {what}; {SUMMARY} says how it went")
     if faults:
         raise DataError(*faults)

@@ -1,7 +1,8 @@
-"""`past predict`: expression of a slide's tiles or spots."""
+"""`past predict`: expression of a slide's tiles, or of measured spots at their own places."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from past.base.files import require_free
 from past.cli.embed import Share, SlideOptions
 from past.cli.options import takes_groups
 from past.cli.screen import say, sections_bar
+from past.cli.spots import SpotOptions, read_sample
 
 if TYPE_CHECKING:
     from past.models.stpath.predict import Predictor
@@ -47,8 +49,13 @@ def predict(
     ],
     options: SlideOptions,
     passes: PassOptions,
+    samples: SpotOptions,
     slides: Annotated[
-        list[Path] | None, typer.Argument(help="Slides, or tables of them (.csv: slide, mpp, organ, technology, …).")
+        list[Path] | None,
+        typer.Argument(
+            help="Slides; samples of measured spots (Space Ranger's outs/, SpatialData's .zarr, .h5ad beside its "
+            "image); or tables of them (.csv: slide, mpp, organ, technology, …)."
+        ),
     ] = None,
     features: Annotated[
         Path | None, typer.Option(help="In place of slides: a slide's features, .h5 (HEST, TRIDENT, CLAM) or .h5ad.")
@@ -63,11 +70,14 @@ def predict(
     share: Share = None,
     maps: Annotated[Path | None, typer.Option(help="Folder for a picture a gene, over the slides' tissue.")] = None,
 ) -> None:
-    """Expression of whole slides, tile by tile, or of spots from their image features; by STPath.
+    """Expression of whole slides, tile by tile, or of measured spots at their own places; by STPath.
 
-    A slide's features are kept beside its prediction, so that a command that was stopped goes on where it was.
+    A slide's features are kept beside its prediction, so that a command that was stopped goes on where it was. What is
+    measured at spots stands beside what is predicted: layers["measured"], and a scatter of each gene in 'past report'.
 
     Example: past predict slide.svs --encoder gigapath --weights models/stpath --organ Breast --out pred.h5ad
+
+    Example: past predict P1/outs --image P1.tif --encoder gigapath --weights models/stpath --genes EPCAM --out P1.h5ad
     """
     if (features is None) == (not slides):
         raise ConfigError("give slides (and --encoder), or --features of one: one of the two")
@@ -76,7 +86,7 @@ def predict(
     if features is not None:
         _of_features(weights, features, context, out, passes)
         return
-    _of_slides(slides or [], weights, encoder_weights, out, options, passes, share, maps)
+    _of_slides(slides or [], weights, encoder_weights, out, options, passes, samples, share, maps)
 
 
 def _of_slides(
@@ -86,11 +96,11 @@ def _of_slides(
     out: Path,
     options: SlideOptions,
     passes: PassOptions,
+    samples: SpotOptions,
     share: str | None,
     maps: Path | None,
 ) -> None:
     """Predict one slide into a file, or several into a folder; the broken ones are named at the end."""
-    from past.models.stpath.predict import load_stpath
     from past.slides.cohort import SUMMARY, read_cohort, share_of, work_through
 
     cohort = read_cohort(slides, options.mpp)
@@ -100,8 +110,8 @@ def _of_slides(
     options.require_one_for_each(cohort)
     mine = cohort if one else share_of(cohort, share)
     with sections_bar(len(mine), "slides") as report:
-        predictor, embedder = load_stpath(weights), options.embedder(encoder_weights, report)
-        work = _work(predictor, embedder, passes, lambda name: out if one else out / f"{name}.h5ad", maps)
+        embedder = options.embedder(encoder_weights, report)
+        work = _work(weights, embedder, passes, samples, lambda name: out if one else out / f"{name}.h5ad", maps)
         if one:
             work(cohort[0], True)
             return
@@ -128,30 +138,51 @@ def _of_features(weights: Path, features: Path, context: Path | None, out: Path,
 
 
 def _work(
-    predictor: "Predictor",
+    weights: Path,
     embedder: "SlideEmbedder",
     passes: PassOptions,
+    samples: SpotOptions,
     place: Callable[[str], Path],
     maps: Path | None,
 ) -> "Callable[[CohortSlide, bool], Outcome]":
-    """Return the work of one slide: its features, then its prediction, each where it is not there."""
+    """Return the work of one slide: its features, then its prediction, each where it is not there.
+
+    STPath is loaded, as the encoder is, when the first slide needs it.
+    """
+    from past.evaluation.statistics.pearson import gene_pearson
+    from past.models.stpath.predict import load_stpath, weights_sha256
     from past.models.stpath.whole_slide import is_predicted, predict_features
     from past.report.prediction import write_maps
     from past.slides.cohort import Outcome
 
-    predictor.require_encoder(embedder.name)
+    sha256 = weights_sha256(weights)
+
+    @cache
+    def predictor() -> "Predictor":
+        loaded = load_stpath(weights)
+        loaded.require_encoder(embedder.name)
+        return loaded
 
     def work(slide: "CohortSlide", may_wait: bool) -> Outcome:
         out = place(slide.name)
         kept = out.with_suffix(".features.h5")
-        opened, there = embedder(slide, kept, may_wait)
         stated = {key: getattr(slide, key) for key in STATED if getattr(slide, key)}
-        asked = passes.arguments | stated
-        found = is_predicted(out, predictor, embedder.name, asked)
+        source = samples.source(slide)
+        opened, spots, told = (None, None, {}) if source is None else read_sample(source)
+        asked = told | {key: value for key, value in passes.arguments.items() if value is not None or key not in told}
+        asked |= stated
+        found = is_predicted(out, sha256, embedder.name, asked)
         if not found:
-            predict_features(predictor, opened, slide.name, kept, embedder.name, out=out, **asked)
+            predictor()  # before an hour of work: it may refuse the encoder
+        if opened is None:
+            opened, there = embedder(slide, kept, may_wait)
+        else:
+            assert spots is not None
+            there = embedder.around(opened, spots, kept, may_wait)
+        if not found:
+            predict_features(predictor(), opened, slide.name, kept, embedder.name, spots, out=out, **asked)
         if maps is not None:
-            write_maps(out, maps)
+            write_maps(out, maps, gene_pearson)
         return Outcome("found" if found else "done", there.tiles, there.skipped, opened.mpp, opened.mpp_source)
 
     return work

@@ -46,9 +46,10 @@ def report(
 
 
 def _write_prediction(path: Path) -> Path:
+    from past.evaluation.statistics.pearson import gene_pearson
     from past.report.prediction import write_prediction_page
 
-    return write_prediction_page(path)
+    return write_prediction_page(path, gene_pearson)
 
 
 def write_run_page(directory: Path) -> Path:

@@ -1,7 +1,7 @@
 """The page of a prediction: its slide, where its tiles lie, maps of genes over the tissue, and how it was made."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +19,14 @@ from past.base.foreign.hdf5 import open_hdf5
 from past.base.keys import Keys
 from past.report.blocks import Block, as_table, page, picture
 from past.report.html import write_over
+from past.report.measured import scatter_figure
 from past.report.plots import ACCENT, INK, plt, png
 
 GENES: Final = 12  # maps on a page
 SAMPLED: Final = 2_000  # rows by which the most varying genes are found
 CURE: Final = "give an .h5ad that 'past predict' made"
 PICTURE: Final = "hires"
+Pearson = Callable[[np.ndarray, np.ndarray], np.ndarray]  # measured and predicted (n, g) → (g,) r
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Prediction:
         side: of a tile in pixels of the slide; 0: not known.
         made: how it was made.
         slide: what is known of the slide.
+        measured: (n, g) log1p of counts of the same spots, NaN of a gene that was not counted; None: nothing measured.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Prediction:
     side: float
     made: Mapping[str, Any]
     slide: Mapping[str, Any]
+    measured: np.ndarray | None = None
 
 
 def read_prediction(path: Path, genes: Sequence[str] | None = None) -> Prediction:
@@ -86,11 +90,20 @@ def read_prediction(path: Path, genes: Sequence[str] | None = None) -> Predictio
             side=float(factors.get("spot_diameter_fullres", 0.0)),
             made=table["uns"][Keys.PAST],
             slide=table["uns"].get("slide", {}),
+            measured=_measured(groups, table["var"], columns),
         )
 
 
-def prediction_page(prediction: Prediction) -> str:
-    """Return the page as HTML."""
+def _measured(groups: Any, var: pd.DataFrame, columns: Sequence[int]) -> np.ndarray | None:
+    if f"layers/{Keys.MEASURED}" not in groups:
+        return None
+    counted = var[Keys.MEASURED].to_numpy(bool)[columns]
+    counts: Any = read_elem(groups[f"layers/{Keys.MEASURED}"])
+    return np.where(counted, counts[:, columns].toarray().astype(np.float64), np.nan)
+
+
+def prediction_page(prediction: Prediction, pearson: Pearson) -> str:
+    """Return the page as HTML; `pearson` gives each gene's r."""
     tiles, skipped = len(prediction.places), prediction.slide.get("skipped", 0)
     said = f"{tiles:,} tiles × {prediction.of_genes:,} genes"
     left_out = f" {skipped:,} tiles could not be read and were left out." if skipped else " No tile was left out."
@@ -99,27 +112,43 @@ def prediction_page(prediction: Prediction) -> str:
         Block("Expression over the tissue", text=_which(prediction), image=picture(genes_figure(prediction))),
         Block("How it was made", table=_facts(prediction)),
     ]
+    if prediction.measured is not None:
+        text = "At the same spots; r is Pearson's."
+        blocks.insert(2, Block("Predicted against measured", text=text, image=picture(_scatter(prediction, pearson))))
     return page(prediction.name, said, blocks)
 
 
-def write_prediction_page(path: Path) -> Path:
+def _scatter(prediction: Prediction, pearson: Pearson) -> Figure:
+    measured, predicted = prediction.measured, prediction.values.astype(np.float64)
+    assert measured is not None
+    return scatter_figure(prediction.genes, measured, predicted, pearson(measured, predicted))
+
+
+def write_prediction_page(path: Path, pearson: Pearson) -> Path:
     """Draw a prediction's page beside it, `<name>.html`, and return its path.
 
     Raises:
         DataError: see `read_prediction`.
         ConfigError: another program's file is there.
     """
-    return write_over(path.with_suffix(".html"), prediction_page(read_prediction(path)))
+    return write_over(path.with_suffix(".html"), prediction_page(read_prediction(path), pearson))
 
 
-def write_maps(path: Path, folder: Path) -> list[Path]:
-    """Draw the genes of a prediction's page, a picture each: `<folder>/<prediction>_<gene>.png`; return the paths."""
+def write_maps(path: Path, folder: Path, pearson: Pearson) -> list[Path]:
+    """Draw the genes of a prediction's page, a picture each: `<folder>/<prediction>_<gene>.png`; return the paths.
+
+    Of spots that were measured, a scatter a gene too: `<folder>/<prediction>_<gene>_measured.png`.
+    """
     prediction, written = read_prediction(path), []
-    for gene, values in zip(prediction.genes, prediction.values.T, strict=True):
+    for column, (gene, values) in enumerate(zip(prediction.genes, prediction.values.T, strict=True)):
         safe = re.sub(r"[^\w.-]", "_", gene)
         written.append(folder / f"{prediction.name}_{safe}.png")
         one = replace(prediction, genes=[gene], values=values[:, None])
         write_atomically(written[-1], png(genes_figure(one)))
+        if prediction.measured is not None:
+            one = replace(one, measured=prediction.measured[:, [column]])
+            written.append(folder / f"{prediction.name}_{safe}_measured.png")
+            write_atomically(written[-1], png(_scatter(one, pearson)))
     return written
 
 

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from past.base.errors import ConfigError, DataError
 from past.slides.cohort import CohortSlide, Outcome
-from past.slides.embedding import Embedded, Facts, Report, embed_slide, finished
-from past.slides.slide import Slide, open_slide, slide_fingerprint
+from past.slides.embedding import Embedded, Facts, Report, embed_slide, finished, mark_in
+from past.slides.slide import Slide, fingerprint, open_slide
 from past.slides.tiling import TileGrid, open_wsi, tile
 
 if TYPE_CHECKING:
@@ -63,13 +64,27 @@ def grid_of(slide: Slide, settings: TileSettings) -> TileGrid:
     return tile(wsi, settings.px, settings.mpp, settings.tissue, settings.regions, settings.share)
 
 
+class Spots(Protocol):
+    """Places on a slide around which tiles are cut."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of names and places."""
+        ...
+
+    def grid(self, px: int, mpp: float, slide_mpp: float) -> TileGrid:
+        """Return a tile around each."""
+        ...
+
+
 @dataclass(frozen=True)
 class SlideEmbedder:
-    """Makes the features of slides by one encoder.
+    """Makes the features of slides by one encoder, which is loaded when the first slide needs it.
 
     Attributes:
-        encoder: makes them.
+        load: returns the encoder.
         name: of the encoder, for people.
+        mark: by which the encoder is known before it is loaded; see `mark_of`.
         settings: of the tiles.
         batch_size: tiles at a time.
         workers: threads that read and decode.
@@ -77,21 +92,29 @@ class SlideEmbedder:
         report: called as it goes on.
     """
 
-    encoder: "FrozenEncoder"
+    load: Callable[[], "FrozenEncoder"]
     name: str
+    mark: str | None
     settings: TileSettings
     batch_size: int = BATCH
     workers: int = 2
     skip: bool = False
     report: Report = lambda *_: None
 
-    def __post_init__(self) -> None:
-        """Refuse what no slide can be given."""
-        if self.encoder.normal_stain:
+    @cached_property
+    def encoder(self) -> "FrozenEncoder":
+        """The encoder, loaded.
+
+        Raises:
+            ConfigError: it wants what no slide is given.
+        """
+        encoder = self.load()
+        if encoder.normal_stain:
             raise ConfigError(
                 f"--encoder {self.name}: was trained on sections brought to one stain, which is not done to whole "
                 "slides: give a model that was trained without normalise_stain"
             )
+        return encoder
 
     def __call__(self, slide: CohortSlide, path: Path, may_wait: bool = True) -> tuple[Slide, Embedded]:
         """Return a slide and its features at `path`, made now or found there.
@@ -103,16 +126,47 @@ class SlideEmbedder:
         """
         settings = self.settings.of(slide.name)
         opened = open_slide(slide.path, slide.mpp)
-        facts: Facts = {"slide": slide_fingerprint(slide.path), "µm/px": opened.mpp, **settings.facts}
-        facts |= {"encoder": self.name, "weights": self.encoder.fingerprint}
-        there = finished(path, facts)
-        if there is None:
-            there = embed_slide(
-                path, opened, grid_of(opened, settings), self.encoder, facts,
-                batch_size=self.batch_size, workers=self.workers, skip=self.skip, wait=may_wait, report=self.report,
-            )  # fmt: skip
+        facts: Facts = {"slide": fingerprint(slide.path), "µm/px": opened.mpp, **settings.facts}
+        there = self.features(opened, facts, lambda: grid_of(opened, settings), path, may_wait)
         self.report(slide.name, 1, 1)
         return opened, there
+
+    def around(self, slide: Slide, spots: Spots, path: Path, may_wait: bool = True) -> Embedded:
+        """Return the features at `path` of a slide that is open, a tile around each spot; else see `__call__`."""
+        px, mpp = self.settings.px, self.settings.mpp
+        facts: Facts = {"slide": fingerprint(slide.path), "µm/px": slide.mpp, "tile px": px, "tile µm/px": mpp}
+        facts |= {"spots": spots.fingerprint}
+        there = self.features(slide, facts, lambda: spots.grid(px, mpp, slide.mpp), path, may_wait)
+        self.report(path.stem, 1, 1)
+        return there
+
+    def features(
+        self, slide: Slide, facts: Facts, grid: Callable[[], TileGrid], path: Path, may_wait: bool = True
+    ) -> Embedded:
+        """Return the features at `path` of a slide that is open, made now or found there.
+
+        Args:
+            slide: open.
+            facts: of what they are made, the encoder left out.
+            grid: returns the tiles, where they are needed.
+            path: the .h5.
+            may_wait: for another process that is at it.
+
+        Raises:
+            BlockingIOError, ConfigError, DataError: see `__call__`.
+        """
+        facts = facts | {"encoder": self.name}
+        if self.mark is not None and mark_in(path) == self.mark:
+            there = finished(path, facts)
+        else:
+            facts |= {"weights": self.encoder.fingerprint}
+            there = finished(path, facts)
+        if there is None:
+            there = embed_slide(
+                path, slide, grid(), self.encoder, facts, mark=self.mark,
+                batch_size=self.batch_size, workers=self.workers, skip=self.skip, wait=may_wait, report=self.report,
+            )  # fmt: skip
+        return there
 
     def outcome(self, slide: CohortSlide, path: Path, may_wait: bool) -> Outcome:
         """Make or find a slide's features, and return its line of the summary."""

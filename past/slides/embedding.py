@@ -20,9 +20,9 @@ from past.base.disk.locks import remove_abandoned
 from past.base.errors import ConfigError, DataError, reading
 from past.base.files import continued_file
 from past.base.foreign.hdf5 import open_hdf5
-from past.slides.slide import Slide
+from past.slides.slide import Slide, open_again
 from past.slides.tile_reader import TileBatch, read_batches
-from past.slides.tiling import TileGrid, open_slide_again
+from past.slides.tiling import TileGrid
 
 if TYPE_CHECKING:
     from past.slides.frozen_encoder import FrozenEncoder  # torch takes seconds to import
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MADE: Final = "past"  # attribute of the .h5 that says of what it is made
+MARK: Final = "encoder_mark"  # attribute of the .h5
 NAMED: Final = 3  # tiles that cannot be read and are named one by one
 _COPIED: Final = 1 << 24  # bytes of features that are copied at once
 Facts = dict[str, Any]
@@ -66,9 +67,18 @@ def finished(path: Path, facts: Facts) -> Embedded | None:
         said: Any = file.attrs[MADE]
         tiles: Any = file["features"]
         skipped: Any = file["skipped"]
-        _require_same(path, json.loads(said), facts)
+        require_same(path, json.loads(said), facts)
         remove_abandoned([_part(path)])  # of a process that was killed at its very end
         return Embedded(path, len(tiles), len(skipped), made=False)
+
+
+def mark_in(path: Path) -> str | None:
+    """Return the mark of the encoder that made features (see `past.slides.encoder_files`); None: no word of it."""
+    if not path.is_file():
+        return None
+    with open_hdf5(path) as file, reading(path, "not features that 'past embed' made", "give another --out"):
+        mark: Any = file.attrs.get(MARK)
+        return None if mark is None else str(mark)
 
 
 def embed_slide(
@@ -78,6 +88,7 @@ def embed_slide(
     encoder: "FrozenEncoder",
     facts: Facts,
     *,
+    mark: str | None = None,
     batch_size: int = 128,
     workers: int = 2,
     skip: bool = False,
@@ -92,6 +103,7 @@ def embed_slide(
         grid: its tiles.
         encoder: makes the features.
         facts: of what they are made; where an earlier call began with others, nothing is written.
+        mark: by which the encoder is known again before it is loaded.
         batch_size: tiles at a time; the last digits depend on it.
         workers: threads that read and decode.
         skip: leave tiles that cannot be read out, in place of ending there.
@@ -113,13 +125,13 @@ def embed_slide(
             return there
         start, done = _progress(part, file, begun, width * encoder.dtype.itemsize)
         report(path.stem, done, len(grid))
-        for batch in read_batches(lambda: open_slide_again(slide), grid, done, batch_size, workers):
+        for batch in read_batches(lambda: open_again(slide), grid, done, batch_size, workers):
             file.write(_features(path, encoder, batch, width, skip).tobytes())
             file.flush()
             os.fsync(file.fileno())
             report(path.stem, batch.stop, len(grid))
         rows = np.memmap(part, encoder.dtype, "r", start, (len(grid), width))
-        made = _write(path, slide, grid, rows, facts, skip)
+        made = _write(path, slide, grid, rows, facts, mark, skip)
         part.unlink()
     return made
 
@@ -140,7 +152,7 @@ def _progress(part: Path, file: BinaryIO, facts: Facts, row: int) -> tuple[int, 
         return len(line), 0
     with reading(part, "not begun by 'past embed', or damaged", "remove it"):
         said = json.loads(found)
-    _require_same(part, said, facts)
+    require_same(part, said, facts)
     done = (os.fstat(file.fileno()).st_size - len(found)) // row
     if done < facts["tiles"]:
         done -= done % facts["batch"]
@@ -148,7 +160,7 @@ def _progress(part: Path, file: BinaryIO, facts: Facts, row: int) -> tuple[int, 
     return len(found), done
 
 
-def _require_same(path: Path, found: Mapping[str, Any], wanted: Facts) -> None:
+def require_same(path: Path, found: Mapping[str, Any], wanted: Facts) -> None:
     """Raise ConfigError naming what features were made of, where it is not what is wanted."""
     for name, value in wanted.items():
         if found.get(name) != value:
@@ -176,7 +188,9 @@ def _features(path: Path, encoder: "FrozenEncoder", batch: TileBatch, width: int
     return rows
 
 
-def _write(path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Facts, skip: bool) -> Embedded:
+def _write(
+    path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Facts, mark: str | None, skip: bool
+) -> Embedded:
     """Write the .h5 from the rows (n, width) on disk, a block at a time."""
     kept = ~np.isnan(rows[:, 0])
     lost = int((~kept).sum())
@@ -206,5 +220,7 @@ def _write(path: Path, slide: Slide, grid: TileGrid, rows: np.ndarray, facts: Fa
         file.create_dataset("tile_id", data=tile_ids)
         file.create_dataset("skipped", data=grid.corners[~kept])
         file.attrs[MADE] = json.dumps(facts, sort_keys=True)
+        if mark is not None:
+            file.attrs[MARK] = mark
         file.attrs["slide"] = json.dumps({"mpp": slide.mpp, "mpp_source": slide.mpp_source, "reader": slide.reader})
     return Embedded(path, len(tile_ids), lost, made=True)

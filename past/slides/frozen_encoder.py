@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -27,11 +26,6 @@ def weights_hash(model: nn.Module) -> str:
         digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
         digest.update(plain.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def encoder_name(given: str) -> str:
-    """Return what an encoder that was given by its name or its path is called in results."""
-    return Path(given).resolve().name if Path(given).exists() else given
 
 
 class FrozenEncoder(SameInEveryFold):

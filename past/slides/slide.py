@@ -19,6 +19,7 @@ from past.slides.vendors import SUFFIXES, open_by_openslide
 log = logging.getLogger(__name__)
 
 CACHE_BYTES: Final = 96 * 2**20  # of decoded tiles a resolution: three rows of them on a slide of 100,000 px
+OPENED: Final = "another reader"
 OVERVIEW_MPP: Final = 8.0  # about a cell's size: where tissue is looked for, and of a thumbnail
 _SAMPLES, _SAMPLE = 64, 1 << 16  # places of a file that its fingerprint looks at, and bytes at each
 
@@ -100,6 +101,21 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     return Slide(path, levels, *said.mpp(path, mpp), reader, stored_orientation(picture))
 
 
+def slide_of_pixels(path: Path, picture: Picture, mpp: float) -> Slide:
+    """Return a slide of pixels that another reader has opened, within a store say, and that any thread may read."""
+    return Slide(path, levels_of(picture), mpp, "given", OPENED)
+
+
+def open_again(slide: Slide) -> Slide:
+    """Return the same slide with readers and caches of its own, for another thread."""
+    if slide.reader != OPENED:
+        return open_slide(slide.path, slide.mpp)
+    picture = slide.levels[0].picture
+    if isinstance(picture, TiledPicture):
+        picture = TiledPicture(picture.size, picture.tile, picture.read, picture.smaller, CACHE_BYTES)
+    return slide_of_pixels(slide.path, picture, slide.mpp)
+
+
 def _glass_where_lost(picture: TiledPicture, lost: list[str]) -> TiledPicture:
     """Return a picture whose tiles are white where they cannot be read; what is wrong with each is put into `lost`."""
 
@@ -114,11 +130,20 @@ def _glass_where_lost(picture: TiledPicture, lost: list[str]) -> TiledPicture:
     return TiledPicture(picture.size, picture.tile, read, smaller, CACHE_BYTES)
 
 
-def slide_fingerprint(path: Path) -> str:
-    """Return a hash of a slide's size and of 4 MB of its bytes, spread evenly: gigabytes would take too long.
+def _start(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(_SAMPLE)).hexdigest()
 
-    Of a file with a folder of its own beside it (MRXS), the folder's names and sizes too.
+
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file's size and of 4 MB of its bytes, spread evenly: gigabytes would take too long.
+
+    Of a slide with a folder of its own beside it (MRXS), the folder's names and sizes too; of a folder, of each file.
     """
+    if path.is_dir():
+        parts = sorted(part for part in path.rglob("*") if part.is_file())
+        said = [f"{part.relative_to(path)} {part.stat().st_size} {_start(part)}" for part in parts]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
     size = path.stat().st_size
     digest = hashlib.sha256(f"{size}".encode())
     with path.open("rb") as file:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from past.base.errors import DataError
 from past.base.keys import Keys
-from past.slides.slide import Slide
+from past.slides.slide import Slide, open_again
 from past.slides.tile_reader import read_batches
-from past.slides.tiling import TILES, TileGrid, open_slide_again, slide_of
+from past.slides.tiling import TILES, TileGrid, slide_of
 
 if TYPE_CHECKING:
     from wsidata import WSIData  # type: ignore[import-not-found]
@@ -66,13 +66,13 @@ def embed_tiles(
     from spatialdata.models import TableModel
 
     slide, grid = slide_of(wsi), grid_in(wsi)
-    rows = []
-    for batch in read_batches(lambda: open_slide_again(slide), grid, 0, batch_size, workers):
+    features = np.empty((len(grid), encoder.width(grid.px)), encoder.dtype)  # held once: it may be a GB
+    for batch in read_batches(lambda: open_again(slide), grid, 0, batch_size, workers):
         if batch.faults:
             raise DataError(batch.faults[0])
-        rows.append(encoder(batch.tiles))
+        features[batch.start : batch.stop] = encoder(batch.tiles)
     table = table_of(slide, Path(wsi.reader.file).stem, np.asarray(wsi.shapes[TILES][TILE_ID]), grid.side)
-    made = AnnData(np.concatenate(rows), obs=pd.DataFrame(table.obs), uns=dict(table.uns))
+    made = AnnData(features, obs=pd.DataFrame(table.obs), uns=dict(table.uns))
     made.obsm[Keys.SPATIAL] = grid.centres
     made.uns[Keys.PAST] = {"encoder": name, "weights": encoder.fingerprint}
     made.obs["region"] = pd.Categorical([TILES] * len(made))

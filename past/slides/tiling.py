@@ -34,7 +34,8 @@ class TileGrid:
     """Square tiles on a slide, in the order in which they are read.
 
     Attributes:
-        corners: (n, 2) int64 upper left corners in pixels of level 0; the row number is `tile_id`.
+        corners: (n, 2) upper left corners in pixels of level 0, whole ones but around spots; the row number is
+            `tile_id`.
         side: of a tile in pixels of level 0.
         px: of a tile as the encoder sees it.
         mpp: µm/px of that.
@@ -85,11 +86,6 @@ def slide_of(wsi: "WSIData") -> Slide:
     """Return the slide that a WSIData reads, opened by us where another reader opened it."""
     own = getattr(wsi.reader, "slide", None)
     return own if isinstance(own, Slide) else open_slide(Path(wsi.reader.file), wsi.properties.mpp)
-
-
-def open_slide_again(slide: Slide) -> Slide:
-    """Return the same slide with readers and caches of its own, for another thread."""
-    return open_slide(slide.path, slide.mpp)
 
 
 def tile(

@@ -49,6 +49,7 @@ class Given:
     model: Path
     sections: list[Path]
     bench: Path
+    slide: tuple[object, ...]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,13 @@ def given(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Given:
     commands.past("import", "stpath", released[0], "--genes", released[1], "--out", root / "model")
     sections = commands.write_sections(root / "sections")
     return Given(
-        tissue, root / "runs", released, root / "model", sections, commands.make_bench(sections, root / "bench")
+        tissue,
+        root / "runs",
+        released,
+        root / "model",
+        sections,
+        commands.make_bench(sections, root / "bench"),
+        commands.slide_words(root / "slide"),
     )
 
 
@@ -124,6 +131,10 @@ WRITERS = {
             "predict", "--features", given.released[2], "--weights", given.model, "--out", disk / "predicted.h5ad"
         ),
         2 * PAGE, "predicted.h5ad",
+    ),
+    "embed": Writer(
+        lambda given, disk: commands.past("embed", *given.slide, "--out", disk),
+        3 * PAGE, "disk/slide.h5", keeps="slide.h5.part",
     ),
     "bench": Writer(lambda given, disk: commands.make_bench(given.sections, disk), 500_000, r"P\d.h5"),
 }  # fmt: skip

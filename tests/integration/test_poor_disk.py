@@ -29,7 +29,8 @@ OF_TRAINING = {
 }  # fmt: skip
 OF_PREDICTION = {
     "stpath/model.json", "exported/stfm.pth", "predicted.h5ad", "previews/previews/P1.png", "slides/index.json",
-    "bench/T/adata/P1.h5ad", "runs/hest_bench/ridge_4_components-grid/results/hest_bench.csv",
+    "bench/T/adata/P1.h5ad", "embedded/slide.h5", "embedded/summary.csv",
+    "runs/hest_bench/ridge_4_components-grid/results/hest_bench.csv",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 from slurm_jobs import ROOT, Jobs
 from tiny_training import tiny
 from tissues import SYNTHETIC
+from whole_slides import section, write_svs
 
 from past.config import load
 from past.models import load_model
@@ -33,3 +34,17 @@ def test_shards_by_an_array_are_those_of_one_process(cluster: dict[str, str], ti
     jobs.run("past", "shards", "merge", out)
     assert (out / "index.json").read_bytes() == (tissue / "index.json").read_bytes(), jobs.logs
     jobs.run("past", "verify", out)
+
+
+def test_slides_by_an_array_are_those_of_one_process(cluster: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("lazyslide", reason="the extra 'wsi' is not installed")
+    slides = [write_svs(tmp_path / f"s{i}.svs", section(600, 400, seed=i), factors=(1,)) for i in range(4)]
+    how = ("--tile-px", "32", "--tissue", "none", "--encoder", "grid", "--device", "cpu")
+    jobs, shared, alone = Jobs(cluster, tmp_path), tmp_path / "shared", tmp_path / "alone"
+    small = ("--array=0-1", "--mem=800M", "--cpus-per-task=1")
+    jobs.end_of(jobs.submit("slides.sbatch", small, "embed", *slides, *how, "--out", shared))
+    jobs.run("past", "embed", *slides, *how, "--out", alone)
+    made = sorted(path.name for path in shared.iterdir())
+    assert made == sorted(path.name for path in alone.iterdir()) == ["s0.h5", "s1.h5", "s2.h5", "s3.h5", "summary.csv"]
+    for name in made[:-1]:
+        assert (shared / name).read_bytes() == (alone / name).read_bytes(), jobs.logs

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from released_stpath import SYMBOLS
 from tiny_training import composed, train_tiny
+from whole_slides import section, write_svs
 
 import past.evaluate as entry
 from past.cli.app import app
@@ -62,6 +63,16 @@ def write_stpath(folder: Path, width: int = 16) -> tuple[Path, Path, Path]:
         file["features"] = np.random.default_rng(0).standard_normal((SPOTS, 8)).astype(np.float32)
         file["coords"] = np.random.default_rng(1).integers(0, 5000, (SPOTS, 2))
     return folder / "stfm.pth", folder / "symbol2ensembl.json", folder / "f.h5"
+
+
+def slide_words(folder: Path) -> tuple[object, ...]:
+    """A slide, written where there is none, and how it is tiled and embedded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    slide = folder / "slide.svs"
+    if not slide.is_file():
+        write_svs(slide, section(1200, 800), factors=(1,))
+    how = ("--tile-px", 32, "--tissue", "none", "--encoder", "grid", "--device", "cpu", "--batch-size", 16)
+    return slide, *how
 
 
 def shards(out: Path, *words: object) -> Path:
@@ -116,6 +127,8 @@ def walk_to_predict(root: Path) -> None:
     sections = write_sections(root / "sections")
     past("shards", "anndata", *sections, "--px", 32, "--out", root / "previews", "--preview")
     past("shards", "slides", *sections, "--px", 32, "--encoder", "grid", "--out", root / "slides")
+    for _ in range(2):  # the second finds what the first made
+        past("embed", *slide_words(root), "--out", root / "embedded")
     bench = make_bench(sections, root / "bench")
     for _ in range(2):
         judge_bench(bench, root / "runs")

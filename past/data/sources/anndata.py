@@ -26,7 +26,11 @@ class AnnDataSource(FileSource):
 
     def files(self) -> list[Path]:
         """Return the h5ad file and its image."""
-        return [self.path, self.options.image or find_image(self.path, word(read_meta(self.path).get("image")))]
+        return [self.path, self.picture_file()]
+
+    def picture_file(self) -> Path:
+        """Return the image that is given, or that the file names, or beside it."""
+        return self.options.image or find_image(self.path, word(read_meta(self.path).get("image")))
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the genes' var names, with Ensembl ids where there are some."""
@@ -43,7 +47,7 @@ class AnnDataSource(FileSource):
         types = adata.obs.get(Keys.CELL_TYPE)
         return RawSection(
             section=section,
-            image=open_picture(self.files()[1]),
+            image=open_picture(self.picture_file()),
             mpp=mpp,
             centres=read_places(adata, self.name) * (places_mpp / mpp),
             counts=read_counts(adata, self.name, columns=kept),

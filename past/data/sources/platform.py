@@ -37,6 +37,7 @@ class SectionOptions:
         min_counts: cells with fewer counts of the set's genes are left out.
         drop_outside: cells outside the image are left out; else they are an error.
         gene_tables: tables of Ensembl ids and symbols, for a set whose gene list has other names than the section.
+        unsaid: what stands for organ, technology and species where nobody says them; None: that is an error.
     """
 
     image: Path | None = None
@@ -48,6 +49,7 @@ class SectionOptions:
     min_counts: int = 1
     drop_outside: bool = False
     gene_tables: tuple[Path, ...] = ()
+    unsaid: str | None = None
 
     def synonyms(self) -> dict[str, set[str]]:
         """Return what the gene tables together say."""
@@ -64,7 +66,7 @@ class SectionOptions:
             DataError: nobody says what organ, technology or species it is, or a word is not known.
         """
         asked = ("patient", "organ", "technology", "species")
-        found = {what: word(getattr(self, what)) or word(said.get(what)) for what in asked}
+        found = {what: word(getattr(self, what)) or word(said.get(what)) or self.unsaid for what in asked}
         missing = [what for what, value in found.items() if not value and what != "patient"]
         if missing:
             options = " ".join(f"--{what}" for what in missing)
@@ -75,9 +77,12 @@ class SectionOptions:
             section=name,
             patient=str(found["patient"] or name),
             organ=str(found["organ"]),
-            technology=canonical(str(found["technology"]), TECHNOLOGIES, f"{name}: technology"),
-            species=canonical(str(found["species"]), SPECIES, f"{name}: species"),
+            technology=self._canonical(str(found["technology"]), TECHNOLOGIES, f"{name}: technology"),
+            species=self._canonical(str(found["species"]), SPECIES, f"{name}: species"),
         )
+
+    def _canonical(self, said: str, words: Sequence[str], what: str) -> str:
+        return said if said == self.unsaid else canonical(said, words, what)
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,10 @@ class FileSource(ABC):
     @abstractmethod
     def files(self) -> list[Path]:
         """Return the files that the section is made from; DataError where one is missing."""
+
+    def picture_file(self) -> Path | None:
+        """Return the H&E's file; None: it lies within something larger, and `read` opens it."""
+        return None
 
     @abstractmethod
     def features(self) -> list[tuple[str, ...]]:

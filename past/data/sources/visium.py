@@ -55,15 +55,20 @@ class VisiumSource(FileSource):
     def files(self) -> list[Path]:
         """Return matrix, positions, scale factors and full-resolution image."""
         spatial = self._folder / "spatial"
-        outs = self.path.resolve()
         names = ["tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv"]
         return [
             find_matrix(self._folder, MATRIX),
             only_file([spatial], names, "table of the spots' places", "copy the folder 'spatial' from Space Ranger"),
             only_file([spatial], ["scalefactors_json.json"], "scale", "copy the folder 'spatial' from Space Ranger"),
-            self.options.image
-            or only_picture([outs, outs.parent], IMAGES, "full-resolution H&E image", "--image, once a section"),
+            self.picture_file(),
         ]
+
+    def picture_file(self) -> Path:
+        """Return the full-resolution image that is given, or lies in the folder or beside it."""
+        outs = self.path.resolve()
+        return self.options.image or only_picture(
+            [outs, outs.parent], IMAGES, "full-resolution H&E image", "--image, once a section"
+        )
 
     def features(self) -> list[tuple[str, ...]]:
         """Return the matrix's genes."""

@@ -11,6 +11,7 @@ from past.base.errors import CheckpointError, ConfigError
 from past.checkpoints.saved import Saved
 from past.models import load_model
 from past.models.past.model import PASTModel
+from past.slides.encoder_files import checkpoint_in
 from past.slides.frozen_encoder import FrozenEncoder, Precision
 
 FOLD = "{fold}"
@@ -64,6 +65,21 @@ def _read(path: str) -> tuple[PASTModel, Saved]:
     if not isinstance(saved.model, PASTModel):
         raise CheckpointError(f"{path}: holds a {type(saved.model).__name__}, not a PAST; give a PAST's checkpoint")
     return saved.model, saved
+
+
+def trained_past(path: Path, device: str | None = None) -> Saved:
+    """Read a trained PAST, both towers, onto a device (None: a GPU where there is one).
+
+    Args:
+        path: a run's directory, a `.ckpt`, or a folder of `past import`.
+        device: "cpu", "cuda", …
+
+    Raises:
+        CheckpointError: no such checkpoint, or not PAST's.
+    """
+    model, saved = _read(str(checkpoint_in(path)))
+    model.requires_grad_(False).to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return saved
 
 
 class PASTTower:

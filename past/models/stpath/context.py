@@ -69,13 +69,29 @@ def read_context(context: Context, slide: Rows, genes: GeneVocabulary) -> Told:
         raise DataError(f"context: row {outside[0]} is not one of the {spots} spots; rows count from 0")
     if len(np.unique(rows)) < len(rows):
         raise DataError(f"context: {len(rows) - len(np.unique(rows))} spots are given twice; give each spot once")
-    tokens = genes.find(features)
-    known = np.flatnonzero(tokens >= 0)
+    expression, known = log_counts(counts, features, genes, rows, spots)
     if not len(known):
         shown = ", ".join(names[0] for names in features[:3])
         raise DataError(f"context: none of its {len(features)} genes ({shown}, …) is in the vocabulary")
+    return Told(expression, rows, len(known), len(features))
+
+
+def log_counts(
+    counts: csr_matrix, features: Sequence[tuple[str, ...]], genes: GeneVocabulary, rows: np.ndarray, spots: int
+) -> tuple[csr_matrix, np.ndarray]:
+    """Return log1p of counts by the weights' tokens (spots, tokens), and the tokens that are among the features.
+
+    Args:
+        counts: (C, f) raw counts; those of features that share a token are summed.
+        features: (f,) each one's names.
+        genes: the weights' vocabulary.
+        rows: (C,) which of the spots each is.
+        spots: how many there are.
+    """
+    tokens = genes.find(features)
+    known = np.flatnonzero(tokens >= 0)
     kept: Any = counts[:, known]
     spot = np.repeat(rows, np.diff(kept.indptr))
     summed = csr_matrix((kept.data.astype(np.float32), (spot, tokens[known][kept.indices])), (spots, genes.tokens))
     summed.data = np.log1p(summed.data)
-    return Told(summed, rows, len(known), len(features))
+    return summed, tokens[known]

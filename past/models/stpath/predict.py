@@ -77,7 +77,8 @@ class Predictor:
             samples: above 1, passes under dropout, whose standard deviation becomes `layers['std']`.
             chunk: query spots at a time in attention; None chooses.
             names: the spots' names; None: their row numbers.
-            about: the spots: its `obs` and `uns` go with the prediction.
+            about: the spots: its `obs` and `uns` go with the prediction, and what it says of the genes that are asked
+                for, `var` and `layers`.
             out: an h5ad file to write block by block in place of holding all of it in memory; must not exist.
             seed: of dropout.
 
@@ -95,7 +96,7 @@ class Predictor:
         check_slide(features, coords, self.model.width, self.encoder)
         if steps < 1 or samples < 1:
             raise ConfigError(f"steps={steps}, samples={samples}: both count passes; use 1 or more")
-        asked = np.arange(RESERVED, self.genes.tokens) if genes is None else self.genes.encode(genes)
+        asked = self.asked(genes)
         told = self._told(context, Rows("the features", names, coords))
         self.model.chunk = chunk
         slide = self._slide(features, coords, organ, technology, told)
@@ -105,6 +106,14 @@ class Predictor:
         adata = self._adata(coords, names, about, self._describe(asked, genes), made)
         blocks = self._blocks(hidden, drawn, asked)
         return in_memory(adata, blocks) if out is None else on_disk(out, adata, blocks)
+
+    def asked(self, genes: Sequence[str] | None) -> np.ndarray:
+        """Return the tokens of genes by their names; None: of all.
+
+        Raises:
+            DataError: some are not known.
+        """
+        return np.arange(RESERVED, self.genes.tokens) if genes is None else self.genes.encode(genes)
 
     def require_encoder(self, name: str) -> None:
         """Raise DataError where the weights were trained on features of another encoder than the one named."""
@@ -118,8 +127,12 @@ class Predictor:
         self, coords: np.ndarray, names: Sequence[str] | None, about: AnnData | None, var: pd.DataFrame, made: dict
     ) -> AnnData:
         """Return the prediction without its values."""
-        obs, uns = (_spots(len(coords), names), {}) if about is None else (pd.DataFrame(about.obs), dict(about.uns))
-        adata = AnnData(obs=obs, var=var, uns=uns | {Keys.PAST: made})
+        if about is None:
+            adata = AnnData(obs=_spots(len(coords), names), var=var, uns={Keys.PAST: made})
+        else:
+            told = {str(column): np.asarray(about.var[column]) for column in pd.DataFrame(about.var)}
+            uns = {**about.uns, Keys.PAST: made}
+            adata = AnnData(obs=pd.DataFrame(about.obs), var=var.assign(**told), uns=uns, layers=dict(about.layers))
         adata.obsm[Keys.SPATIAL] = coords.copy()
         return adata
 
@@ -186,6 +199,21 @@ def _spots(count: int, names: Sequence[str] | None) -> pd.DataFrame:
     return pd.DataFrame(index=pd.Index(map(str, range(count) if names is None else names)))
 
 
+def weights_file(path: Path) -> Path:
+    """Return the file of weights that a path means: in a directory, its own."""
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the hash of the file of weights that a path means, without loading it.
+
+    Raises:
+        CheckpointError: no such weights.
+    """
+    file = weights_file(path)
+    return sha256_of(file) if file.is_file() else load_stpath(path).made_with["weights_sha256"]
+
+
 def load_stpath(path: str | Path, genes: str | Path | None = None, *, device: str | None = None) -> Predictor:
     """Load STPath for prediction.
 
@@ -207,4 +235,4 @@ def load_stpath(path: str | Path, genes: str | Path | None = None, *, device: st
     else:
         saved = import_stpath(path, Path(genes))
     saved.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return Predictor(saved, path / WEIGHTS if path.is_dir() else path)
+    return Predictor(saved, weights_file(path))

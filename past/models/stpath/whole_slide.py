@@ -12,6 +12,7 @@ from past.base.errors import ConfigError, DataError, reading
 from past.base.foreign.hdf5 import open_hdf5
 from past.base.keys import Keys
 from past.models.stpath.predict import Predictor, load_stpath
+from past.models.stpath.spots import Spots
 from past.slides.features import SIDE, read_feature_file
 from past.slides.slide import Slide
 from past.slides.tables import TILE_ID, grid_in, table_of
@@ -24,7 +25,13 @@ METHOD = "STPath"
 
 
 def predict_features(
-    predictor: Predictor, slide: Slide, name: str, features: Path, encoder: str, **options: Any
+    predictor: Predictor,
+    slide: Slide,
+    name: str,
+    features: Path,
+    encoder: str,
+    spots: Spots | None = None,
+    **options: Any,
 ) -> AnnData:
     """Predict a slide's tiles from the features that `past embed` made of it.
 
@@ -34,6 +41,7 @@ def predict_features(
         name: the slide's, of the library.
         features: the .h5.
         encoder: its name.
+        spots: whose tiles they are, where they are spots'.
         options: as `Predictor.predict` takes them.
 
     Raises:
@@ -45,16 +53,19 @@ def predict_features(
         tile_ids: Any = file[TILE_ID]
         side: Any = file["coords"].attrs[SIDE]
         skipped: Any = file["skipped"]
-        about = table_of(slide, name, np.asarray(tile_ids), int(side), len(skipped))
+        rows = np.asarray(tile_ids)
+        about = table_of(slide, name, rows, int(side), len(skipped))
+    if spots is not None:
+        about = spots.beside(about, rows, predictor.genes, predictor.asked(options.get("genes")))
     return _predict(predictor, about, found.features, found.coords, encoder, **options)
 
 
-def is_predicted(path: Path, predictor: Predictor, encoder: str, options: Mapping[str, Any]) -> bool:
+def is_predicted(path: Path, weights_sha256: str, encoder: str, options: Mapping[str, Any]) -> bool:
     """Whether a slide's prediction is there.
 
     Args:
         path: of the prediction.
-        predictor: STPath.
+        weights_sha256: of STPath's file.
         encoder: its features' encoder.
         options: as `Predictor.predict` takes them.
 
@@ -70,7 +81,7 @@ def is_predicted(path: Path, predictor: Predictor, encoder: str, options: Mappin
         var: Any = read_elem(parts["var"])
         said, histo, genes = uns[Keys.PAST], uns["histo"], list(var.index)
     wanted = {
-        "weights": (said["weights_sha256"], predictor.made_with["weights_sha256"]),
+        "weights": (said["weights_sha256"], weights_sha256),
         "encoder": (histo["fm_backbone"], encoder),
         "organ": (histo["organ"], options.get("organ") or "Others"),
         "technology": (histo["tech"], options.get("technology") or "not told"),

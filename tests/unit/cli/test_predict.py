@@ -68,7 +68,7 @@ def test_slides_are_predicted_and_found_again(
     assert before == {path.name: path.stat().st_mtime_ns for path in out.glob("*.h5*")}
     said = run(*slides, "--out", str(out), "--organ", "Breast")
     assert said.count("was predicted with another organ: give another --out") == 2
-    assert "read features of Prov-GigaPath" in run(*slides, "--out", str(out), "--encoder", "uni2_h")
+    assert "read features of Prov-GigaPath" in run(*slides, "--out", str(tmp_path / "new"), "--encoder", "uni2_h")
 
 
 def test_a_slide_or_features_are_asked_for(tmp_path: Path) -> None:

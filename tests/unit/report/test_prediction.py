@@ -10,6 +10,7 @@ from anndata import AnnData
 from PIL import Image
 
 from past.base.errors import DataError
+from past.evaluation.statistics.pearson import gene_pearson
 from past.report.prediction import read_prediction, write_maps, write_prediction_page
 
 
@@ -29,7 +30,7 @@ def written(path: Path, genes: int = 20, with_picture: bool = True) -> Path:
 
 
 def test_the_page_is_whole_in_one_file(tmp_path: Path) -> None:
-    page = write_prediction_page(written(tmp_path / "pred.h5ad"))
+    page = write_prediction_page(written(tmp_path / "pred.h5ad"), gene_pearson)
     assert page == tmp_path / "pred.html"
     text = page.read_text()
     assert re.findall(r"<h2>(.*?)</h2>", text) == ["Slide", "Expression over the tissue", "How it was made"]
@@ -50,7 +51,7 @@ def test_the_most_varying_genes_or_those_asked_for_are_drawn(tmp_path: Path) -> 
 
 
 def test_spots_without_a_slide_have_a_page_too(tmp_path: Path) -> None:
-    assert write_prediction_page(written(tmp_path / "pred.h5ad", genes=2, with_picture=False)).is_file()
+    assert write_prediction_page(written(tmp_path / "pred.h5ad", genes=2, with_picture=False), gene_pearson).is_file()
 
 
 def test_what_is_no_prediction_is_said(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_what_is_no_prediction_is_said(tmp_path: Path) -> None:
 
 def test_a_gene_has_a_picture(tmp_path: Path) -> None:
     path = written(tmp_path / "pred.h5ad", genes=2)
-    assert [made.name for made in write_maps(path, tmp_path / "maps")] == ["pred_G0.png", "pred_G1.png"]
+    assert [made.name for made in write_maps(path, tmp_path / "maps", gene_pearson)] == ["pred_G0.png", "pred_G1.png"]
     for made in (tmp_path / "maps").iterdir():
         with Image.open(made) as image:
             assert min(image.size) > 200

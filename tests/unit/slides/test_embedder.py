@@ -1,5 +1,6 @@
 """From a file to its features: what is settled first, and what a finished slide is known by."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -23,7 +24,7 @@ def _plain_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def embedder(grid: int = 2, **settings) -> SlideEmbedder:
-    return SlideEmbedder(FrozenEncoder(ColourGrid(grid)), "grid", TileSettings(px=32, **settings))
+    return SlideEmbedder(lambda: FrozenEncoder(ColourGrid(grid)), "grid", f"{grid}", TileSettings(px=32, **settings))
 
 
 def test_a_finished_slide_is_found_without_its_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +33,10 @@ def test_a_finished_slide_is_found_without_its_tiles(tmp_path: Path, monkeypatch
     first = work(slide, True)
     assert (first.state, first.tiles, first.skipped, first.mpp) == ("done", 70, 0, 0.25)
     monkeypatch.setattr("past.slides.embedder.grid_of", None)
-    assert work(slide, True).state == "found"
+    known = replace(embedder(), load=lambda: pytest.fail("the encoder was loaded"))
+    assert outcome_of(known, tmp_path / "out")(slide, True).state == "found"
+    moved = replace(embedder(), mark="of the same weights elsewhere")  # loaded, and found to be the same
+    assert outcome_of(moved, tmp_path / "out")(slide, True).state == "found"
     with h5py.File(tmp_path / "out" / "a.h5") as file:
         assert len(file["features"]) == 70
 
@@ -70,4 +74,4 @@ def test_each_slide_has_its_own_regions(tmp_path: Path) -> None:
 
 def test_an_encoder_of_one_stain_is_refused() -> None:
     with pytest.raises(ConfigError, match="--encoder past: was trained on sections brought to one stain"):
-        SlideEmbedder(FrozenEncoder(ColourGrid(2), normal_stain=True), "past", TileSettings())
+        _ = SlideEmbedder(lambda: FrozenEncoder(ColourGrid(2), normal_stain=True), "past", None, TileSettings()).encoder

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -7,7 +5,7 @@ from torch import nn
 
 from past.base.errors import ConfigError
 from past.nn.colour import ColourGrid
-from past.slides.frozen_encoder import FrozenEncoder, encoder_name, weights_hash
+from past.slides.frozen_encoder import FrozenEncoder, weights_hash
 
 TILES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 
@@ -67,11 +65,3 @@ def test_the_fingerprint_follows_weights_architecture_and_precision() -> None:
     }
     assert len(prints) == 4
     assert FrozenEncoder(ColourGrid(2)).fingerprint in prints
-
-
-def test_an_encoder_is_called_by_its_name_or_by_its_paths_last_part(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "fold-1").mkdir()
-    assert encoder_name(str(tmp_path / "fold-1")) == "fold-1"
-    monkeypatch.chdir(tmp_path / "fold-1")
-    assert encoder_name(".") == "fold-1"
-    assert encoder_name("hf-hub:owner/name") == "hf-hub:owner/name"

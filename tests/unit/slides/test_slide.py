@@ -11,7 +11,8 @@ from whole_slides import damage, section, write_svs
 
 from past.base.errors import DataError
 from past.base.foreign.tiff import open_tiff
-from past.slides.slide import open_slide, slide_fingerprint
+from past.base.pictures import TiledPicture
+from past.slides.slide import fingerprint, open_again, open_slide, slide_of_pixels
 
 tifffile = pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 PIXELS = section(600, 400)
@@ -141,18 +142,18 @@ def test_jpeg_2000_of_a_scanner_is_read_in_its_own_colours(tmp_path: Path, compr
 
 def test_the_fingerprint_is_of_the_bytes(tmp_path: Path) -> None:
     path = write_svs(tmp_path / "a.svs", PIXELS)
-    first = slide_fingerprint(path)
+    first = fingerprint(path)
     path.rename(tmp_path / "b.svs")
-    assert slide_fingerprint(tmp_path / "b.svs") == first
+    assert fingerprint(tmp_path / "b.svs") == first
     content = bytearray((tmp_path / "b.svs").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "b.svs").write_bytes(content)
-    assert slide_fingerprint(tmp_path / "b.svs") != first
+    assert fingerprint(tmp_path / "b.svs") != first
     (tmp_path / "m").mkdir()
     (tmp_path / "m.mrxs").write_bytes(b"x")
-    mirax = slide_fingerprint(tmp_path / "m.mrxs")
+    mirax = fingerprint(tmp_path / "m.mrxs")
     (tmp_path / "m" / "Data0.dat").write_bytes(b"y")
-    assert slide_fingerprint(tmp_path / "m.mrxs") != mirax
+    assert fingerprint(tmp_path / "m.mrxs") != mirax
 
 
 def test_an_image_file_that_is_open_is_the_one_of_the_sources(tmp_path: Path) -> None:
@@ -160,3 +161,16 @@ def test_an_image_file_that_is_open_is_the_one_of_the_sources(tmp_path: Path) ->
     picture = open_tiff(path)
     assert picture.size == open_slide(path).size
     assert [level.size for level in picture.smaller] == [(300, 200), (150, 100)]
+
+
+def test_pixels_that_another_reader_opened_are_a_slide_with_a_cache_a_thread(tmp_path: Path) -> None:
+    pixels = section(256, 192)
+    picture = TiledPicture((256, 192), (64, 64), lambda row, column: pixels[row * 64 :, column * 64 :][:64, :64])
+    slide = slide_of_pixels(tmp_path, picture, 0.5)
+    again = open_again(slide)
+    assert again.levels[0].picture is not picture
+    np.testing.assert_array_equal(again.tile(100, 100, 32, 0.5), slide.tile(100, 100, 32, 0.5))
+    (tmp_path / "chunk").write_bytes(b"a")
+    first = fingerprint(tmp_path)
+    (tmp_path / "chunk").write_bytes(b"b")
+    assert fingerprint(tmp_path) != first
