@@ -40,7 +40,7 @@ lowest: $(READY)  # the core alone, without extras, in the lowest versions that 
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest/bin/python --resolution lowest-direct --editable . \
 		'pytest>=8' 'pytest-xdist>=3.6' 'hypothesis>=6.100'
 	$(VENV)/lowest/bin/python -m pytest --quiet --numprocesses auto tests/config tests/unit/test_config.py \
-		tests/unit/checkpoints tests/unit/cli tests/unit/data/sources tests/unit/models tests/unit/nn tests/unit/training
+		tests/unit/checkpoints tests/unit/models/stpath tests/unit/nn tests/unit/training
 
 check: $(READY)
 	$(BIN)/ruff format --check .

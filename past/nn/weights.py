@@ -157,7 +157,9 @@ def check_fit(state: Mapping[str, torch.Tensor], module: nn.Module) -> Fit:
         broken=[
             name
             for name, tensor in fitting.items()
-            if tensor.is_floating_point() and not (tensor.isfinite() if name in learned else ~tensor.isnan()).all()
+            if tensor.is_floating_point()
+            and not tensor.is_meta
+            and not (tensor.isfinite() if name in learned else ~tensor.isnan()).all()
         ],
     )
 

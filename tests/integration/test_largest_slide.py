@@ -1,6 +1,7 @@
 """A whole slide of 100,000 × 100,000 px, most of it never written: features and prediction within 1 GiB."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from whole_slides import KINDS, TILE, aperio, tissue_tiles
 tifffile = pytest.importorskip("tifffile", reason="the extra 'wsi' is not installed")
 pytest.importorskip("lazyslide", reason="the extra 'wsi' is not installed")
 pytestmark = pytest.mark.slow
-SIDE, FACTORS = 100_000, (1, 4, 16)
+FACTORS = (1, 4, 16)
 TISSUE = (30_000, 30_000, 72_000, 60_000)  # px: left, top, right, bottom
 MOST = 1024  # MiB beyond the model
 MEASURE = """
@@ -39,7 +40,8 @@ torch.manual_seed(0)
 genes = GeneVocabulary({f"G{i}": f"G{i}" for i in range(8)})
 save_model(folder / "stpath", Saved(STPath(genes.tokens, features=8, dim=16, depth=1, heads=2), genes.state()))
 predictor = load_stpath(folder / "stpath", device="cpu")
-embedder = SlideEmbedder(FrozenEncoder(Eight(), device="cpu"), "eight", TileSettings(tissue=sys.argv[3]))
+encoder = FrozenEncoder(Eight(), device="cpu")
+embedder = SlideEmbedder(lambda: encoder, "eight", None, TileSettings(tissue=sys.argv[3]))
 before, start = memory("VmRSS"), time.monotonic()
 slide, there = embedder(CohortSlide(path, "a"), folder / "a.h5")
 predict_features(predictor, slide, "a", folder / "a.h5", "eight", out=folder / "a.h5ad")
@@ -48,15 +50,13 @@ print(json.dumps(said))
 """
 
 
-@pytest.fixture(scope="module")
-def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The slide, with what holds tissue written only."""
-    path = tmp_path_factory.mktemp("largest") / "a.svs"
+def written(path: Path, side: int) -> Path:
+    """Write the slide, with what holds tissue only."""
 
     def laid(factor: int) -> Iterator[bytes]:
         tiles = tissue_tiles(TILE, factor)
         order = np.random.default_rng(factor)
-        across = -(-(SIDE // factor) // TILE)
+        across = -(-(side // factor) // TILE)
         left, top, right, bottom = (edge // factor // TILE for edge in TISSUE)
         for row in range(across):
             for column in range(across):
@@ -65,7 +65,7 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with tifffile.TiffWriter(path, bigtiff=True) as file:
         for factor in FACTORS:
-            edge = SIDE // factor
+            edge = side // factor
             file.write(
                 laid(factor), shape=(edge, edge, 3), dtype=np.uint8, tile=(TILE, TILE), photometric="ycbcr",
                 compression="jpeg", description=aperio(0.25), metadata=None,
@@ -73,12 +73,16 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("tissue", "tiles"), [("find", 3_000), ("none", 50_000)])
-def test_a_slide_of_any_size_fits_into_little_memory(slide: Path, tmp_path: Path, tissue: str, tiles: int) -> None:
+# of all 50,176 tiles of the larger one 935 MiB were measured, in two minutes: here fewer
+@pytest.mark.parametrize(("side", "tissue", "tiles"), [(100_000, "find", 3_000), (48_000, "none", 11_000)])
+def test_a_slide_of_any_size_fits_into_little_memory(tmp_path: Path, side: int, tissue: str, tiles: int) -> None:
+    slide = written(tmp_path / "a.svs", side)
     asked = [sys.executable, "-c", MEASURE, str(slide), str(tmp_path), tissue]
-    run = subprocess.run(asked, capture_output=True, text=True)
+    run = subprocess.run(
+        asked, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
-    print(said)  # measured: 727 MiB of 3,433 tiles, 935 of 50,176
+    print(said)
     assert said["tiles"] > tiles
     assert said["MiB"] < MOST
