@@ -43,5 +43,5 @@ def test_a_result_that_lacks_something_is_one_sentence(tmp_path: Path, name: str
 def test_a_result_file_that_is_cut_off_is_one_sentence(tmp_path: Path, file: str) -> None:
     results = write_run(tmp_path / "toy/first") / "results"
     (results / file).write_bytes((results / file).read_bytes()[:40])
-    with pytest.raises(DataError, match=rf"^{results}/retrieval\.json: [^\n]*: run evaluate.py again"):
+    with pytest.raises(DataError, match=rf"^{results}/{file}: [^\n]*: run evaluate.py again"):
         task_blocks(results)
