@@ -85,8 +85,8 @@ def test_places_that_are_no_numbers_are_named(tmp_path: Path) -> None:
 def test_sparse_features_that_do_not_fit_with_their_zeros_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adata = AnnData(csr_matrix((4, 10_000_000), dtype=np.float32))
-    adata.obsm["spatial"] = np.zeros((4, 2))
+    adata = AnnData(csr_matrix((4_000, 10_000), dtype=np.float32))
+    adata.obsm["spatial"] = np.zeros((4_000, 2))
     adata.write_h5ad(tmp_path / "f.h5ad")
     monkeypatch.setattr(memory, "available_memory", lambda: 150_000_000)
     with pytest.raises(DataError, match=r"f\.h5ad: its features with their zeros needs 0\.16 GB of memory"):
