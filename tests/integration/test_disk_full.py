@@ -50,6 +50,7 @@ class Given:
     sections: list[Path]
     bench: Path
     slide: tuple[object, ...]
+    trained: Path
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def given(tissue: Path, tmp_path_factory: pytest.TempPathFactory) -> Given:
         sections,
         commands.make_bench(sections, root / "bench"),
         commands.slide_words(root / "slide"),
+        commands.write_slide_stpath(root / "slide_stpath"),
     )
 
 
@@ -135,6 +137,10 @@ WRITERS = {
     "embed": Writer(
         lambda given, disk: commands.past("embed", *given.slide, "--out", disk),
         3 * PAGE, "disk/slide.h5", keeps="slide.h5.part",
+    ),
+    "predict_slide": Writer(
+        lambda given, disk: commands.past("predict", *given.slide, "--weights", given.trained, "--out", disk),
+        100_000, r"disk/slide\.h5ad",
     ),
     "bench": Writer(lambda given, disk: commands.make_bench(given.sections, disk), 500_000, r"P\d.h5"),
 }  # fmt: skip

@@ -30,6 +30,7 @@ OF_TRAINING = {
 OF_PREDICTION = {
     "stpath/model.json", "exported/stfm.pth", "predicted.h5ad", "previews/previews/P1.png", "slides/index.json",
     "bench/T/adata/P1.h5ad", "embedded/slide.h5", "embedded/summary.csv",
+    "predicted/slide.features.h5", "predicted/slide.h5ad",
     "runs/hest_bench/ridge_4_components-grid/results/hest_bench.csv",
 }  # fmt: skip
 

@@ -19,9 +19,12 @@ from tiny_training import composed, train_tiny
 from whole_slides import section, write_svs
 
 import past.evaluate as entry
+from past.checkpoints.saved import Saved, save_model
 from past.cli.app import app
+from past.config import frozen_encoder
 from past.models.stpath.model import STPath
 from past.models.stpath.published import to_published
+from past.models.stpath.vocabulary import GeneVocabulary
 
 SPOTS = 24
 
@@ -63,6 +66,15 @@ def write_stpath(folder: Path, width: int = 16) -> tuple[Path, Path, Path]:
         file["features"] = np.random.default_rng(0).standard_normal((SPOTS, 8)).astype(np.float32)
         file["coords"] = np.random.default_rng(1).integers(0, 5000, (SPOTS, 2))
     return folder / "stfm.pth", folder / "symbol2ensembl.json", folder / "f.h5"
+
+
+def write_slide_stpath(folder: Path) -> Path:
+    """A tiny STPath of the features that `slide_words` asks for."""
+    genes, width = GeneVocabulary(SYMBOLS), frozen_encoder("grid", None, "cpu").width(32)
+    torch.manual_seed(0)
+    model = STPath(genes.tokens, features=width, dim=16, depth=1, heads=2)
+    save_model(folder, Saved(model, genes.state(), {"encoder": "grid"}))
+    return folder
 
 
 def slide_words(folder: Path) -> tuple[object, ...]:
@@ -127,8 +139,10 @@ def walk_to_predict(root: Path) -> None:
     sections = write_sections(root / "sections")
     past("shards", "anndata", *sections, "--px", 32, "--out", root / "previews", "--preview")
     past("shards", "slides", *sections, "--px", 32, "--encoder", "grid", "--out", root / "slides")
+    trained = write_slide_stpath(root / "slide_stpath")
     for _ in range(2):  # the second finds what the first made
         past("embed", *slide_words(root), "--out", root / "embedded")
+        past("predict", *slide_words(root), "--weights", trained, "--out", root / "predicted")
     bench = make_bench(sections, root / "bench")
     for _ in range(2):
         judge_bench(bench, root / "runs")

@@ -60,6 +60,6 @@ def read_all(folder: Path) -> None:
 
 
 FORMATS = {
-    "picture": Format(_pictures, read_all, {key: [pictures.picture_of] for key in _pictures()}, 1_500, alone=True),
+    "picture": Format(_pictures, read_all, {key: [pictures.picture_of] for key in _pictures()}, 800, alone=True),
     "tiff": Format(_tiffs, read_all, {key: [pictures.tiff_of] for key in _tiffs()}, 1_200, alone=True),
 }

@@ -204,7 +204,7 @@ _MTX = {
 }
 FORMATS = {
     "h5ad": Format(_section, _read_section, {"S.h5ad": _H5, "T.h5ad": _H5}, 500, damage=0.3, alone=True),
-    "tenx_h5": Format(_matrix("h5"), _read_matrix("matrix.h5"), {"matrix.h5": _H5}, 1_000, damage=0.3),
+    "tenx_h5": Format(_matrix("h5"), _read_matrix("matrix.h5"), {"matrix.h5": _H5}, 600, damage=0.3),
     "tenx_mtx": Format(_matrix("mtx"), _read_matrix("matrix/matrix.mtx.gz"), _MTX, 500),
     "tenx_zarr": Format(
         _matrix("zarr.zip"), _read_matrix("matrix.zarr.zip"),
@@ -214,7 +214,7 @@ FORMATS = {
         ]}, 500,
     ),
     "features_h5": Format(
-        _features, _read_features, {"S.h5": _H5, "S.h5ad": _H5, "T.h5ad": _H5}, 700, damage=0.3, alone=True
+        _features, _read_features, {"S.h5": _H5, "S.h5ad": _H5, "T.h5ad": _H5}, 500, damage=0.3, alone=True
     ),
     "patches_h5": Format(_patches, _read_patches, {"S.h5": _H5}, 1_000, damage=0.3),
     "visium": Format(

@@ -107,17 +107,17 @@ def _ending(make, *endings: str) -> list[str]:
 
 
 FORMATS = {
-    "index": Format(_cells, read_index, {INDEX: [texts.json_of]}, 2_500, damage=0.3),
-    "shard": Format(_cells, read_cells, {key: [archives.tar_of] for key in SET[:2]}, 2_500),
+    "index": Format(_cells, read_index, {INDEX: [texts.json_of]}, 1_500, damage=0.3),
+    "shard": Format(_cells, read_cells, {key: [archives.tar_of] for key in SET[:2]}, 2_000),
     "cell_npz": Format(
-        _sample, read_cells, {key: [archives.npz_of, archives.zip_headers] for key in _ending(_sample, ".npz")}, 3_500,
+        _sample, read_cells, {key: [archives.npz_of, archives.zip_headers] for key in _ending(_sample, ".npz")}, 2_000,
         _packed,
     ),
     "cell_json": Format(
         _sample, read_cells, {key: [texts.json_of] for key in _ending(_sample, "0.json")}, 1_500, _packed, 0.3
     ),
     "cell_image": Format(
-        _sample, read_cells, {key: [pictures.picture_of] for key in _ending(_sample, *IMAGES)}, 2_500, _packed
+        _sample, read_cells, {key: [pictures.picture_of] for key in _ending(_sample, *IMAGES)}, 1_500, _packed
     ),
     "slide_shard": Format(
         _slides, read_slides,

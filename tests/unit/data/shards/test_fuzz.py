@@ -1,4 +1,4 @@
-"""Twenty thousand broken shards: each is read, or refused with a DataError; nothing else, and nothing large is made."""
+"""Broken shards: each is read, or refused with a DataError; nothing else, and nothing large is made."""
 
 import io
 import resource
@@ -8,7 +8,6 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
-import pytest
 from shards import GENES, SIDE, members, tar_of
 
 from past.base.errors import DataError
@@ -133,12 +132,7 @@ def fuzz(numbers: range) -> Counter[str]:
     return outcomes
 
 
-def test_a_thousand_broken_shards() -> None:
-    outcomes = fuzz(range(1_000))
-    assert outcomes["read"] < 700
+def test_two_thousand_broken_shards() -> None:
+    outcomes = fuzz(range(2_000))
+    assert outcomes["read"] < 1_400
     assert len(outcomes) > 20, "many different checks are reached"
-
-
-@pytest.mark.slow
-def test_twenty_thousand_broken_shards() -> None:
-    assert sum(fuzz(range(1_000, 21_000)).values()) == 20_000
