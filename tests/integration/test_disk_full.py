@@ -140,7 +140,7 @@ WRITERS = {
     ),
     "predict_slide": Writer(
         lambda given, disk: commands.past("predict", *given.slide, "--weights", given.trained, "--out", disk),
-        100_000, r"disk/slide\.h5ad",
+        130_000, r"disk/slide\.h5ad",
     ),
     "bench": Writer(lambda given, disk: commands.make_bench(given.sections, disk), 500_000, r"P\d.h5"),
 }  # fmt: skip
