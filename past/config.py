@@ -1,7 +1,6 @@
 """The door: Hydra's configuration on one side, typed objects on the other. Nothing below receives a DictConfig."""
 
 import inspect
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -21,7 +20,6 @@ from past.base.errors import ConfigError, require_number
 from past.base.files import write_atomically
 from past.base.moved import upgraded
 from past.base.runs import CONFIG_BYTES
-from past.base.slurm import refuse_wrong_layout
 from past.base.text.address import held_in
 from past.base.text.reading import read_yaml
 
@@ -359,42 +357,3 @@ def plain(config: Any) -> Node:
     values = OmegaConf.to_container(config)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
-
-
-def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> None:
-    """Refuse `-m` where Lightning would start processes itself: they replay the command line, and so the whole sweep.
-
-    Raises:
-        ConfigError: says what to use instead.
-    """
-    launched = "WORLD_SIZE" in os.environ or "SLURM_PROCID" in os.environ
-    devices = trainer.get("devices", 1)
-    one = len(devices) == 1 if isinstance(devices, list) else str(devices) == "1"
-    if multirun and not launched and not one:
-        raise ConfigError(
-            f"-m with trainer.devices={devices} would run the sweep once on every device: "
-            "set trainer.devices=1, or start each run by torchrun or sbatch"
-        )
-
-
-def refuse_wrong_start(trainer: Mapping[str, Any], multirun: bool) -> None:
-    """Refuse processes that were not started as the trainer expects; before anything is written.
-
-    Raises:
-        ConfigError: says what to give instead.
-    """
-    refuse_sweep_on_many_devices(trainer, multirun)
-    refuse_wrong_layout(count_devices(trainer), int(trainer.get("num_nodes", 1)), os.environ)
-
-
-def count_devices(trainer: Mapping[str, Any]) -> int:
-    """Return the number of processes on a node that `devices` and `accelerator` mean."""
-    devices = trainer.get("devices", "auto")
-    if isinstance(devices, list):
-        return len(devices)
-    if str(devices) not in ("auto", "-1"):
-        return int(devices)
-    import torch
-
-    on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto")
-    return max(torch.cuda.device_count(), 1) if on_gpu else 1

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from past import config as door
 from past.base.errors import ConfigError, PastError, TrainingError
 from past.base.runs import Run, agree_on_run_id
+from past.base.slurm import refuse_wrong_start
 from past.base.text.address import hold
 from past.models import load_model, load_part
 
@@ -42,7 +43,7 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
 
     composed.run_id = agree_on_run_id(composed.run_id, job)
     config = door.resolve(composed, door.Train)
-    door.refuse_wrong_start(config["trainer"], job is not None)
+    refuse_wrong_start(config["trainer"], job is not None)
     run = Run(config["output_root"], config["name"], config["run_id"])
     pl.seed_everything(config["seed"], workers=True, verbose=False)
 

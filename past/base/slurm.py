@@ -1,7 +1,9 @@
 """Whether what SLURM or torchrun started is what the trainer is told: a process for every device of every node."""
 
+import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from past.base.errors import ConfigError
 
@@ -60,3 +62,42 @@ def _refuse_other_ranks(devices: int, num_nodes: int, environment: Mapping[str, 
             f"torchrun started {here} processes here and {world} in all, but trainer.devices={devices} and "
             f"trainer.num_nodes={num_nodes}: add trainer=ddp, or give torchrun --nproc_per_node={devices}"
         )
+
+
+def refuse_sweep_on_many_devices(trainer: Mapping[str, Any], multirun: bool) -> None:
+    """Refuse `-m` where Lightning would start processes itself: they replay the command line, and so the whole sweep.
+
+    Raises:
+        ConfigError: says what to use instead.
+    """
+    launched = "WORLD_SIZE" in os.environ or "SLURM_PROCID" in os.environ
+    devices = trainer.get("devices", 1)
+    one = len(devices) == 1 if isinstance(devices, list) else str(devices) == "1"
+    if multirun and not launched and not one:
+        raise ConfigError(
+            f"-m with trainer.devices={devices} would run the sweep once on every device: "
+            "set trainer.devices=1, or start each run by torchrun or sbatch"
+        )
+
+
+def refuse_wrong_start(trainer: Mapping[str, Any], multirun: bool) -> None:
+    """Refuse processes that were not started as the trainer expects; before anything is written.
+
+    Raises:
+        ConfigError: says what to give instead.
+    """
+    refuse_sweep_on_many_devices(trainer, multirun)
+    refuse_wrong_layout(count_devices(trainer), int(trainer.get("num_nodes", 1)), os.environ)
+
+
+def count_devices(trainer: Mapping[str, Any]) -> int:
+    """Return the number of processes on a node that `devices` and `accelerator` mean."""
+    devices = trainer.get("devices", "auto")
+    if isinstance(devices, list):
+        return len(devices)
+    if str(devices) not in ("auto", "-1"):
+        return int(devices)
+    import torch
+
+    on_gpu = trainer.get("accelerator") in ("gpu", "cuda", "auto")
+    return max(torch.cuda.device_count(), 1) if on_gpu else 1

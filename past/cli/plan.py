@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from past.base.errors import ConfigError
+from past.base.slurm import count_devices
 from past.base.text.words import on_screen
 
 PUBLISHED_CELLS = 20_000_000  # of PAST's training
@@ -53,7 +54,7 @@ def plan(
     if not (pairs_per_second or operations):
         raise ConfigError("the operations of this encoder are not known: give --pairs-per-second")
     rate = pairs_per_second or utilisation * _peak(gpu) / operations
-    counts = _gpus(words) or [door.count_devices(trainer) * trainer["num_nodes"]]
+    counts = _gpus(words) or [count_devices(trainer) * trainer["num_nodes"]]
     reading = Reading(1, data["batch_size"], data["open_shards"], data["buffer"])
     length = (trainer["max_epochs"], trainer["max_steps"], trainer["accumulate_grad_batches"])
     known = cells or (index.samples if index else PUBLISHED_CELLS)

@@ -250,59 +250,6 @@ def test_a_preset_for_the_command_line_has_what_it_builds_on_and_nothing_else_is
 
 
 @pytest.mark.parametrize(
-    ("devices", "multirun", "launcher", "refused"),
-    [
-        (2, True, None, True),
-        ("auto", True, None, True),
-        (-1, True, None, True),
-        ([0, 1], True, None, True),
-        (1, True, None, False),
-        ("1", True, None, False),
-        ([0], True, None, False),
-        ([1], True, None, False),
-        (2, False, None, False),
-        (2, True, "WORLD_SIZE", False),
-        (2, True, "SLURM_PROCID", False),
-    ],
-)
-def test_a_sweep_is_refused_where_lightning_would_start_processes(
-    devices: Any, multirun: bool, launcher: str | None, refused: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("WORLD_SIZE", "SLURM_PROCID"):
-        monkeypatch.delenv(name, raising=False)
-    if launcher is not None:
-        monkeypatch.setenv(launcher, "2")
-    if refused:
-        with pytest.raises(ConfigError, match=r"-m with trainer\.devices=.*torchrun or sbatch"):
-            door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
-    else:
-        door.refuse_sweep_on_many_devices({"devices": devices}, multirun)
-
-
-@pytest.mark.parametrize(
-    ("trainer", "count"),
-    [
-        ({"devices": 4}, 4),
-        ({"devices": "4"}, 4),
-        ({"devices": [0, 2]}, 2),
-        ({"devices": "auto", "accelerator": "cpu"}, 1),
-        ({"devices": -1, "accelerator": "gpu"}, 3),
-        ({"accelerator": "auto"}, 3),
-    ],
-)
-def test_devices_are_counted(trainer: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
-    assert door.count_devices(trainer) == count
-
-
-def test_a_job_whose_tasks_are_not_the_devices_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
-    with pytest.raises(ConfigError, match=r"--nodes=2 --ntasks-per-node=4"):
-        door.refuse_wrong_start({"devices": 4, "num_nodes": 2}, multirun=False)
-
-
-@pytest.mark.parametrize(
     ("typed", "names"),
     [
         ("data.val=[1_1]", ["1_1"]),

@@ -1,9 +1,11 @@
 """Processes that SLURM or torchrun did not start as the trainer expects are refused, with the numbers to give."""
 
+from typing import Any
+
 import pytest
 
 from past.base.errors import ConfigError
-from past.base.slurm import refuse_wrong_layout
+from past.base.slurm import count_devices, refuse_sweep_on_many_devices, refuse_wrong_layout, refuse_wrong_start
 
 
 def job(**more: str) -> dict[str, str]:
@@ -59,3 +61,56 @@ def test_what_would_hang_is_refused_with_the_numbers(
     with pytest.raises(ConfigError) as refusal:
         refuse_wrong_layout(devices, nodes, environment)
     assert all(word in str(refusal.value) for word in words), refusal.value
+
+
+@pytest.mark.parametrize(
+    ("devices", "multirun", "launcher", "refused"),
+    [
+        (2, True, None, True),
+        ("auto", True, None, True),
+        (-1, True, None, True),
+        ([0, 1], True, None, True),
+        (1, True, None, False),
+        ("1", True, None, False),
+        ([0], True, None, False),
+        ([1], True, None, False),
+        (2, False, None, False),
+        (2, True, "WORLD_SIZE", False),
+        (2, True, "SLURM_PROCID", False),
+    ],
+)
+def test_a_sweep_is_refused_where_lightning_would_start_processes(
+    devices: Any, multirun: bool, launcher: str | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WORLD_SIZE", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    if launcher is not None:
+        monkeypatch.setenv(launcher, "2")
+    if refused:
+        with pytest.raises(ConfigError, match=r"-m with trainer\.devices=.*torchrun or sbatch"):
+            refuse_sweep_on_many_devices({"devices": devices}, multirun)
+    else:
+        refuse_sweep_on_many_devices({"devices": devices}, multirun)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "count"),
+    [
+        ({"devices": 4}, 4),
+        ({"devices": "4"}, 4),
+        ({"devices": [0, 2]}, 2),
+        ({"devices": "auto", "accelerator": "cpu"}, 1),
+        ({"devices": -1, "accelerator": "gpu"}, 3),
+        ({"accelerator": "auto"}, 3),
+    ],
+)
+def test_devices_are_counted(trainer: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert count_devices(trainer) == count
+
+
+def test_a_job_whose_tasks_are_not_the_devices_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
+    with pytest.raises(ConfigError, match=r"--nodes=2 --ntasks-per-node=4"):
+        refuse_wrong_start({"devices": 4, "num_nodes": 2}, multirun=False)

@@ -101,7 +101,7 @@ def test_whatever_the_library_raises_is_one_sentence(tmp_path: Path) -> None:
         file["a"] = np.arange(3)
     content = (tmp_path / "given.h5").read_bytes()
     assert b"SNOD" in content
-    (tmp_path / "broken.h5").write_bytes(content.replace(b"SNOD", b"XXXX"))
+    (tmp_path / "broken.h5").write_bytes(content.replace(b"SNOD", b"LOST"))
     with pytest.raises(RuntimeError), h5py.File(tmp_path / "broken.h5") as file:  # what is turned into the sentence
         list(file)
     with pytest.raises(DataError, match=r"^.*broken\.h5: not an HDF5 file, or cut off \(.*\): copy it again$"):
