@@ -1,11 +1,10 @@
 """Several ranks with uneven batches, in chunks and accumulated, equal one process with the whole batch."""
 
-import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+from forked import start
 from tiny_contrast import CASES, SHARES, TOLERANCES, Case, Found, gradients, work
 
 
@@ -19,8 +18,7 @@ def expected() -> dict[Case, Found]:
 @pytest.mark.slow
 @pytest.mark.parametrize("world", SHARES)
 def test_uneven_ranks_equal_one_process(world: int, tmp_path: Path, expected: dict[Case, Found]) -> None:
-    multiprocessing.set_forkserver_preload(["tiny_contrast"])
-    mp.start_processes(work, args=(world, str(tmp_path)), nprocs=world, start_method="forkserver")
+    start(work, world, world, str(tmp_path))
     for rank in range(world):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=False)
         assert len(found) == len(CASES) * len(TOLERANCES)

@@ -1,18 +1,16 @@
 """Metrics over two ranks of 7 and 5 samples, or of 12 and none, are those of one process with all twelve."""
 
-import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
+from forked import start
 from tiny_metrics import scores_of, work
 
 
 @pytest.mark.parametrize("sizes", [(7, 5), (12, 0)])
 def test_two_ranks_of_uneven_samples_are_one_process(sizes: tuple[int, int], tmp_path: Path) -> None:
-    multiprocessing.set_forkserver_preload(["tiny_metrics"])
-    mp.start_processes(work, args=(str(tmp_path), sizes), nprocs=len(sizes), start_method="forkserver")
+    start(work, len(sizes), str(tmp_path), sizes)
     whole = scores_of(range(12))
     assert 0 < whole["recall@1/mean"] < 1
     assert 0 < whole["pearson@4"] < 1

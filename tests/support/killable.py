@@ -5,7 +5,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context, set_start_method
+from multiprocessing import set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from data_modules import cell_data
+from forked import forking
 
 from past.models.past.batch import CellBatch
 from past.training.checkpoint_io import AtomicCheckpointIO, newest_good_checkpoint
@@ -71,8 +72,7 @@ def training(
     shards: Path, run: Path, world: int = 2, workers: int = 2
 ) -> Iterator[list[tuple[BaseProcess, Connection]]]:
     """Start the ranks; yields each one's process and what it tells, and kills what is left of them."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["killable"])
+    context = forking()
     run.mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,6 +1,5 @@
 """A training through the entry point on several ranks, in processes that have its libraries already."""
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from forked import start
 from tiny_training import composed
 
 import past.train as entry
@@ -28,6 +27,5 @@ def work(rank: int, world: int, port: int, arguments: Sequence[str]) -> None:
 
 def train_on_ranks(world: int, arguments: Sequence[str]) -> None:
     """Train, one process a rank; the first error of any is raised here."""
-    multiprocessing.set_forkserver_preload(["ranks"])
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=60))
-    mp.start_processes(work, args=(world, store.port, arguments), nprocs=world, start_method="forkserver")
+    start(work, world, world, store.port, arguments)
