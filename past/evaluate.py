@@ -61,7 +61,8 @@ def main() -> None:
 @hydra.main(version_base="1.3", config_path=str(door.CONF), config_name="evaluate")
 def _main(composed: DictConfig) -> None:
     """Run `evaluate` and say what was wrong in one sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")  # of others, warnings alone
+    logging.getLogger("past").setLevel(logging.INFO)
     try:
         evaluate(composed, HydraConfig.get().runtime.choices.get("encoder"))
     except (PastError, OSError) as error:

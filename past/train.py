@@ -124,7 +124,8 @@ def _main(composed: DictConfig) -> float | None:
     from past.base.distributed import is_lost_rank, rank_and_world
     from past.training.best import best_score
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")  # of others, warnings alone
+    logging.getLogger("past").setLevel(logging.INFO)
     hydra_config = HydraConfig.get()
     sweeps = hydra_config.mode == RunMode.MULTIRUN
     try:
