@@ -1,4 +1,4 @@
-# make env | demo | test | lowest | check | bench | mutants: each brings its environment itself, and is quick when nothing changed.
+# make env | demo | test | lowest | check | docs | bench | mutants: each brings its environment itself, and is quick when nothing changed.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: env demo test lowest check bench mutants clean
+.PHONY: env demo test lowest check docs bench mutants clean
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -49,6 +49,10 @@ check: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	for file in .ci/run slurm/*; do bash -n $$file || exit 1; done
 	if command -v shellcheck; then shellcheck .ci/run slurm/*; else echo 'no shellcheck: the scripts are only parsed'; fi
+
+docs: $(READY)  # without the network; a warning is an error
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
+	@echo 'Open docs/_build/index.html'
 
 bench: $(READY)
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -60,13 +60,15 @@ class Shards:
         may get more samples than another, which a training by DDP does not survive, and no shuffled order ever comes
         twice.
 
-        A cell is a dict of
-            `__key__`, `__url__`    its key, and its shard's name
-            `image`                 (3, px, px) uint8 tensor, RGB
-            `genes`, `counts`       (n,) positions in `index.genes`, and raw counts
-            `offsets`, `positions`  (K + 1,) and (K, 2), the cell first, then its neighbours; see `CellRecord`
-            `meta`                  what `<key>.json` says: section, patient, organ, mpp, …
-        and a slide has `features` (S, F) and `coords` (S, 2) in place of `image` and `positions`; see `SlideRecord`.
+        A cell is a dict of these:
+
+        - `__key__`, `__url__`: its key, and its shard's name
+        - `image`: (3, px, px) uint8 tensor, RGB
+        - `genes`, `counts`: (n,) positions in `index.genes`, and raw counts
+        - `offsets`, `positions`: (K + 1,) and (K, 2), the cell first, then its neighbours; see `CellRecord`
+        - `meta`: what `<key>.json` says: section, patient, organ, mpp, …
+
+        A slide has `features` (S, F) and `coords` (S, 2) in place of `image` and `positions`; see `SlideRecord`.
 
         Args:
             shuffle: samples to hold, undecoded, and draw from; shards come in any order then too. 0: in order.
