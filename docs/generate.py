@@ -100,8 +100,9 @@ def table(path: Path) -> str:
 def page_of_keys() -> str:
     """Return the page of all configuration files: key, default and meaning."""
     parts = [
-        "# Configuration\n\nEvery file of `conf/`, with every key that it sets. All of them can be overridden on the command line:"
-        " `python train.py model.dim=128`. `python train.py --cfg job` prints what a command would use."
+        "# Configuration",
+        "Every file of `conf/`, with every key that it sets. Each can be overridden on the command line: "
+        "`python train.py model.dim=128`. `python train.py --cfg job` prints what a command would use.",
     ]
     for group, about in GROUPS.items():
         parts.append(f"## {f'{group}/' if group else 'Root'}\n\n{about}")

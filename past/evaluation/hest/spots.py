@@ -1,14 +1,16 @@
 """A task's samples in memory: names of the spots, measured expression, patient; the tiles stay on disk."""
 
+import contextlib
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from past.base.errors import DataError
 from past.base.genes import gene_map
-from past.evaluation.hest.layout import BenchSample, Fold, HestTask, read_expression, require_apart
+from past.evaluation.hest.layout import BenchSample, Fold, HestTask, read_expression, read_task, require_apart
 from past.evaluation.statistics.units import Places
 from past.slides.tiles import PatchFile
 
@@ -119,3 +121,16 @@ class TaskData:
         except DataError as error:
             return error
         return Spots(sample.name, self.patients.get(sample.name, sample.name), patches, expression, sample)
+
+
+def training_spots(folders: Iterable[Path]) -> Iterator[int]:
+    """Yield how many training spots each fold of some tasks has; one that cannot be read says so when it runs."""
+    for folder in folders:
+        counts: dict[Path, int] = {}
+        with contextlib.suppress(DataError):
+            for fold in read_task(folder).folds:
+                with contextlib.suppress(DataError):
+                    for sample in fold.train:
+                        if sample.patches not in counts:
+                            counts[sample.patches] = len(PatchFile.open(sample.patches))
+                    yield sum(counts[sample.patches] for sample in fold.train)

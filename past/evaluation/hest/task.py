@@ -4,8 +4,9 @@ Per encoder and fold: features of every tile → a protocol (see protocols.py) �
 spots. A task or fold that cannot run is named in one sentence, and the others run.
 """
 
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from past.evaluation.hest.encoders import BenchEncoder, exposure, fingerprint, u
 from past.evaluation.hest.files import BenchRecord, Failure, write_predictions, write_record
 from past.evaluation.hest.layout import fold_numbers, patients_in_files, read_patients, read_task, task_names
 from past.evaluation.hest.protocols import Probe
-from past.evaluation.hest.spots import TaskData
+from past.evaluation.hest.spots import TaskData, training_spots
 from past.evaluation.hest.summary import AS_THEY_ARE, REMOVED
 from past.evaluation.probes.heads import Head
 from past.evaluation.probes.ridge import RidgeHead
@@ -30,6 +31,8 @@ from past.evaluation.task import Door, Row
 from past.slides.feature_cache import FeatureCache
 
 METADATA = "HEST_v1_1_0.csv"
+PUBLISHED_COMPONENTS = 256
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class HestBench:
         root: folder that holds IDC/splits, PRAD/splits, ….
         tasks: those to run, in this order; None: all in `root`.
         head: from principal components to expression; None: the library's ridge.
-        components: of the PCA.
+        components: of the PCA; None: the benchmark's own 256, or as many as every fold and encoder has.
         mean_colour_removed: score a second time on tiles without their section's mean colour.
         metadata: HEST-1k's csv, for patients; None: `<root>/HEST_v1_1_0.csv` where it is there. Without it only the
             siblings that we know by name count as patients of the test side.
@@ -71,18 +74,20 @@ class HestBench:
         cache: str | Path,
         tasks: Sequence[str] | None = None,
         head: Head | None = None,
-        components: int = 256,
+        components: int | None = None,
         mean_colour_removed: bool = True,
         metadata: str | Path | None = None,
         batch_size: int = 128,
         device: str | None = None,
     ) -> None:
         for key, value in (("components", components), ("batch_size", batch_size)):
-            require_number(f"task.{key}", value, least=1)
+            if value is not None:
+                require_number(f"task.{key}", value, least=1)
         self.root = Path(root)
         self.tasks = tasks
         self.head = head or RidgeHead()
-        self.probe = Probe(FeatureCache(Path(cache), batch_size), self.head, components)
+        self.components = components
+        self.cache = FeatureCache(Path(cache), batch_size)
         self.mean_colour_removed = mean_colour_removed
         self.metadata = metadata
         self.device = device
@@ -103,7 +108,21 @@ class HestBench:
 
     def compared(self, built: Mapping[str, object]) -> dict[str, BenchEncoder]:
         """Return encoders as they are compared: image encoders and stored features under the task's head."""
-        return {name: under(self.probe, encoder, self.device) for name, encoder in built.items()}
+        components = self.components or self._components_of_all(built.values())
+        probe = Probe(self.cache, self.head, components)
+        return {name: under(probe, encoder, self.device) for name, encoder in built.items()}
+
+    def _components_of_all(self, encoders: Iterable[object]) -> int:
+        """Return the most components, up to the benchmark's, that every fold's training side and encoder has."""
+        folders = [self.root / name for name in task_names(self.root, self.tasks)]
+        widths = [encoder.width for encoder in encoders if isinstance(getattr(encoder, "width", None), int)]  # type: ignore[attr-defined]
+        most = min([PUBLISHED_COMPONENTS, *widths, *training_spots(folders)])
+        if most < PUBLISHED_COMPONENTS:
+            log.info(
+                "task.components=%d: the most that every fold and encoder has (the benchmark's own is %d)",
+                most, PUBLISHED_COMPONENTS,
+            )  # fmt: skip
+        return most
 
     def origin(self, given: Compared) -> dict[str, object]:
         """Return the protocol, the benchmark, the encoders and the settings."""

@@ -15,6 +15,7 @@ from tiny_bench import GENES, SPOTS, judge, run, write_sample, write_split, writ
 from past.base.errors import ConfigError, DataError
 from past.base.runs import Run
 from past.evaluation.hest.page import blocks
+from past.evaluation.hest.protocols import Probe
 from past.evaluation.hest.task import Compared, HestBench
 from past.evaluation.results import Results
 from past.nn.colour import ColourGrid
@@ -252,5 +253,27 @@ def test_five_random_kills_leave_the_bytes_of_an_uninterrupted_run(tmp_path: Pat
 
 def test_encoders_are_put_under_the_tasks_head_on_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("past.evaluation.hest.task.under", lambda *given: given)
-    bench = HestBench(tmp_path, tmp_path / "cache", device="cuda:1")
-    assert bench.compared({"a": "an encoder"}) == {"a": (bench.probe, "an encoder", "cuda:1")}
+    bench = HestBench(tmp_path, tmp_path / "cache", components=7, device="cuda:1")
+    assert bench.compared({"a": "an encoder"}) == {"a": (Probe(bench.cache, bench.head, 7), "an encoder", "cuda:1")}
+
+
+@pytest.mark.parametrize(("grids", "most"), [((2, 8), 12), ((8,), 2 * SPOTS), ((16,), 2 * SPOTS)])
+def test_components_are_as_many_as_all_folds_and_encoders_have(
+    tmp_path: Path, grids: tuple[int, ...], most: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_task(tmp_path)  # trains on two samples a fold
+    write_task(tmp_path, "broken")
+    (tmp_path / "broken" / "patches" / "A.h5").write_bytes(b"")
+    bench = HestBench(tmp_path, tmp_path / "cache")
+    with caplog.at_level("INFO"):
+        compared = bench.compared({f"grid{grid}": ColourGrid(grid) for grid in grids})
+    assert {encoder.protocol for encoder in compared.values()} == {f"ridge, {most} components"}
+    assert f"task.components={most}: the most that every fold and encoder has" in caplog.text
+
+
+def test_components_are_the_benchmarks_own_where_there_are_as_many(tmp_path: Path) -> None:
+    folder = write_task(tmp_path)
+    for seed, sample in enumerate("ABC"):
+        write_sample(folder, sample, seed, spots=128)
+    bench = HestBench(tmp_path, tmp_path / "cache")
+    assert bench.compared({"a": ColourGrid(16)})["a"].protocol == "ridge, 256 components"
