@@ -31,10 +31,11 @@ demo: $(READY)
 	$(BIN)/past report $(DEMO)/predicted/slide.h5ad
 	@echo 'Open $(DEMO)/runs/demo/demo/report.html, $(DEMO)/runs/stpath_demo/demo/report.html and $(DEMO)/predicted/slide.html'
 
-test: $(READY)  # what starts processes of its own runs alone; coverage is of what runs within
+test: $(READY)  # coverage is of what runs within; what starts processes of its own comes after
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term:skip-covered --cov-fail-under=85 \
 		tests/unit tests/config tests/hostile tests/test_imports.py
-	$(BIN)/python -m pytest tests/distributed tests/docs tests/integration tests/slurm
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+		tests/distributed tests/docs tests/integration tests/slurm
 
 lowest: $(READY)  # the core alone, without extras, in the lowest versions that pyproject.toml allows: its tests hold with them too
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest

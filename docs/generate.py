@@ -22,6 +22,7 @@ GROUPS = {
     "encoder": "What turns a crop into features: `encoder=NAME`.",
     "cell_encoder": "What turns a cell's expression into features: `cell_encoder=NAME`.",
     "task": "What `evaluate.py` computes: `task=NAME`.",
+    "task/head": "What goes from features to expression in HEST-Bench: `task/head=NAME`.",
     "trainer": "On what it runs: `trainer=NAME`.",
     "callbacks": "What happens beside the updates: `callbacks=NAME`.",
     "logger": "Where metrics go: `logger=NAME`.",

@@ -20,6 +20,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests, which share fixtures, and all that share the one SLURM, go to one process (--dist loadgroup)."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("slurm" if item.get_closest_marker("slurm") else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """Numbers computed by the published programs."""

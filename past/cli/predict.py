@@ -43,7 +43,9 @@ class PassOptions:
 
 @takes_groups
 def predict(
-    weights: Annotated[Path, typer.Option(help="Directory that 'past import stpath' made, or a run's .ckpt.")],
+    weights: Annotated[
+        Path, typer.Option(help="STPath's run or .ckpt, or a directory of 'past import stpath'.")
+    ],
     out: Annotated[
         Path, typer.Option(help="The .h5ad to write, an existing one is never touched; of several slides a folder.")
     ],

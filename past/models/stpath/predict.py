@@ -25,6 +25,7 @@ from past.models.stpath.samples.masking import scale_coords, tell
 from past.models.stpath.slide_file import RowsOfValues, in_memory, on_disk
 from past.models.stpath.slide_input import check_slide
 from past.models.stpath.vocabulary import RESERVED, GeneVocabulary, organ_token, technology_token
+from past.slides.encoder_files import checkpoint_in
 
 STD = "std"
 
@@ -200,8 +201,9 @@ def _spots(count: int, names: Sequence[str] | None) -> pd.DataFrame:
 
 
 def weights_file(path: Path) -> Path:
-    """Return the file of weights that a path means: in a directory, its own."""
-    return path / WEIGHTS if path.is_dir() else path
+    """Return the file of weights that a path means: of a run its best checkpoint, in another directory its own."""
+    found = checkpoint_in(path)
+    return found / WEIGHTS if found.is_dir() else found
 
 
 def weights_sha256(path: Path) -> str:
@@ -218,14 +220,14 @@ def load_stpath(path: str | Path, genes: str | Path | None = None, *, device: st
     """Load STPath for prediction.
 
     Args:
-        path: a directory of `past import stpath` or of training, a training run's `.ckpt`, or the released `stfm.pth`.
+        path: a training run or a `.ckpt` of it, a directory of `past import stpath`, or the released `stfm.pth`.
         genes: the released `symbol2ensembl.json`; needed with the released file only.
         device: where to compute; None: the GPU where there is one.
 
     Raises:
         CheckpointError: not STPath's weights, or no vocabulary for them.
     """
-    path = Path(path)
+    path = checkpoint_in(Path(path))
     if path.is_dir() or path.suffix == ".ckpt":
         saved = load_model(path)
     elif genes is None:

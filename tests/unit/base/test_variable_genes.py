@@ -26,9 +26,16 @@ def test_an_exact_tenth_of_the_spots_is_enough() -> None:
         assert by_variance(np.array([1.0, 2.0]), np.array([spots, spots / 10]) / spots).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("wrong", ["many", "", "0", "13", "-1", "2.5", "²"])
+def test_of_a_smaller_panel_all_genes_are_taken_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        assert variable_count("variable:12", 12) == 12
+        assert caplog.text == ""
+        assert variable_count("variable:1000", 12) == 12
+    assert "data.samples.vocabulary=variable:1000: there are 12 genes to choose from, and all are taken" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", ["many", "", "0", "-1", "2.5", "²"])
 def test_a_number_of_genes_that_cannot_be_given_is_named(wrong: str) -> None:
-    assert variable_count("variable:12", 12) == 12
     with pytest.raises(
         ConfigError, match=rf"data\.samples\.vocabulary=variable:{wrong}: give a number of genes, from 1 to 12"
     ):

@@ -12,7 +12,7 @@ from past.base.errors import CheckpointError, ConfigError, DataError
 from past.checkpoints.saved import Saved, save_model
 from past.models.stpath.batch import SlideBatch
 from past.models.stpath.model import STPath
-from past.models.stpath.predict import Predictor, load_stpath
+from past.models.stpath.predict import Predictor, load_stpath, weights_file
 from past.models.stpath.published import import_stpath
 from past.models.stpath.samples.masking import scale_coords, tell
 from past.models.stpath.vocabulary import MASK, RESERVED, organ_token, technology_token
@@ -134,6 +134,14 @@ def test_saved_weights_predict_the_same(predictor: Predictor, slide: Slide, rele
     loaded = load_stpath(out, device="cpu")
     np.testing.assert_array_equal(loaded.predict(*slide).X, predictor.predict(*slide).X)
     assert loaded.encoder == "Prov-GigaPath"
+
+
+def test_a_runs_weights_are_its_best_checkpoint(tmp_path: Path) -> None:
+    assert weights_file(tmp_path) == tmp_path / "weights.safetensors"
+    best = tmp_path / "checkpoints" / "best.ckpt"
+    best.parent.mkdir()
+    best.touch()
+    assert weights_file(tmp_path) == best
 
 
 BAD = {

@@ -98,7 +98,7 @@ def test_vocabularies(root: Path, tmp_path: Path) -> None:
         ({"rounds": 0}, "data.samples.rounds=0"),
         ({"context": 1.0}, "data.samples.context=1.0"),
         ({"image_dropout": 2.0}, "data.samples.image_dropout=2.0"),
-        ({"vocabulary": "variable:99"}, "data.samples.vocabulary=variable:99: give a number of genes, from 1 to 12"),
+        ({"vocabulary": "variable:0"}, "data.samples.vocabulary=variable:0: give a number of genes, from 1 to 12"),
         ({"vocabulary": "all"}, "data.samples.vocabulary=all: use shards"),
     ],
 )
