@@ -1,4 +1,4 @@
-# make env | demo | test | lowest | check | docs | bench | mutants: each brings its environment itself, and is quick when nothing changed.
+# make env | demo | test | lowest | check | docs | bench | gpu | mutants: each brings its environment itself, and is quick when nothing changed.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: env demo test lowest check docs bench mutants clean
+.PHONY: env demo test lowest check docs bench gpu mutants clean
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -57,6 +57,9 @@ docs: $(READY)  # without the network; a warning is an error
 
 bench: $(READY)
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+gpu:  # what only a GPU can show, by the Python given: make gpu PYTHON=python; without a GPU it is only tried
+	PYTHONPATH=. $(PYTHON) benchmarks/gpu.py
 
 mutants: $(READY)  # faults made on purpose, and whether the tests notice: takes about an hour
 	$(BIN)/python tests/mutants.py

@@ -43,9 +43,7 @@ class PassOptions:
 
 @takes_groups
 def predict(
-    weights: Annotated[
-        Path, typer.Option(help="STPath's run or .ckpt, or a directory of 'past import stpath'.")
-    ],
+    weights: Annotated[Path, typer.Option(help="STPath's run or .ckpt, or a directory of 'past import stpath'.")],
     out: Annotated[
         Path, typer.Option(help="The .h5ad to write, an existing one is never touched; of several slides a folder.")
     ],

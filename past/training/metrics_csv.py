@@ -72,7 +72,9 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the whole file, atomically."""
+        """Write the whole file, atomically; without a row there is none."""
+        if not self._rows:
+            return
         names = list(dict.fromkeys(name for row in self._rows.values() for name in row if name != "step"))
         rows = [[step, *map(row.get, names)] for step, row in sorted(self._rows.items())]
         write_atomically(self._path, rows_as_csv(["step", *names], rows))
@@ -81,5 +83,4 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write what is left."""
-        if self._rows:
-            self.save()
+        self.save()

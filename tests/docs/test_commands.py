@@ -67,7 +67,9 @@ def write_sections(folder: Path) -> list[str]:
     ran = []
     for number in range(4):
         path = folder / "sections" / f"S{number}.h5ad"
-        ran.append(f"past synthetic-slide --across 1 --down 1 --seed {number} --out sections/{path.stem}.tiff")
+        ran.append(
+            f"past synthetic-slide --across 1 --down 1 --cells 50 --seed {number} --out sections/{path.stem}.tiff"
+        )
         run_whole(ran[-1], folder)
         section = anndata.read_h5ad(path)
         section.uns["meta"]["patient"] = f"P{number % 2}"

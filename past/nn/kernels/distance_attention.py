@@ -27,7 +27,7 @@ def chunked_distance_attention(
     qkv: torch.Tensor, weight: torch.Tensor, slides: PackedSlides, dropout: float = 0.0
 ) -> torch.Tensor:
     """Return `past.models.stpath.attention.distance_attention` of the same arguments, (H, S, D), on any device."""
-    seed = int(torch.randint(2**31, ())) if dropout > 0 else 0
+    seed = int(torch.randint(2**31, ())) if dropout > 0 else 0  # on the host, where nothing waits
     wide = torch.promote_types(qkv.dtype, torch.float32)
     with torch.autocast(qkv.device.type, enabled=False):
         qkv_wide = qkv.to(wide)

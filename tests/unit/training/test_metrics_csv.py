@@ -45,3 +45,11 @@ def test_what_lies_after_the_place_where_a_run_goes_on_is_forgotten(tmp_path: Pa
     second.log_metrics({"loss": 20.0}, 2)
     second.finalize("success")
     assert [row["loss"] for row in rows(tmp_path / "metrics.csv")] == ["1.0", "20.0"]
+
+
+def test_a_run_that_logged_nothing_leaves_no_file_and_goes_on(tmp_path: Path) -> None:
+    logger = MetricsCSV(str(tmp_path))
+    logger.save()  # as a checkpoint asks for
+    logger.finalize("success")
+    assert not (tmp_path / "metrics.csv").exists()
+    assert MetricsCSV(str(tmp_path)).version == ""
