@@ -89,9 +89,8 @@ class Machine:
         return begin.elapsed_time(end) / 1e3
 
     def gib(self, call: Callable[[], object]) -> float | None:
-        """Return the most GiB that the card held during `call`; None without one."""
+        """Return the most GiB that the card holds during `call`; None without one."""
         if not self.on_gpu:
-            call()
             return None
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

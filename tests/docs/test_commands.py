@@ -16,7 +16,7 @@ from forked import forking
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", *(f"docs/{name}.md" for name in ("train_past", "train_stpath", "benchmark", "slides", "cluster")))
 BLOCK = re.compile(r"(?:<!-- needs: (?P<needs>.+?) -->\n)?^```sh\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = ("install", "concepts", "formats", "troubleshooting", "extend", "index", "api", "changelog")
+ELSEWHERE = ("install", "concepts", "formats", "troubleshooting", "extend", "index", "api", "changelog", "gpu")
 
 
 def commands(page: str) -> Iterator[str]:
