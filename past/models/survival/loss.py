@@ -18,8 +18,8 @@ Gather = Callable[[torch.Tensor], torch.Tensor]
 def cox(risk: torch.Tensor, time: torch.Tensor, event: torch.Tensor, *, gather: Gather = gather_rows) -> torch.Tensor:
     """Cox's negative log partial likelihood per event, with Efron's ties (Efron 1977, JASA 72).
 
-    -1/n Σₜ [Σᵢ∈D(t) ηᵢ - Σₗ₌₀..d-1 log(Σⱼ∈R(t) exp ηⱼ - l/d Σᵢ∈D(t) exp ηᵢ)] over the times t of n events: D(t) are the d
-    patients with an event at t, R(t) those who are observed until t or longer. 0 where nobody has an event.
+    -1/n Σₜ [Σᵢ∈D(t) ηᵢ - Σₗ₌₀..d-1 log(Σⱼ∈R(t) exp ηⱼ - l/d Σᵢ∈D(t) exp ηᵢ)] over the times t of n events; D(t) are
+    the d patients with an event at t, R(t) those who are observed until t or longer. 0 where nobody has an event.
 
     Args:
         risk: (b,) log hazards η.
