@@ -28,7 +28,7 @@ class Segments:
         """Return (T, h) softmax of (T, h) scores over each patient's tiles, in float32 or better."""
         of_tile, scores = self.of_tile, scores.to(torch.promote_types(scores.dtype, torch.float32))
         top = scores.new_full((len(self.lengths), scores.shape[1]), -torch.inf)
-        top = top.index_reduce(0, of_tile, scores.detach(), "amax")
+        top = top.scatter_reduce(0, of_tile[:, None].expand_as(scores), scores.detach(), "amax")
         weights = (scores - top[of_tile]).exp()
         return weights / self.sum(weights)[of_tile]
 
