@@ -1,6 +1,7 @@
 """Intervals by resampling patients within their folds, and differences over the same resamplings."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,22 @@ class Resampled(Protocol):
     def resampled(self, counts: np.ndarray) -> np.ndarray:
         """Return (R,) scores of resamplings that hold patient i (R, n) `counts` times."""
         ...
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The mean of several scores of the same patients, such as one a seed."""
+
+    parts: Sequence[Resampled]
+
+    @property
+    def value(self) -> float:
+        """Of the patients as they are."""
+        return float(np.mean([part.value for part in self.parts]))
+
+    def resampled(self, counts: np.ndarray) -> np.ndarray:
+        """Return (R,) scores of resamplings that hold patient i (R, n) `counts` times."""
+        return np.mean([part.resampled(counts) for part in self.parts], axis=0)
 
 
 def draw(sizes: Sequence[int], times: int, seed: int) -> list[np.ndarray]:

@@ -105,10 +105,12 @@ def ridge_cox(train: Side, own: np.ndarray, others: np.ndarray, alphas: np.ndarr
     return Risks(own @ model.coef_, others @ model.coef_)
 
 
-def together(one: Risks, other: Risks) -> Risks:
-    """Return the sum of two ways' risks, each on the scale of its own training side."""
-    scaled = [[(side - way.train.mean()) / way.train.std() for side in (way.train, way.test)] for way in (one, other)]
-    return Risks(*(np.sum(sides, axis=0) for sides in zip(*scaled, strict=True)))
+def together(*ways: Risks) -> Risks:
+    """Return the mean of several ways' risks, each on the scale of its own training side; of one, itself."""
+    if len(ways) == 1:
+        return ways[0]
+    scaled = [[(side - way.train.mean()) / way.train.std() for side in (way.train, way.test)] for way in ways]
+    return Risks(*(np.mean(sides, axis=0) for sides in zip(*scaled, strict=True)))
 
 
 def _scikit_survival() -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ from past.base.runs import Run
 from past.evaluation.results import Results
 from past.evaluation.statistics.jackknife import plain
 from past.evaluation.statistics.resampling import (
+    Averaged,
     Resampled,
     draw,
     interval,
@@ -41,12 +42,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Ways:
-    """A fold's test side, and the risks of every way."""
+    """A fold's sides, and the risks of every way: of a model, those of each seed."""
 
     number: int
     train: Side
     test: Side
-    risks: dict[str, Risks]
+    risks: dict[str, list[Risks]]
 
 
 class SurvivalTask:
@@ -91,7 +92,7 @@ class SurvivalTask:
         seeds = list(dict.fromkeys(fold.seed for fold in given.folds))
         for number in dict.fromkeys(fold.number for fold in given.folds):
             own = [fold for fold in given.folds if fold.number == number]
-            ways, ablation, tiles = self._fold(own, len(seeds) > 1)
+            ways, ablation, tiles = self._fold(own)
             folds.append(ways)
             patients.append(patient_table(ways, own[0]))
             gene_sets.append(ablation)
@@ -110,25 +111,22 @@ class SurvivalTask:
         )
         return for_screen(rows)
 
-    def _fold(self, folds: Sequence[JudgedFold], several: bool) -> tuple[Ways, pd.DataFrame, pd.DataFrame]:
+    def _fold(self, folds: Sequence[JudgedFold]) -> tuple[Ways, pd.DataFrame, pd.DataFrame]:
         """Return the ways of a fold, by how much gene sets move the risk, and the attention of some patients."""
         first = folds[0]
         train, test = side_of(first.samples, first.train), side_of(first.samples, first.test)
         beside = baselines(train, test)
-        models, predictions = {}, []
-        for fold in folds:
-            risks, predicted = fold.predicted()
-            models[f"{MODEL}, seed {fold.seed}" if several else MODEL] = risks
-            predictions.append(predicted)
-        joined = {}
+        own, predictions = zip(*(fold.predicted() for fold in folds), strict=True)
+        risks = {MODEL: list(own)}
         if COVARIATES in beside:
-            joined = {name.replace(MODEL, JOINED): together(own, beside[COVARIATES]) for name, own in models.items()}
+            risks[JOINED] = [together(one, beside[COVARIATES]) for one in own]
+        risks |= {by: [one] for by, one in beside.items()}
         moved = np.mean([one.ablation for one in predictions], axis=0)
         ablation = pd.DataFrame(moved, columns=list(first.samples.scores.sets)).melt(
             var_name="gene_set", value_name="risk"
         )
         tiles = attention_table(first.samples, predictions[0], patients_to_show(predictions[0], self.shown))
-        ways = Ways(first.number, train, test, models | joined | beside)
+        ways = Ways(first.number, train, test, risks)
         return ways, ablation.assign(fold=first.number), tiles.assign(fold=first.number)
 
 
@@ -140,15 +138,16 @@ def patient_table(ways: Ways, fold: JudgedFold) -> pd.DataFrame:
     return pd.concat(
         pd.DataFrame(
             {"fold": ways.number, "case_id": test.names, "by": by, "time": test.time, "event": test.event}
-            | {"risk": risks.test, "high": is_high(risks), **there}
+            | {"risk": together(*risks).test, "high": is_high(risks), **there}
         )
         for by, risks in ways.risks.items()
     )
 
 
-def is_high(risks: Risks) -> np.ndarray:
-    """Return (m,) whether a test patient's risk is above the median of the training side's."""
-    return risks.test > np.median(risks.train)
+def is_high(risks: Sequence[Risks]) -> np.ndarray:
+    """Return (m,) whether a test patient's risk, the mean of seeds, is above the median of the training side's."""
+    whole = together(*risks)
+    return whole.test > np.median(whole.train)
 
 
 def scored(folds: Sequence[Ways], resamplings: int, seed: int) -> tuple[list[Row], list[Row]]:
@@ -157,7 +156,7 @@ def scored(folds: Sequence[Ways], resamplings: int, seed: int) -> tuple[list[Row
     All ways and folds are resampled by the same draws of patients.
     """
     counts = draw([len(ways.test.names) for ways in folds], resamplings, seed)
-    found = [{by: score(ways.train, ways.test, risks) for by, risks in ways.risks.items()} for ways in folds]
+    found = [{by: _score(ways, risks) for by, risks in ways.risks.items()} for ways in folds]
     rows, paired = [], []
     names = list(folds[0].risks)
     for by in names:
@@ -180,6 +179,12 @@ def scored(folds: Sequence[Ways], resamplings: int, seed: int) -> tuple[list[Row
             }
             paired.append(row | {"low": plain(low), "high": plain(high_end), "p": plain(p_of_difference(lead))})
     return rows, paired
+
+
+def _score(ways: Ways, risks: Sequence[Risks]) -> dict[str, Resampled]:
+    """Return the scores of a way, the mean over its seeds."""
+    of_seeds = [score(ways.train, ways.test, one) for one in risks]
+    return {name: Averaged([own[name] for own in of_seeds]) for name in NAMES}
 
 
 def _row(

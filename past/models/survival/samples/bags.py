@@ -191,12 +191,11 @@ class BagSamples(ModelSamples[BagBatch]):
             learned = tuple(name for name in side if name not in held)
         learned = learned if train is None else tuple(map(str, train))
         for where, names in (("val", held), ("train", learned)):
-            strangers = [name for name in names if name not in side]
-            if strangers or (train is not None and set(learned) & set(held)):
-                first = (strangers or sorted(set(learned) & set(held)))[0]
-                raise DataError(
-                    f"data.{where}: {first} is not of fold {self.fold}'s training side, or on both of its parts"
-                )
+            for name in names:
+                if name not in side:
+                    raise DataError(f"data.{where}: {name} is not of fold {self.fold}'s training side, or has no data")
+                if name in learned and name in held:
+                    raise DataError(f"{name} is named by data.val and by data.train: leave one out")
         return Split(index.select(sections=learned), index.select(sections=held))
 
     @cached_property

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from past.evaluation.statistics.concordance import Mean
-from past.evaluation.statistics.resampling import draw, interval, mean_resampled, mean_value, p_of_difference
+from past.evaluation.statistics.resampling import Averaged, draw, interval, mean_resampled, mean_value, p_of_difference
 
 
 def test_a_resampling_holds_as_many_patients_of_each_fold() -> None:
@@ -37,3 +37,9 @@ def test_p_is_small_where_one_side_is_rare() -> None:
     assert p_of_difference(np.zeros(10)) == 1
     assert np.isnan(p_of_difference(np.full(3, np.nan)))
     assert all(map(np.isnan, interval(np.full(3, np.nan))))
+
+
+def test_seeds_are_averaged_on_the_same_patients() -> None:
+    found = Averaged([Mean(np.array([1.0, 2, 3])), Mean(np.array([3.0, 4, 5]))])
+    assert found.value == 3
+    assert found.resampled(np.array([[3.0, 0, 0], [0, 0, 3]])).tolist() == [2, 4]

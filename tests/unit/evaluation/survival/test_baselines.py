@@ -126,4 +126,5 @@ def test_what_is_missing_is_the_training_mean_and_a_constant_says_nothing() -> N
 def test_two_ways_together_weigh_the_same() -> None:
     one, other = Risks(np.array([0.0, 10.0]), np.array([10.0])), Risks(np.array([1.0, 3.0]), np.array([1.0]))
     found = together(one, other)
-    assert (found.train.tolist(), found.test.tolist()) == ([-2, 2], [0])
+    assert (found.train.tolist(), found.test.tolist()) == ([-1, 1], [0])
+    assert together(one) is one
