@@ -19,7 +19,7 @@ SUMMARY = "survival.json"
 PANELS, TOP_SETS, TICKS = 3, 15, 6
 WITH_INTERVAL = ("c", "uno", "brier")  # in the tables of the page; survival.csv has them all
 SCORES = (
-    "Harrell's C; Uno's C up to 80 % of the follow-up; the Brier score integrated over the same time, an error; the AUC "
+    "Harrell's C; Uno's C up to 80 % of the follow-up; the Brier score integrated over the same time, an error; AUC "
     "at 1, 3 and 5 years. Of several folds (and seeds) the mean, in brackets its 95 % interval by resampling patients "
     "within folds, after ± the folds' deviation. The log-rank p is of the split at the training patients' median risk."
 )

@@ -77,6 +77,8 @@ class SurvivalModel(Part):
             self.missing[arm] = nn.Parameter(torch.zeros(dim))
         self.dropout = Dropout(dropout)
         self.head = nn.Linear(dim * len(self.arms), outputs)
+        nn.init.zeros_(self.head.weight)  # begins with the same risk for everybody
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, batch: BagBatch) -> torch.Tensor:
         """Return (B, outputs)."""

@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
+from survival_sides import side
 
 from past.evaluation.survival.baselines import Risks, Side
 from past.evaluation.survival.scores import FOLLOWED, GRID, MONTHS, log_rank, score, survival_at
 
 metrics = pytest.importorskip("sksurv.metrics", reason="needs the extra survival")
-
-
-def side(n: int, seed: int) -> tuple[Side, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    risk = rng.normal(size=n)
-    time = np.round(40 * rng.exponential(np.exp(-risk)) + 1, 1)
-    censored = rng.uniform(5, 120, n).round(1)
-    none = np.zeros((n, 0))
-    return Side((), np.minimum(time, censored), time <= censored, none, none, none), risk
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def only(batch: BagBatch, row: int) -> BagBatch:
 @pytest.mark.parametrize("arms", ARMS)
 def test_a_patient_is_the_same_alone_and_in_a_batch(batch: BagBatch, arms: dict) -> None:
     model = SurvivalModel(**arms, outputs=2, dim=8).eval()
-    model.head.bias.data += 1
+    torch.nn.init.normal_(model.head.weight)
     for arm in model.missing.values():
         torch.nn.init.normal_(arm)
     outputs, weights = model.with_attention(batch)
@@ -51,6 +51,8 @@ def test_every_weight_is_reached_whatever_is_missing(batch: BagBatch, arms: dict
 
 def test_what_is_missing_is_learned_and_no_zero(batch: BagBatch) -> None:
     model = SurvivalModel(6, 3, dim=8).eval()
+    assert not model(batch).any(), "everybody begins with the same risk"
+    torch.nn.init.normal_(model.head.weight)
     before = model(batch)
     torch.nn.init.normal_(model.missing["image"])
     assert (model(batch) != before)[:, 0].tolist() == [False, True, False, False]
@@ -62,6 +64,7 @@ def test_what_is_missing_is_learned_and_no_zero(batch: BagBatch) -> None:
 
 def test_molecules_begin_linear(batch: BagBatch) -> None:
     model = SurvivalModel(gene_sets=3, dim=8).eval()
+    torch.nn.init.normal_(model.head.weight)
     twice = replace(batch, gene_sets=2 * batch.gene_sets)
     zero = replace(batch, gene_sets=0 * batch.gene_sets)
     middle = model(zero)

@@ -18,6 +18,7 @@ from past.models.survival.predict import load_survival, predict, predict_risk
 @pytest.mark.parametrize("pool", ["mean", "attention", "gene_sets"])
 def test_a_gene_set_adds_what_the_risk_loses_without_it(batch: BagBatch, pool: str) -> None:
     model = SurvivalModel(6, 3, dim=8, pool=pool).eval()
+    torch.nn.init.normal_(model.head.weight)
     model.arms["molecules"].norm.fit(torch.tensor([0.5, -1.0, 0.0]), torch.ones(3))
     found = predict(model, [batch])
     assert found.names == batch.names
@@ -33,6 +34,7 @@ def test_a_gene_set_adds_what_the_risk_loses_without_it(batch: BagBatch, pool: s
 
 def test_survival_of_discrete_time_falls(batch: BagBatch) -> None:
     model = SurvivalModel(gene_sets=3, outputs=4, dim=8).eval()
+    torch.nn.init.normal_(model.head.weight)
     found = predict(model, [batch])
     assert found.survival is not None
     hazards = torch.sigmoid(model(batch)).detach().numpy()
@@ -48,6 +50,7 @@ def test_images_alone_have_no_gene_sets(batch: BagBatch) -> None:
 
 def test_a_saved_model_says_the_same_and_another_is_refused(batch: BagBatch, tmp_path: Path) -> None:
     model = SurvivalModel(6, 3, dim=8).eval()
+    torch.nn.init.normal_(model.head.weight)
     save_model(tmp_path / "own", Saved(model))
     assert np.array_equal(predict_risk(load_survival(tmp_path / "own", "cpu"), [batch]), predict_risk(model, [batch]))
     save_model(tmp_path / "other", Saved(STPath(40, features=4, dim=8, depth=1)))
