@@ -72,10 +72,10 @@ def _brier(train: Side, test: Side, risks: Risks, tau: float) -> np.ndarray:
 
 
 def log_rank(side: Side, high: np.ndarray) -> float:
-    """Return the log-rank p of those with a `high` (n,) risk against the others; NaN where one group is empty."""
+    """Return the log-rank p of those with a `high` (n,) risk against the others; NaN where one group is empty, or nobody dies."""
     from sksurv.compare import compare_survival
 
-    if high.all() or not high.any():
+    if high.all() or not high.any() or not side.event.any():
         return float("nan")
     return float(compare_survival(_outcome(side), high)[1])
 

