@@ -72,7 +72,7 @@ def _brier(train: Side, test: Side, risks: Risks, tau: float) -> np.ndarray:
 
 
 def log_rank(side: Side, high: np.ndarray) -> float:
-    """Return the log-rank p of those with a `high` (n,) risk against the others; NaN where one group is empty, or nobody dies."""
+    """Return the log-rank p of those with a `high` (n,) risk against the others; NaN where one is empty."""
     from sksurv.compare import compare_survival
 
     if high.all() or not high.any() or not side.event.any():

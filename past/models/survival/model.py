@@ -74,9 +74,9 @@ class SurvivalModel(Part):
         for arm in self.arms:
             self.missing[arm] = nn.Parameter(torch.zeros(dim))
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(dim * len(self.arms), outputs)
-        nn.init.zeros_(self.head.weight)  # begins with the same risk for everybody
-        nn.init.zeros_(self.head.bias)
+        self.head = nn.Linear(dim * len(self.arms), outputs, bias=outputs > 1)  # Cox's likelihood knows no level
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)  # begins with the same risk for everybody
 
     def forward(self, batch: BagBatch) -> torch.Tensor:
         """Return (B, outputs)."""

@@ -63,7 +63,7 @@ class GatedAttention(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.value, self.gate = nn.Linear(dim, dim // 2), nn.Linear(dim, dim // 2)
-        self.score = nn.Linear(dim // 2, 1)
+        self.score = nn.Linear(dim // 2, 1, bias=False)  # the softmax knows no level
 
     def forward(
         self, hidden: torch.Tensor, segments: Segments, tokens: torch.Tensor
