@@ -43,7 +43,8 @@ A_TASK = (*A_MODEL, "past.data.sources", PROBES, "past.evaluation", "past.report
 # that is none while modules are imported. Elsewhere a string that names a module counts as an import of it.
 NAMED = {"past.models": re.compile(r"past\.models\.\w+\.model")}
 HYDRA = {"past.config", "past.train", "past.evaluate"}
-LIGHTNING = {*HYDRA, "past.data.stream.datamodule", "past.models.past.module", "past.models.stpath.module"}
+MODELS = ("past", "stpath", "survival")
+LIGHTNING = {*HYDRA, "past.data.stream.datamodule", *(f"past.models.{model}.module" for model in MODELS)}
 
 
 def modules(root: Path) -> dict[str, Path]:

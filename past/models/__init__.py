@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MODELS: Final = (  # modules whose `PARTS` are the classes that a checkpoint of the model may name
     "past.models.past.model",
     "past.models.stpath.model",
+    "past.models.survival.model",
 )
 
 

@@ -33,6 +33,11 @@ class KeepBest(ModelCheckpoint):
         self.monitor = self.monitor or _metric(pl_module)
         super().setup(trainer, pl_module, stage)
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Nothing is the best where nothing is validated."""
+        if sum(trainer.num_val_batches):
+            super().on_train_epoch_end(trainer, pl_module)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best value; of the files that a checkpoint names, which Lightning may remove, only our own."""
         score = state_dict["best_model_score"] if state_dict.get("dirpath") == self.dirpath else None

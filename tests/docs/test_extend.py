@@ -26,7 +26,7 @@ def write_block(root: Path, content: str) -> Path:
     path = root / first.removeprefix("# ")
     if first == f"# {REGISTRY}":
         registry = path.read_text()
-        last = '    "past.models.stpath.model",\n'
+        last = '    "past.models.survival.model",\n'
         assert last in registry
         path.write_text(registry.replace(last, last + rest))
     else:

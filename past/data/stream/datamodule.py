@@ -13,14 +13,14 @@ import torch
 from past.base.errors import CheckpointError, ConfigError, require_number
 from past.base.genes import gene_hash
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import OnError, OpenShard
+from past.data.shards.reader import OnError, OpenShard, ShardReader
 from past.data.shards.remote import open_set
 from past.data.shards.slide_format import unit
 from past.data.shards.splits import Split, split_patients
 from past.data.stream.agreement import Agreement
 from past.data.stream.loader import Batch, Collate, Loader, RankReader, TrainingLoader
 from past.data.stream.plan import Reading
-from past.data.stream.stream import plan_of
+from past.data.stream.stream import ReadShard, plan_of
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,26 @@ class ModelSamples(ABC, Generic[Batch]):
 
     _shards: OpenedShards
 
+    def open(self, root: str, cache: Path, cache_bytes: int) -> tuple[ShardIndex, OpenShard]:
+        """Read what there is at `root`, before anything else is asked; see `open_set`."""
+        return open_set(root, cache, cache_bytes)
+
+    def split(self, index: ShardIndex, val: float | Sequence[str], train: Sequence[str] | None, seed: int) -> Split:
+        """Say who trains and who validates; see `split_patients`."""
+        return split_patients(index, val, train, seed)
+
+    @property
+    def unit(self) -> str:
+        """What a sample is called, in the plural."""
+        return unit(self._shards.index.settings)
+
+    @property
+    def read_shard(self) -> ReadShard:
+        """What gives the samples of a shard, in the loader's workers."""
+        return ShardReader
+
     def attach(self, shards: OpenedShards) -> None:
-        """Take the shards, before anything else is asked."""
+        """Take the shards, before batches are asked for."""
         self._shards = shards
 
     @abstractmethod
@@ -149,8 +167,8 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
             require_number(f"data.{key}", value, least=least)
         require_number("data.max_skipped", max_skipped, least=0.0, most=1.0)
         require_number("data.cache_gb", cache_gb, above=0.0)
-        self.index, self.open_shard = open_set(root, Path(cache), int(cache_gb * 1e9))
-        self.split: Split = split_patients(self.index, val, train, seed)
+        self.index, self.open_shard = samples.open(root, Path(cache), int(cache_gb * 1e9))
+        self.split: Split = samples.split(self.index, val, train, seed)
         self.on_error: OnError = on_error
         self.samples = samples
         self._seed, self._workers = seed, num_workers
@@ -195,7 +213,7 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
         if reader.rank == 0:
             train, val, plan = *self.split, reader.plan(0)
             sizes = sorted({plan.size(0), -(-plan.samples // plan.batches)})
-            what = unit(self.index.settings)
+            what = self.samples.unit
             log.info(
                 "train on %s %s of %d patients, validate on %s of %d; an epoch is %s batches of %s %s on each of "
                 "%d ranks, every one once: the remainder is spread over the batches",
@@ -227,6 +245,7 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
             max_skipped=self._max_skipped,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             open_shard=self.open_shard,
+            read_shard=self.samples.read_shard,
         )
 
     def train_dataloader(self) -> TrainingLoader[Batch]:
@@ -237,8 +256,10 @@ class DataModule(pl.LightningDataModule, Generic[Batch]):
             self._restored = None
         return self._training
 
-    def val_dataloader(self) -> Loader[Batch]:
-        """Return a loader of all validation samples, each once over the ranks, in the index's order."""
+    def val_dataloader(self) -> Loader[Batch] | list[Batch]:
+        """Return a loader of all validation samples, each once over the ranks, in the index's order; nothing: none."""
+        if not self.split.val.samples:
+            return []
         return Loader(self._reader(self.split.val, training=False))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

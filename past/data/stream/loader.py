@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from past.base.errors import DataError, PastError
 from past.base.types import Movable
 from past.data.shards.index import ShardIndex
-from past.data.shards.reader import Faults, OnError, OpenShard
+from past.data.shards.reader import Faults, OnError, OpenShard, ShardReader
 from past.data.stream.agreement import Agreement
 from past.data.stream.plan import EpochPlan, Phase, Reading
 from past.data.stream.shared_buffers import SharedBuffers
-from past.data.stream.stream import RawBatch, plan_of, shard_stream
+from past.data.stream.stream import RawBatch, ReadShard, plan_of, shard_stream
 
 log = logging.getLogger(__name__)
 Batch = TypeVar("Batch", bound=Movable)
@@ -87,6 +87,7 @@ class RankReader(Generic[Batch]):
         max_skipped: with `collate.on_error="skip"`, the share of an epoch's samples above which all ranks stop.
         pin_memory: whether batches are put into pinned memory.
         open_shard: opens a shard; None: from the index's directory.
+        read_shard: gives the samples of a shard.
     """
 
     index: ShardIndex
@@ -99,6 +100,7 @@ class RankReader(Generic[Batch]):
     max_skipped: float = 0.001
     pin_memory: bool = False
     open_shard: OpenShard | None = None
+    read_shard: ReadShard = ShardReader
 
     def plan(self, epoch: int, before: tuple[Phase, ...] = ()) -> EpochPlan:
         """Plan an epoch, or what `before` left of it."""
@@ -176,6 +178,7 @@ class _WorkerDataset(IterableDataset[_Delivery[Batch]]):
                 workers=1 if info is None else info.num_workers,
                 on_error=reader.collate.on_error,
                 open_shard=reader.open_shard,
+                read_shard=reader.read_shard,
             ):
                 batch, faults = reader.collate(raw, self._epoch)
                 yield _Delivery(batch if info is None else self._buffers.pack(batch, info.id), faults)

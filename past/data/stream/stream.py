@@ -1,16 +1,32 @@
 """The stream: a rank's samples of one epoch, still encoded, in the order of its plan, read by one of its workers."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from past.base.errors import DataError
+from past.data.shards.entries import Shard
 from past.data.shards.index import ShardIndex
 from past.data.shards.reader import Faults, LocalShards, OnError, OpenShard, ShardReader
 from past.data.stream.plan import EpochPlan, Group, Phase, Reading, plan_epoch
+
+
+class SampleReader(Protocol):
+    """Gives the wanted samples of one shard in any order, once each; `ShardReader` does so of a tar file."""
+
+    def take(self, sample: int) -> Any:
+        """Return a sample, or the DataError that says why it cannot be had."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+ReadShard = Callable[[OpenShard, Shard, ShardIndex, np.ndarray], SampleReader]
 
 
 @dataclass
@@ -49,6 +65,7 @@ def shard_stream(
     workers: int = 1,
     on_error: OnError = "raise",
     open_shard: OpenShard | None = None,
+    read_shard: ReadShard = ShardReader,
 ) -> Iterator[RawBatch]:
     """Yield one worker's batches of an epoch: `position + worker`, and every `workers`-th from there.
 
@@ -68,6 +85,7 @@ def shard_stream(
         workers: number of workers of this rank, 1 or more.
         on_error: what a sample that cannot be read does: "raise", or "skip" it and count it.
         open_shard: opens a shard; None: from the index's directory.
+        read_shard: gives the samples of a shard.
 
     Raises:
         DataError: a sample cannot be read (`on_error="raise"`); the message names shard, sample and cause.
@@ -80,7 +98,7 @@ def shard_stream(
     for first, group in plan.groups(plan.first(position)) if left else ():
         batches = plan.batch_of(np.arange(first, first + len(group.piece)))
         mine = np.flatnonzero((batches >= position) & ((batches - position) % workers == worker))
-        with closing(_read_group(index, group, mine, open_shard)) as samples:
+        with closing(_read_group(index, group, mine, open_shard, read_shard)) as samples:
             for shard, cell in samples:
                 if not isinstance(cell, DataError):
                     batch.samples.append(cell)
@@ -97,14 +115,13 @@ def shard_stream(
 
 
 def _read_group(
-    index: ShardIndex, group: Group, mine: np.ndarray, open_shard: OpenShard
+    index: ShardIndex, group: Group, mine: np.ndarray, open_shard: OpenShard, read_shard: ReadShard
 ) -> Generator[tuple[str, Any], None, None]:
     """Yield the samples at the places `mine` of a group, in order, each with its shard's name; a fault in its place."""
     piece, sample = group.piece[mine], group.sample[mine]
     with ExitStack() as files:
         forward = [
-            ShardReader(open_shard, index.shards[p.shard], index, sample[piece == i])
-            for i, p in enumerate(group.pieces)
+            read_shard(open_shard, index.shards[p.shard], index, sample[piece == i]) for i, p in enumerate(group.pieces)
         ]
         for reader in forward:
             files.callback(reader.close)

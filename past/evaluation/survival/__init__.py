@@ -1,0 +1,1 @@
+"""Survival of patients in folds: how well risks order them, beside clinical baselines."""

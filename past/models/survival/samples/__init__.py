@@ -1,0 +1,1 @@
+"""What the survival model makes of patients: outcomes, folds, gene sets, bags of tiles."""
