@@ -79,6 +79,8 @@ def train(composed: DictConfig, job: int | None = None) -> "pl.Trainer":
             door.save(config, run.config)
             log.info("%s: %s", run.directory, "from scratch" if checkpoint is None else f"resuming from {checkpoint}")
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if trainer.is_global_zero:
+            log.info("%s: done after %d updates; draw its page with past report", run.directory, trainer.global_step)
     return trainer
 
 
@@ -123,9 +125,11 @@ def _main(composed: DictConfig) -> float | None:
     """Run `train` and say what was wrong in one sentence; return the best monitored value, which Optuna raises."""
     from past.base.distributed import is_lost_rank, rank_and_world
     from past.training.best import best_score
+    from past.training.remaining import quiet_libraries
 
     logging.basicConfig(format="%(message)s")  # of others, warnings alone
     logging.getLogger("past").setLevel(logging.INFO)
+    quiet_libraries()
     hydra_config = HydraConfig.get()
     sweeps = hydra_config.mode == RunMode.MULTIRUN
     try:
