@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL ?= $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+STAGE := printf '\n%s  %s\n' "$$(date +%H:%M:%S)"
+
 .PHONY: env demo test lowest check docs bench gpu mutants clean
 env: $(READY)
 
@@ -15,21 +17,32 @@ $(READY): pyproject.toml constraints.txt
 	$(INSTALL) --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-demo: $(READY)
-	$(BIN)/past shards synthetic --out $(DEMO)/shards
-	$(BIN)/python train.py experiment=demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/shards
-	$(BIN)/python evaluate.py task=retrieval output_root=$(DEMO)/runs name=demo run_id=demo
-	$(BIN)/past report $(DEMO)/runs/demo/demo
-	$(BIN)/past shards slides $(DEMO)/shards --organ breast --encoder colour --out $(DEMO)/slides
-	$(BIN)/python train.py experiment=stpath_demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/slides
-	$(BIN)/python evaluate.py task=zero_shot output_root=$(DEMO)/runs name=stpath_demo run_id=demo
-	$(BIN)/python evaluate.py task=imputation output_root=$(DEMO)/runs name=stpath_demo run_id=demo
-	$(BIN)/past report $(DEMO)/runs/stpath_demo/demo
-	test -e $(DEMO)/slide.tiff || $(BIN)/past synthetic-slide --out $(DEMO)/slide.tiff
-	$(BIN)/past predict $(DEMO)/slide.tiff --encoder colour --weights $(DEMO)/runs/stpath_demo/demo/checkpoints/last.ckpt \
+demo: $(READY)  # each stage says when it begins
+	@echo 'Seven stages, about eight minutes on two cores, all in $(DEMO)/'
+	@$(STAGE) '1 of 7: a simulated tissue becomes shards'
+	@$(BIN)/past shards synthetic --out $(DEMO)/shards
+	@$(STAGE) '2 of 7: PAST is trained on them'
+	@$(BIN)/python train.py experiment=demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/shards
+	@$(STAGE) '3 of 7: PAST is judged: does an image find its transcriptome?'
+	@$(BIN)/python evaluate.py task=retrieval output_root=$(DEMO)/runs name=demo run_id=demo
+	@$(BIN)/past report $(DEMO)/runs/demo/demo
+	@$(STAGE) '4 of 7: the same tissue as slides, and STPath is trained on them'
+	@$(BIN)/past shards slides $(DEMO)/shards --organ breast --encoder colour --out $(DEMO)/slides
+	@$(BIN)/python train.py experiment=stpath_demo output_root=$(DEMO)/runs run_id=demo data.root=$(DEMO)/slides
+	@$(STAGE) '5 of 7: STPath is judged: how well does it fill in expression?'
+	@$(BIN)/python evaluate.py task=zero_shot output_root=$(DEMO)/runs name=stpath_demo run_id=demo
+	@$(BIN)/python evaluate.py task=imputation output_root=$(DEMO)/runs name=stpath_demo run_id=demo
+	@$(BIN)/past report $(DEMO)/runs/stpath_demo/demo
+	@$(STAGE) '6 of 7: a simulated whole slide, 12,288 px wide'
+	@test -e $(DEMO)/slide.tiff || $(BIN)/past synthetic-slide --out $(DEMO)/slide.tiff
+	@$(STAGE) '7 of 7: STPath predicts every tile of it'
+	@$(BIN)/past predict $(DEMO)/slide.tiff --encoder colour --weights $(DEMO)/runs/stpath_demo/demo/checkpoints/last.ckpt \
 		--organ Breast --technology Xenium --out $(DEMO)/predicted
-	$(BIN)/past report $(DEMO)/predicted/slide.h5ad
-	@echo 'Open $(DEMO)/runs/demo/demo/report.html, $(DEMO)/runs/stpath_demo/demo/report.html and $(DEMO)/predicted/slide.html'
+	@$(BIN)/past report $(DEMO)/predicted/slide.h5ad
+	@$(STAGE) 'done; open these:'
+	@echo '$(DEMO)/runs/demo/demo/report.html'
+	@echo '$(DEMO)/runs/stpath_demo/demo/report.html'
+	@echo '$(DEMO)/predicted/slide.html'
 
 test: $(READY)  # coverage is of what runs within; what starts processes of its own comes after
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term:skip-covered --cov-fail-under=85 \
