@@ -29,6 +29,7 @@ def planted(tiles_matter: float, genes_matter: float, seed: int = 0) -> tuple[li
     for i in range(PATIENTS):
         number = int(rng.integers(500, 5000))
         tiles = rng.normal(size=(number, FEATURES)).astype(np.float32)
+        tiles[:, 1] += rng.normal(0, 0.5)  # slides differ, and the mean sees that first
         own = rng.permutation(number)[: round(SHARE * number)]
         tiles[own, 0], tiles[own, 1] = 5, 3 * of_tiles[i]  # what they look like, and what they say
         carriers[f"P{i}"] = own

@@ -23,7 +23,7 @@ class Predicted:
         names: the patients'.
         risk: (n,) higher is worse: log hazards, or minus the expected number of intervals that are survived.
         survival: (n, K) probability to survive each interval; None of a model of log hazards.
-        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean.
+        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean; S = 0 of images alone.
         attention: patient → (tiles,) shares; only of those with slides.
     """
 
@@ -82,7 +82,7 @@ def predict(model: SurvivalModel, bags: Iterable[BagBatch]) -> Predicted:
 def _ablation(model: SurvivalModel, batch: BagBatch, image: torch.Tensor | None, risk: torch.Tensor) -> torch.Tensor:
     """Return (B, S) by how much the risk falls with one gene set after another at the training mean."""
     found = []
-    for i in range(batch.gene_sets.shape[1]):
+    for i in range(batch.gene_sets.shape[1] if "molecules" in model.arms else 0):
         scores = batch.gene_sets.clone()
         scores[:, i] = model.arms["molecules"].norm.centre[i]
         without = replace(batch, gene_sets=scores)
