@@ -1,6 +1,6 @@
 """Nuclei: a place each, and where it is known an outline; in pixels of the slide's level 0."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -38,6 +38,26 @@ class Nuclei:
     def __len__(self) -> int:
         return len(self.centres)
 
+    @staticmethod
+    def outlined(
+        outlines: Sequence[np.ndarray], names: Sequence[str] = (), types: Sequence[str] | None = None, where: str = ""
+    ) -> "Nuclei":
+        """Return nuclei by their outlines; each centre is the centroid of its area.
+
+        Raises:
+            DataError: an outline of fewer than three corners, or with what is no number.
+            ConfigError: shapely is not installed.
+        """
+        import shapely
+
+        for i, outline in enumerate(outlines):
+            if len(outline) < 3 or not np.isfinite(outline).all():
+                who = names[i] if names else f"number {i}"
+                fault = f"{len(outline)} corners" if len(outline) < 3 else "a corner that is no number"
+                raise DataError(f"{where}: the outline of {who} has {fault}: give 3 or more, all of them numbers")
+        middle = shapely.get_coordinates(shapely.centroid(_polygons(outlines, where)))
+        return Nuclei(middle.reshape(-1, 2), tuple(outlines), tuple(names), None if types is None else tuple(types))
+
     def at(self, rows: np.ndarray) -> "Nuclei":
         """Return some of them, in the order of `rows` (m,) int or (n,) bool."""
         chosen = np.arange(len(self))[rows].tolist()
@@ -47,10 +67,14 @@ class Nuclei:
         }
         return Nuclei(self.centres[chosen], **parts)
 
+    def moved(self, place: Callable[[np.ndarray], np.ndarray]) -> "Nuclei":
+        """Return them with all coordinates (…, 2) as `place` brings them."""
+        outlines = None if self.outlines is None else tuple(map(place, self.outlines))
+        return replace(self, centres=place(self.centres), outlines=outlines)
+
     def scaled(self, factor: float) -> "Nuclei":
         """Return them with all coordinates times `factor`."""
-        outlines = None if self.outlines is None else tuple(outline * factor for outline in self.outlines)
-        return replace(self, centres=self.centres * factor, outlines=outlines)
+        return self.moved(lambda places: places * factor)
 
 
 def checked(nuclei: Nuclei, where: str) -> Nuclei:
@@ -116,23 +140,25 @@ def _looks_like_um(centres: np.ndarray, slide: Slide) -> bool:
     return len(x) > 0 and float(beyond.mean()) > 0.5
 
 
-def _require_simple(outlines: Sequence[np.ndarray], names: Sequence[str], where: str) -> None:
-    short = next((i for i, outline in enumerate(outlines) if len(outline) < 3), None)
-    if short is not None:
-        raise DataError(f"{where}: the outline of {names[short]} has {len(outlines[short])} corners: give 3 or more")
+def _polygons(outlines: Sequence[np.ndarray], where: str) -> np.ndarray:
     try:
         import shapely
     except ImportError as error:
         raise ConfigError(f"{where}: outlines need {NEEDED}") from error
-    rings = shapely.polygons(
-        shapely.linearrings(
-            np.concatenate(outlines),
-            indices=np.repeat(np.arange(len(outlines)), [len(outline) for outline in outlines]),
-        )
-    )
-    wrong = np.flatnonzero(~np.asarray(shapely.is_valid(rings)))
+    if not len(outlines):
+        return np.array([], dtype=object)
+    lengths = [len(outline) for outline in outlines]
+    rings = shapely.linearrings(np.concatenate(outlines), indices=np.repeat(np.arange(len(outlines)), lengths))
+    return np.asarray(shapely.polygons(rings))
+
+
+def _require_simple(outlines: Sequence[np.ndarray], names: Sequence[str], where: str) -> None:
+    shapes = _polygons(outlines, where)
+    import shapely
+
+    wrong = np.flatnonzero(~np.asarray(shapely.is_valid(shapes)))
     if len(wrong):
-        reason = shapely.is_valid_reason(rings[wrong[0]])
+        reason = shapely.is_valid_reason(shapes[wrong[0]])
         raise DataError(
             f"{where}: {len(wrong):,} of {len(outlines):,} outlines cross themselves (the first, {names[wrong[0]]}: "
             f"{reason}): draw them again, or give the nuclei's places alone"

@@ -82,8 +82,8 @@ class Raster:
         return expand_labels(drawn, self.grown)[edge : shape[0] - edge, edge : shape[1] - edge]
 
 
-def outlines_of(labels: np.ndarray, left: int = 0, top: int = 0) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return the nuclei of a label image: its numbers (n,), centres of mass (n, 2), and outlines (k, 2) in pixels.
+def nuclei_in(labels: np.ndarray, left: float = 0, top: float = 0) -> Nuclei:
+    """Return the nuclei of a label image, named by their numbers.
 
     Drawn again, an outline gives the pixels that it is of, holes filled; of a number in several pieces the largest.
 
@@ -95,12 +95,11 @@ def outlines_of(labels: np.ndarray, left: int = 0, top: int = 0) -> tuple[np.nda
     skimage("outlines of nuclei")
     from skimage.measure import find_contours, regionprops
 
-    numbers, centres, outlines = [], [], []
+    names, outlines = [], []
     for part in regionprops(labels):
         y0, x0, *_ = part.bbox
         rings = find_contours(np.pad(part.image_filled, 1).astype(np.float32), 0.5)
         ring = max(rings, key=len)[:-1]
-        numbers.append(part.label)
-        centres.append((part.centroid[1] + left + 0.5, part.centroid[0] + top + 0.5))
+        names.append(str(part.label))
         outlines.append(ring[:, ::-1] + (x0 + left - 0.5, y0 + top - 0.5))
-    return np.array(numbers, dtype=np.int64), np.array(centres, dtype=np.float64).reshape(-1, 2), outlines
+    return Nuclei.outlined(outlines, names)

@@ -49,13 +49,22 @@ def test_broken_nuclei_are_told() -> None:
     assert len(checked(Nuclei(centres, (square, square)), "n")) == 2
     for broken, words in (
         (Nuclei(centres, (square, bow)), "1 of 2 outlines cross themselves .*cell000001: Self-intersection"),
-        (Nuclei(centres, (square, square[:2])), "outline of cell000001 has 2 corners"),
         (Nuclei(centres, names=("a", "a")), "names of nuclei occur more than once"),
         (Nuclei(np.array([[np.nan, 1.0]])), "nucleus cell000000 has no place"),
         (Nuclei(np.empty((0, 2))), "holds no nucleus"),
     ):
         with pytest.raises(DataError, match=words):
             checked(broken, "n")
+
+
+def test_an_outline_says_the_centre() -> None:
+    pytest.importorskip("shapely")
+    corner = np.array([[0.0, 0], [12, 0], [12, 2], [2, 2], [2, 12], [0, 12]])
+    found = Nuclei.outlined([corner, corner + 100])
+    middle = (24 * 6 + 20 * 1) / 44  # two bars of areas 24 and 20
+    np.testing.assert_allclose(found.centres, [[middle, (24 * 1 + 20 * 7) / 44], [100 + middle, 100 + 164 / 44]])
+    with pytest.raises(DataError, match="n: the outline of b has 2 corners"):
+        Nuclei.outlined([corner, corner[:2]], ["a", "b"], where="n")
 
 
 def test_some_of_them() -> None:

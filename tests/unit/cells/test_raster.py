@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from past.cells.nuclei import Nuclei
-from past.cells.raster import Raster, outlines_of
+from past.cells.raster import Raster, nuclei_in
 
 pytest.importorskip("skimage", reason="the extra 'cells' is not installed")
 
@@ -15,10 +15,10 @@ def test_outlines_drawn_again_are_the_pixels_that_they_are_of() -> None:
     labels[np.hypot(x - 30, (y - 40) / 2) < 9] = 1
     labels[np.abs(x - 80) + np.abs(y - 30) < 12] = 2
     labels[70:80, 0:7] = 3
-    numbers, centres, outlines = outlines_of(labels, left=1000, top=500)
-    assert numbers.tolist() == [1, 2, 3]
-    np.testing.assert_allclose(centres[1], (1080.5, 530.5))
-    again = Raster(Nuclei(centres, tuple(outlines)), radius=5).labels(1000, 500, 1120, 580)
+    found = nuclei_in(labels, left=1000, top=500)
+    assert found.names == ("1", "2", "3")
+    np.testing.assert_allclose(found.centres[1], (1080.5, 530.5))
+    again = Raster(found, radius=5).labels(1000, 500, 1120, 580)
     np.testing.assert_array_equal(again, labels)
 
 
