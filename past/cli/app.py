@@ -9,6 +9,7 @@ from past.base.text.address import hold
 from past.cli import entry
 from past.cli.bench import bench
 from past.cli.embed import embed
+from past.cli.ihc import ihc
 from past.cli.models import exports, imports
 from past.cli.plan import plan
 from past.cli.predict import predict
@@ -31,6 +32,7 @@ app.command()(report)
 app.command()(synthetic_slide)
 app.command()(embed)
 app.command()(predict)
+app.add_typer(ihc, name="ihc")
 app.command()(plan)
 app.add_typer(bench, name="bench-from")
 app.add_typer(imports, name="import")

@@ -52,15 +52,20 @@ def virtual_ihc(
     known = read_markers(Path(marker_table) if marker_table else None)
     coords = read_places(cells, name)
     asked = regions_of(cells, coords, regions, grid_um, name)
-    judged = ~np.asarray(cells.obs[UNLIKE], dtype=bool) if UNLIKE in cells.obs else np.ones(len(coords), dtype=bool)
+    known_cells = judged(cells)
     rows: list[dict[str, Any]] = []
     for marker in markers:
         intensity, levels = intensity_of(cells, marker, known, thresholds, name)
-        grades = np.where(judged, levels.grades(intensity), np.int8(-1))
+        grades = np.where(known_cells, levels.grades(intensity), np.int8(-1))
         words = pd.Categorical([GRADES[grade] if grade >= 0 else "not judged" for grade in grades])
         cells.obs[f"{marker}_grade"] = words
         rows += [{"marker": marker, **row} for row in score_regions(grades, coords, asked, name)]
     return pd.DataFrame(rows)
+
+
+def judged(cells: AnnData) -> np.ndarray:
+    """Return (n,) bool: which cells are like those of the training; all, where nobody says."""
+    return ~np.asarray(cells.obs[UNLIKE], dtype=bool) if UNLIKE in cells.obs else np.ones(cells.n_obs, dtype=bool)
 
 
 def regions_of(
