@@ -8,8 +8,8 @@ from past.base.errors import PastError
 from past.base.text.address import hold
 from past.cli import entry
 from past.cli.bench import bench
+from past.cli.cells.ihc import ihc
 from past.cli.embed import embed
-from past.cli.ihc import ihc
 from past.cli.models import exports, imports
 from past.cli.plan import plan
 from past.cli.predict import predict
