@@ -52,25 +52,6 @@ def thresholds_of(text: str) -> Thresholds:
     return Thresholds(weak, moderate, strong)
 
 
-def quantile_thresholds(measured: np.ndarray) -> Thresholds:
-    """Return thresholds out of measured cells' intensities (n,): positive is what expresses the gene at all.
-
-    Weak begins at the lowest tenth of the positive cells' intensities, moderate and strong at their thirds: what grade
-    a cell has is relative to the cells that the thresholds are from, and no pathologist's.
-
-    Raises:
-        ConfigError: fewer than three levels among them.
-    """
-    positive = measured[measured > 0]
-    levels = np.quantile(positive, (0.1, 1 / 3, 2 / 3)) if len(positive) else np.zeros(3)
-    if not (np.diff(levels) > 0).all() or levels[0] <= 0:
-        raise ConfigError(
-            f"{len(positive)} of {len(measured)} measured cells are positive, at too few levels for three thresholds: "
-            "give the thresholds yourself"
-        )
-    return Thresholds(*map(float, levels))
-
-
 def h_score(grades: np.ndarray) -> float:
     """Return the H-score, 0 to 300, of (n,) grades; NaN of no cell."""
     return 100 * float(grades.mean()) if len(grades) else float("nan")

@@ -15,8 +15,8 @@ from past.base.keys import Keys
 from past.ihc.markers import columns_of, read_markers
 from past.ihc.regions import GRID_UM, Region, drawn, grid, whole
 from past.ihc.scores import GRADES, Thresholds, score_regions
+from past.models.past.cells.levels import LEVELS
 
-LEVELS: Final = ("weak_from", "moderate_from", "strong_from")  # columns of var: each gene's thresholds
 UNLIKE: Final = "unlike_training"  # column of obs: cells that are not judged
 
 

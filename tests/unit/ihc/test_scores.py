@@ -10,7 +10,6 @@ from past.ihc.scores import (
     Thresholds,
     allred,
     h_score,
-    quantile_thresholds,
     score_regions,
     thresholds_of,
 )
@@ -71,16 +70,6 @@ def test_a_region_of_one_grade_has_an_interval_of_no_width() -> None:
     (row,) = score_regions(np.full(100, 3, np.int8), lattice(10), [whole(100)])
     assert (row["h_score"], row["positive"]) == (300, 100)
     assert row["h_score_low"] in (None, 300)
-
-
-def test_thresholds_out_of_measured_cells() -> None:
-    measured = np.concatenate([np.zeros(100), np.arange(1, 91) / 10])
-    levels = quantile_thresholds(measured)
-    assert (levels.weak, levels.moderate, levels.strong) == pytest.approx(
-        tuple(np.quantile(measured[100:], (0.1, 1 / 3, 2 / 3)))
-    )
-    with pytest.raises(ConfigError, match="0 of 5 measured cells are positive"):
-        quantile_thresholds(np.zeros(5))
 
 
 def test_thresholds_that_do_not_rise_are_refused() -> None:

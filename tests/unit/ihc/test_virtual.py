@@ -8,7 +8,8 @@ from fields import grid as lattice
 
 from past.base.errors import DataError
 from past.ihc.scores import Thresholds
-from past.ihc.virtual import LEVELS, virtual_ihc
+from past.ihc.virtual import virtual_ihc
+from past.models.past.cells.levels import LEVELS
 
 
 def planted() -> AnnData:
