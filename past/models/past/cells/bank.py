@@ -15,7 +15,7 @@ from anndata import AnnData
 from past.base.errors import DataError, reading
 from past.base.h5ad import new_h5ad, read_adata, require_inside
 from past.base.keys import Keys
-from past.models.past.cells.observed import COLUMNS, ObservedCells, log_expression, usual_total
+from past.models.past.cells.observed import COLUMNS, ObservedCells, centred_units, log_expression, usual_total
 from past.models.past.cells.search import nearest_keys
 
 METHOD: Final = "a bank of training cells"
@@ -29,7 +29,7 @@ class Bank:
     """n training cells.
 
     Attributes:
-        keys: (n, D) float32 unit vectors of their transcriptomes.
+        keys: (n, D) float32 unit vectors of their transcriptomes, less their sections' means (see `centred_units`).
         images: (n, D) float32 unit vectors of their crops.
         expression: (n, G) log1p of counts scaled to `target`.
         genes: (G,) names.
@@ -57,7 +57,8 @@ class Bank:
         obs = cells.obs[list(COLUMNS)]
         limit = _limit(cells.images, cells.column("patient"), cells.column("section"))
         expression = log_expression(cells.counts, scale)
-        return Bank(cells.cells, cells.images, expression, cells.genes, obs, scale, weights, temperature, limit)
+        keys = centred_units(cells.cells, cells.column("section"))
+        return Bank(keys, cells.images, expression, cells.genes, obs, scale, weights, temperature, limit)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -10,6 +10,7 @@ from torch import nn
 from past.base.errors import ConfigError, require_number
 from past.nn.layers import Part
 
+RIDGE: Final = 1.0  # penalty of the regression that a head begins at, over the features' mean eigenvalue
 KINDS: Final = ("mse", "negative_binomial")
 Kind = Literal["mse", "negative_binomial"]
 
@@ -44,12 +45,15 @@ class ExpressionHead(Part):
 
     @torch.no_grad()
     def fit(self, features: torch.Tensor, expression: torch.Tensor, measured: torch.Tensor) -> None:
-        """Standardise by (n, width) features; begin at the mean of (n, genes) expression where it is `measured`."""
+        """Begin at ridge regression: of (n, width) standardised features on (n, genes) expression where `measured`."""
         self.centre.copy_(features.mean(dim=0))
         self.scale.copy_(features.std(dim=0).clamp(min=1e-6))
         mean = (expression * measured).sum(dim=0) / measured.sum(dim=0).clamp(min=1)
+        standard = ((features - self.centre) / self.scale).double()
+        gram = standard.T @ standard + RIDGE * len(features) * torch.eye(features.shape[1], dtype=torch.float64)
+        weights = torch.linalg.solve(gram, standard.T @ ((expression - mean) * measured).double())
         self.linear.bias.copy_(mean)
-        nn.init.zeros_(self.linear.weight)
+        self.linear.weight.copy_(weights.T)
         if self.deep is not None:
             nn.init.zeros_(self.deep[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.deep[-1].bias)  # type: ignore[arg-type]
@@ -158,7 +162,11 @@ def fit_head(train: HeadData, held: HeadData | None, how: HeadTraining) -> tuple
         head = ExpressionHead(train.features.shape[1], train.expression.shape[1], how.hidden)
         head.fit(train.features, train.expression, train.measured)
         optimiser = torch.optim.AdamW(head.parameters(), how.lr, weight_decay=how.weight_decay)
-        best, at, kept = float("inf"), how.epochs, head.state_dict()
+        best, at = float("inf"), how.epochs
+        if held is not None:
+            with torch.no_grad():
+                best, at = float(held.loss(head.eval(), how.loss)), 0
+        kept = {name: value.clone() for name, value in head.state_dict().items()}
         for epoch in range(1, how.epochs + 1):
             head.train()
             for rows in torch.randperm(len(train.features)).split(how.batch_size):
@@ -174,7 +182,8 @@ def fit_head(train: HeadData, held: HeadData | None, how: HeadTraining) -> tuple
                 best, at, kept = error, epoch, {name: value.clone() for name, value in head.state_dict().items()}
             elif epoch - at >= how.patience:
                 break
-        head.load_state_dict(kept)
+        if held is not None:
+            head.load_state_dict(kept)
     return head.eval(), at
 
 

@@ -184,3 +184,23 @@ def log_expression(counts: sp.csr_matrix, target: float) -> sp.csr_matrix:
 def usual_total(counts: sp.csr_matrix) -> float:
     """Return the median of the cells' sums of counts: what cells are scaled to."""
     return max(float(np.median(np.asarray(counts.sum(axis=1)))), 1.0)
+
+
+def centred_units(rows: np.ndarray, sections: np.ndarray) -> np.ndarray:
+    """Return (n, D) float32 unit vectors less their (n,) sections' means, of unit length again.
+
+    Between sections images and transcriptomes lie apart on the sphere by stain and depth; within, by what cells are.
+    """
+    moved = rows.astype(np.float64)
+    for section in np.unique(sections):
+        moved[sections == section] -= moved[sections == section].mean(axis=0)
+    return (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def standardised(values: np.ndarray, sections: np.ndarray) -> np.ndarray:
+    """Return (n, d) float32 with mean 0 and deviation 1 within each section, which takes out most of its stain."""
+    found = values.astype(np.float64)
+    for section in np.unique(sections):
+        own = sections == section
+        found[own] = (found[own] - found[own].mean(axis=0)) / np.maximum(found[own].std(axis=0), 1e-9)
+    return found.astype(np.float32)

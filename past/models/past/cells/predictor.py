@@ -26,7 +26,7 @@ from past.models.past.cells.bank import Bank, read_bank, write_bank
 from past.models.past.cells.head import ExpressionHead, HeadData, HeadTraining, fit_head, predicted_by
 from past.models.past.cells.levels import LEVELS, matched_levels, measured_levels
 from past.models.past.cells.mixture import mixed, mixing_weights
-from past.models.past.cells.observed import ObservedCells, log_expression, usual_total
+from past.models.past.cells.observed import ObservedCells, centred_units, log_expression, standardised, usual_total
 from past.models.past.cells.retrieval import NEIGHBOURS, Retrieved, mean_expression, neighbour_weights, retrieve
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,13 @@ class CellPredictor:
     genes: pd.DataFrame
     k: int = NEIGHBOURS
 
-    def __call__(self, images: np.ndarray, features: np.ndarray) -> CellPrediction:
-        """Predict q cells from (q, D) unit vectors of their crops and (q, F) features."""
-        found = retrieve(self.bank, images, self.k)
-        by_head = predicted_by(self.head, features)
+    def __call__(self, images: np.ndarray, features: np.ndarray, sections: np.ndarray) -> CellPrediction:
+        """Predict q cells from (q, D) unit vectors of their crops, (q, F) features, and (q,) names of sections.
+
+        Whole sections, or fair samples of them: each one's own mean is taken away.
+        """
+        found = retrieve(self.bank, images, sections, self.k)
+        by_head = predicted_by(self.head, standardised(features, sections))
         share = self.genes["retrieval_share"].to_numpy(np.float64)
         mixture = mixed(found.expression, by_head, share).astype(np.float32)
         return CellPrediction(mixture, found.expression, by_head, found)
@@ -112,7 +115,10 @@ def fit_predictor(
     bank = replace(whole, expression=sp.csr_matrix(picked), genes=tuple(names))
     counts: Any = cells.counts.tocsc()[:, columns]
     data = HeadData.of(
-        cells.features, bank.expression.toarray(), counts.toarray(), cells.panels()[:, columns].astype(np.float32)
+        standardised(cells.features, cells.column("section")),
+        bank.expression.toarray(),
+        counts.toarray(),
+        cells.panels()[:, columns].astype(np.float32),
     )
     found, by_head, epochs = _held_out(cells, bank, data, how, k)
     head, _ = fit_head(data, None, replace(how, epochs=epochs))
@@ -139,6 +145,7 @@ def _held_out(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return (n, g) predictions of every cell by bank and by head that do not know its group, and the usual epochs."""
     fold = folds_of(cells)
+    queries = centred_units(cells.images, cells.column("section"))
     found, by_head = np.zeros((2, len(cells), len(bank.genes)), np.float32)
     epochs = []
     for number in np.unique(fold):
@@ -147,13 +154,13 @@ def _held_out(
             bank, keys=bank.keys[~out], images=bank.images[~out], obs=bank.obs.iloc[np.flatnonzero(~out)],
             expression=sp.csr_matrix(_rows(bank.expression, ~out)),
         )  # fmt: skip
-        weights = neighbour_weights(cells.images[out], part.keys, k, bank.temperature)
+        weights = neighbour_weights(queries[out], part.keys, k, bank.temperature)
         found[out] = mean_expression(weights, part)
         inside, outside = torch.from_numpy(np.flatnonzero(~out)), torch.from_numpy(np.flatnonzero(out))
         head, at = fit_head(data.at(inside), data.at(outside), how)
-        by_head[out] = predicted_by(head, cells.features[out])
+        by_head[out] = predicted_by(head, data.features.numpy()[out])
         epochs.append(at)
-    return found, by_head, max(int(np.median(epochs)), 1)
+    return found, by_head, int(np.median(epochs))
 
 
 def _rows(matrix: Any, rows: np.ndarray) -> Any:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from past.models.past.cells.bank import Bank
+from past.models.past.cells.observed import centred_units
 from past.models.past.cells.search import nearest_keys
 
 NEIGHBOURS: Final = 50
@@ -47,16 +48,19 @@ def neighbour_weights(
     return sp.csr_matrix((weights.ravel(), rows.cpu().numpy().ravel(), indptr), shape=(len(queries), len(keys)))
 
 
-def retrieve(bank: Bank, images: np.ndarray, k: int = NEIGHBOURS, device: str = "cpu") -> Retrieved:
-    """Find each of q images' neighbours in the bank.
+def retrieve(
+    bank: Bank, images: np.ndarray, sections: np.ndarray, k: int = NEIGHBOURS, device: str = "cpu"
+) -> Retrieved:
+    """Find each of q images' neighbours in the bank; places are compared less their sections' means.
 
     Args:
         bank: training cells.
         images: (q, D) float32 unit vectors of the crops.
+        sections: (q,) names.
         k: neighbours.
         device: where it is searched.
     """
-    weights = neighbour_weights(images, bank.keys, k, bank.temperature, device)
+    weights = neighbour_weights(centred_units(images, sections), bank.keys, k, bank.temperature, device)
     similarity = nearest_keys(torch.from_numpy(images), torch.from_numpy(bank.images), 1)[0][:, 0].numpy()
     expression = mean_expression(weights, bank)
     squares: Any = bank.expression.multiply(bank.expression)

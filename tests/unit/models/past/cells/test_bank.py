@@ -20,8 +20,9 @@ def observed(cells: int = 60, patients: int = 3, genes: int = 4, seed: int = 0) 
     rng = np.random.default_rng(seed)
     images = unit(rng.normal(size=(cells, 8)) + np.array([4, *[0] * 7]))
     who = [f"P{i % patients}" for i in range(cells)]
+    types = ["T" if i % 2 else "" for i in range(cells)]
     obs = pd.DataFrame(
-        {"section": [f"S{name}" for name in who], "patient": who, "cell_type": [("", "T")[i % 2] for i in range(cells)]},
+        {"section": [f"S{name}" for name in who], "patient": who, "cell_type": types},
         index=pd.Index([f"c{i}" for i in range(cells)]),
     )  # fmt: skip
     counts = csr_matrix(rng.poisson(5, (cells, genes)).astype(float))

@@ -8,7 +8,7 @@ from tiny_past import planted_data, planted_model
 
 from past.base.errors import CheckpointError, DataError
 from past.checkpoints.saved import Saved
-from past.models.past.cells.observed import log_expression, observe, usual_total
+from past.models.past.cells.observed import centred_units, log_expression, observe, standardised, usual_total
 from past.models.past.embed import embed_cells
 from past.nn.colour import ColourGrid
 
@@ -54,3 +54,16 @@ def test_no_cells_are_told(made) -> None:
     data, saved = made
     with pytest.raises(DataError, match="no cell to read"):
         observe(saved, data.split.val.select(sections=[]))
+
+
+def test_each_sections_own_mean_is_taken_away() -> None:
+    rng = np.random.default_rng(0)
+    sections = np.repeat(["A", "B"], [30, 50])
+    rows = rng.normal(size=(80, 5)) + np.where(sections == "A", 9, -3)[:, None]
+    found = standardised(rows, sections)
+    for name in "AB":
+        np.testing.assert_allclose(found[sections == name].mean(axis=0), 0, atol=1e-6)
+        np.testing.assert_allclose(found[sections == name].std(axis=0), 1, atol=1e-5)
+    units = centred_units(rows, sections)
+    own = rows[sections == "B"] - rows[sections == "B"].mean(axis=0)
+    np.testing.assert_allclose(units[sections == "B"], own / np.linalg.norm(own, axis=1, keepdims=True), atol=1e-6)

@@ -51,7 +51,7 @@ def test_each_way_predicts_the_held_out_patient(
     cells: tuple[ObservedCells, ObservedCells], predictor: CellPredictor
 ) -> None:
     _, val = cells
-    found = predictor(val.images, val.features)
+    found = predictor(val.images, val.features, val.column("section"))
     columns = [val.genes.index(gene) for gene in predictor.bank.genes]
     truth = log_expression(val.counts, predictor.bank.target).toarray()[:, columns]
     by = {name: mean_r(truth, getattr(found, name)) for name in ("retrieval", "head", "mixture")}
@@ -68,7 +68,7 @@ def test_saved_and_loaded_predicts_the_same(
     _, val = cells
     save_predictor(tmp_path / "p", predictor)
     again = load_predictor(tmp_path / "p")
-    wanted, found = (one(val.images, val.features).mixture for one in (predictor, again))
+    wanted, found = (one(val.images, val.features, val.column("section")).mixture for one in (predictor, again))
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     with pytest.raises(ConfigError, match="exists already"):
         save_predictor(tmp_path / "p", predictor)

@@ -8,6 +8,14 @@ from scipy.sparse import csr_matrix
 from past.models.past.cells.bank import Bank
 from past.models.past.cells.retrieval import neighbour_weights, retrieve, vote
 
+ALONE = np.array(["a", "b"])
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries by hand are no sections."""
+    monkeypatch.setattr("past.models.past.cells.retrieval.centred_units", lambda rows, sections: rows)
+
 
 def bank(expression: np.ndarray, sections: list[str]) -> Bank:
     keys = np.eye(len(expression), dtype=np.float32)
@@ -19,7 +27,7 @@ def bank(expression: np.ndarray, sections: list[str]) -> Bank:
 def test_expression_is_the_weighted_mean_of_the_nearest() -> None:
     known = bank(np.array([[1.0, 0], [3, 0], [100, 100]]), ["A", "A", "A"])
     query = np.array([[0.8, 0.6, 0.0]], np.float32)
-    found = retrieve(known, query, k=2)
+    found = retrieve(known, query, ALONE[: len(query)], k=2)
     weights = np.exp(np.array([0.8, 0.6]) / 0.5)
     weights /= weights.sum()
     assert found.expression[0] == pytest.approx([weights @ [1, 3], 0])
@@ -33,16 +41,16 @@ def test_expression_is_the_weighted_mean_of_the_nearest() -> None:
 def test_a_cell_unlike_all_is_marked() -> None:
     known = bank(np.ones((3, 1)), ["A", "A", "A"])
     query = np.array([[0.577, 0.577, 0.577], [-0.9, -0.3, -0.3]], np.float32)
-    assert retrieve(known, query, k=3).unlike.tolist() == [True, True]
+    assert retrieve(known, query, ALONE[: len(query)], k=3).unlike.tolist() == [True, True]
 
 
 def test_a_gene_is_averaged_over_those_who_measured_it() -> None:
     known = bank(np.array([[2.0, 4.0], [2.0, 0.0], [2.0, 0.0]]), ["A", "B", "B"])  # B's panel lacks the second gene
     query = np.array([[0.6, 0.6, 0.5], [0.0, 0.7, 0.7]], np.float32)
-    found = retrieve(known, query, k=3).expression
+    found = retrieve(known, query, ALONE[: len(query)], k=3).expression
     np.testing.assert_allclose(found[:, 0], 2, rtol=1e-6)
     assert found[0, 1] == pytest.approx(4)
-    only_b = retrieve(known, query, k=2).expression
+    only_b = retrieve(known, query, ALONE[: len(query)], k=2).expression
     assert only_b[1, 1] == 0
 
 
