@@ -44,9 +44,10 @@ A_MODEL = (
 A_TASK = (*A_MODEL, "past.data.sources", PROBES, "past.evaluation", "past.report", CELLS, IHC)
 # The registry names each model by string, as a model's own code may import the registry to open a checkpoint: a circle
 # that is none while modules are imported. Elsewhere a string that names a module counts as an import of it.
-NAMED = {"past.models": re.compile(r"past\.models\.\w+\.model")}
+NAMED = {"past.models": re.compile(r"past\.models\.\w+\.(model|cells\.tower_head)")}
 HYDRA = {"past.config", "past.train", "past.evaluate"}
-LIGHTNING = {*HYDRA, "past.data.stream.datamodule", "past.models.past.module", "past.models.stpath.module"}
+MODULES = {f"past.models.{name}.module" for name in ("past", "past.cells", "stpath")}
+LIGHTNING = {*HYDRA, "past.data.stream.datamodule", *MODULES}
 
 
 def modules(root: Path) -> dict[str, Path]:

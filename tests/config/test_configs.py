@@ -83,8 +83,8 @@ def test_every_model_builds(file: Path) -> None:
     if "weights" in composition.encoder:
         composition.encoder.weights = None
     config = door.resolve(composition, door.Train)
-    ours = config["model"]["_target_"].endswith("STPath")
-    fills = {"tokens": 64, "features": 8} if ours else {"cell_encoder.vocabulary_size": 64}
+    sizes = {"STPath": {"tokens": 64, "features": 8}, "ImageToExpression": {"genes": 8}}
+    fills = sizes.get(config["model"]["_target_"].rpartition(".")[2], {"cell_encoder.vocabulary_size": 64})
     with torch.device("meta"):
         model = door.build(door.filled(config["model"], fills), "model")
         module = door.build(config["module"], "module", model=model)

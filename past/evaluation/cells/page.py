@@ -87,7 +87,7 @@ def _stain(content: dict[str, Any]) -> list[Block]:
     rows = pd.DataFrame(content["rows"])
     text = (
         "H-scores (0 to 300) of predicted beside measured expression of held-out patients. Thresholds of measured "
-        "cells are quantiles of the positive training cells; those of predictions such that as many training cells, left "
+        "cells are quantiles of positive training cells; those of predictions such that as many training cells, each left "
         "out in turn, reach them. Lin's concordance; mean difference with its limits of agreement (Bland and Altman)."
     )
     table = rows[["marker", "scope", "regions", "units", "spearman", "lin"]].rename(columns={"units": "sections"})

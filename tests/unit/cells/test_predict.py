@@ -27,7 +27,7 @@ def test_each_cell_has_its_own_crops_place(made: tuple[Path, np.ndarray, Saved])
     slide = open_slide(root / "slide.png", 0.5)
     images, features = see(saved, slide, Nuclei(centres), batch_size=7)
     pixels = slide.tile(*centres[3].tolist(), 16, 0.5)
-    np.testing.assert_allclose(features[3, :3], pixels.reshape(-1, 3).mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(features[3, :3], pixels.reshape(-1, 3).mean(axis=0) / 255, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
     alone, _ = see(saved, slide, Nuclei(centres[3:4]))
     np.testing.assert_allclose(alone[0], images[3], atol=1e-5)
@@ -57,7 +57,7 @@ def test_a_bank_of_the_patient_is_refused(made: tuple[Path, np.ndarray, Saved]) 
 
 
 def test_a_kept_predictor_is_of_its_model(made: tuple[Path, np.ndarray, Saved], tmp_path: Path) -> None:
-    root, centres, saved = made
+    root, _, saved = made
     predictor = predictor_of(saved, root / "set")
     save_predictor(tmp_path / "kept", predictor)
     again = predictor_of(saved, tmp_path / "kept")

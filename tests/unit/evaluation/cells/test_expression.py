@@ -46,5 +46,5 @@ def test_squares_are_means_of_their_cells() -> None:
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ConfigError, match="task.neighbours=0"):
+    with pytest.raises(ConfigError, match=r"task\.neighbours=0"):
         CellExpression(neighbours=0)

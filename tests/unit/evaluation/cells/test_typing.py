@@ -43,7 +43,7 @@ def test_types_by_every_way(judged: JudgedCells, tmp_path: Path, monkeypatch: py
     assert one["balanced_accuracy"] == pytest.approx(recall.mean())
     precision = np.diag(counts) / counts.sum(axis=0)
     assert one["macro_f1"] == pytest.approx((2 * precision * recall / (precision + recall)).mean(), rel=1e-5)
-    assert [block.title for block in blocks(tmp_path / "r")][0] == "Cells' types"
+    assert next(block.title for block in blocks(tmp_path / "r")) == "Cells' types"
 
 
 def test_cells_without_types_are_told(judged: JudgedCells) -> None:
