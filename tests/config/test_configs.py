@@ -30,6 +30,7 @@ TRAIN_GROUPS = (
     "hparams",
     "profiler",
 )
+ALONE = {"data/cell_expression.yaml": ("~cell_encoder",)}  # what does without a group that stands by default
 OF_EXTRAS = {"hparams/optuna.yaml": "optuna", "launcher/slurm.yaml": "submitit"}  # what brings their plugins
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
 
@@ -66,7 +67,8 @@ def test_every_file_composes_and_names_what_exists(file: Path) -> None:
         bench = ("task=hest_bench", "task.root=given")
         config = door.resolve(composed("evaluate", *bench, f"{file.parts[0]}={file.stem}"), door.Evaluate)
     else:
-        config = door.resolve(composed(entry, f"{file.parts[0]}={file.stem}"), schema)
+        left_out = ALONE.get(str(file), ())
+        config = door.resolve(composed(entry, f"{file.parts[0]}={file.stem}", *left_out), schema)
     found = list(nodes(config))
     assert found
     for key in config:

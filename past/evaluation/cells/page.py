@@ -87,8 +87,8 @@ def _stain(content: dict[str, Any]) -> list[Block]:
     rows = pd.DataFrame(content["rows"])
     text = (
         "H-scores (0 to 300) of predicted beside measured expression of held-out patients. Thresholds of measured "
-        "cells are quantiles of positive training cells; those of predictions such that as many training cells, each left "
-        "out in turn, reach them. Lin's concordance; mean difference with its limits of agreement (Bland and Altman)."
+        "cells are quantiles of positive training cells; those of predictions are what as many training cells, left "
+        "out in turn, reach. Lin's concordance; mean difference with its limits of agreement (Bland and Altman)."
     )
     table = rows[["marker", "scope", "regions", "units", "spearman", "lin"]].rename(columns={"units": "sections"})
     table["difference"] = [with_interval(row["difference"], row["low"], row["high"], 1) for row in content["rows"]]
