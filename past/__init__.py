@@ -16,6 +16,8 @@ _OFFERED = {
     "open_wsi": "past.slides.tiling",
     "tile": "past.slides.tiling",
     "predict_expression": "past.models.stpath.whole_slide",
+    "predict_cells": "past.cells.predict",
+    "virtual_ihc": "past.ihc.virtual",
 }
 
 

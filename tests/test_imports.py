@@ -17,6 +17,7 @@ PACKAGE = Path(past.__file__).parent
 DOORS = ("past", "past.config", "past.train", "past.evaluate", "past.cli")
 SPLIT = ("past.data", "past.models", "past.evaluation")  # each folder in these is a room of its own
 STATISTICS, PROBES = "past.evaluation.statistics", "past.evaluation.probes"
+CELLS, IHC = "past.cells", "past.ihc"
 # A room → the rooms that it may import besides itself and `past.base`.
 LAW: dict[str, tuple[str, ...]] = {
     "past.base": (),
@@ -28,6 +29,8 @@ LAW: dict[str, tuple[str, ...]] = {
     "past.checkpoints": ("past.nn",),
     "past.training": ("past.nn",),
     "past.slides": ("past.nn", "past.checkpoints", "past.data.stream"),
+    CELLS: ("past.slides", "past.data.shards", "past.checkpoints", STATISTICS),
+    IHC: (CELLS, "past.slides", STATISTICS),  # its scores have intervals
     "past.models": ("past.checkpoints", "past.nn"),  # and by string, when a checkpoint is opened, each model; see NAMED
     "past.evaluation": (STATISTICS, "past.data.stream", "past.report"),
     STATISTICS: (),
@@ -38,12 +41,12 @@ A_MODEL = (
     *("past.nn", "past.checkpoints", "past.training", "past.data.shards", "past.data.stream", "past.slides"),
     *("past.models", STATISTICS),
 )
-A_TASK = (*A_MODEL, "past.data.sources", PROBES, "past.evaluation", "past.report")
+A_TASK = (*A_MODEL, "past.data.sources", PROBES, "past.evaluation", "past.report", CELLS, IHC)
 # The registry names each model by string, as a model's own code may import the registry to open a checkpoint: a circle
 # that is none while modules are imported. Elsewhere a string that names a module counts as an import of it.
-NAMED = {"past.models": re.compile(r"past\.models\.\w+\.model")}
+NAMED = {"past.models": re.compile(r"past\.models\.\w+\.(model|cells\.tower_head)")}
 HYDRA = {"past.config", "past.train", "past.evaluate"}
-MODELS = ("past", "stpath", "survival")
+MODELS = ("past", "past.cells", "stpath", "survival")
 LIGHTNING = {*HYDRA, "past.data.stream.datamodule", *(f"past.models.{model}.module" for model in MODELS)}
 
 
@@ -93,7 +96,7 @@ def may_import(room: str) -> tuple[str, ...] | None:
 def is_allowed(room: str, other: str) -> bool:
     """Whether a module of one room may import a module of the other."""
     allowed = may_import(room) or ()
-    if allowed == A_TASK and other.startswith("past.models."):
+    if (allowed == A_TASK or room in (CELLS, IHC)) and other.startswith("past.models."):
         return True
     return other in (room, "past.base", *allowed)
 
@@ -147,6 +150,10 @@ BROKEN = {
     "nn/b.py": 'from importlib import import_module\nf = import_module("past.models.past.model")',
     "models/__init__.py": 'MODELS = ("past.evaluation.spots.task",)',
     "slides/a.py": "from past.cli import app",
+    "slides/c.py": "from past.cells import nuclei",
+    "cells/a.py": "from past.ihc import scores",
+    "ihc/a.py": "from past.evaluation.spots import task",
+    "models/past/b.py": "from past.cells.nuclei import Nuclei",
     "config.py": "from past.train import main",
     "train.py": "from past.cli.report import report",
     "evaluate.py": "from past.config import build\nfrom past.cli import app",

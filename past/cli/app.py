@@ -8,6 +8,8 @@ from past.base.errors import PastError
 from past.base.text.address import hold
 from past.cli import entry
 from past.cli.bench import bench
+from past.cli.cells.cells import cells
+from past.cli.cells.ihc import ihc
 from past.cli.embed import embed
 from past.cli.models import exports, imports
 from past.cli.plan import plan
@@ -31,6 +33,8 @@ app.command()(report)
 app.command()(synthetic_slide)
 app.command()(embed)
 app.command()(predict)
+app.command()(cells)
+app.add_typer(ihc, name="ihc")
 app.command()(plan)
 app.add_typer(bench, name="bench-from")
 app.add_typer(imports, name="import")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODELS: Final = (  # modules whose `PARTS` are the classes that a checkpoint of the model may name
     "past.models.past.model",
+    "past.models.past.cells.tower_head",
     "past.models.stpath.model",
     "past.models.survival.model",
 )

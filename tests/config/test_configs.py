@@ -31,7 +31,10 @@ TRAIN_GROUPS = (
     "profiler",
 )
 OF_EXTRAS = {"hparams/optuna.yaml": "optuna", "launcher/slurm.yaml": "submitit"}  # what brings their plugins
-WITHOUT = {"data/bags.yaml": ("model=survival", "~encoder", "~cell_encoder")}  # what reads cells' settings
+WITHOUT = {
+    "data/bags.yaml": ("model=survival", "~encoder", "~cell_encoder"),
+    "data/cell_expression.yaml": ("~cell_encoder",),
+}  # what reads cells' settings
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
 
 door.register()
@@ -78,6 +81,7 @@ SIZES = {  # what follows from the data
     "PASTModel": {"cell_encoder.vocabulary_size": 64},
     "STPath": {"tokens": 64, "features": 8},
     "SurvivalModel": {"features": 8, "gene_sets": 4, "outputs": 1},
+    "ImageToExpression": {"genes": 8},
 }
 BUILT = [f for f in FILES if f.parts[0] in ("experiment", "model", "cell_encoder")]
 

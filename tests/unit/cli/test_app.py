@@ -30,7 +30,7 @@ def failure(monkeypatch: pytest.MonkeyPatch, *words: object) -> str:
 
 def test_the_commands_are_known() -> None:
     assert {"past train", "past evaluate", "past verify", "past shards merge", "past import uni"} <= set(HELP)
-    assert len(HELP) == 23
+    assert len(HELP) == 27
 
 
 @pytest.mark.parametrize("command", HELP)

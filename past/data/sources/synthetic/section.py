@@ -54,14 +54,22 @@ class SyntheticSource:
         """Return the numbers that the section follows from."""
         return asdict(self)
 
-    def open(self, genes: Sequence[str] = profiles.GENES) -> TissueSection:
-        """Make the section, its counts over `genes`."""
+    def nuclei(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places of all its nuclei, recorded or not: (n, 2) pixels of its image, and their types' names."""
+        plan = self._planned()[1]
+        return plan.places / histology.MPP, np.array(profiles.NAMES)[plan.types]
+
+    def _planned(self) -> tuple[np.random.Generator, layout.Layout, histology.Stain, np.ndarray]:
         of_patient = np.random.default_rng([self.seed, self.patient])
         stain, levels = histology.draw_stain(of_patient), expression.patient_levels(of_patient)
         tumour, immune = of_patient.uniform(0.3, 0.5), of_patient.lognormal(0, 0.4)
         rng = np.random.default_rng([self.seed, self.patient, self.number + 1])
+        return rng, layout.plan_section(rng, self.side, tumour, immune), stain, levels
+
+    def open(self, genes: Sequence[str] = profiles.GENES) -> TissueSection:
+        """Make the section, its counts over `genes`."""
+        rng, plan, stain, levels = self._planned()
         side = self.side
-        plan = layout.plan_section(rng, side, tumour, immune)
         image = histology.render(rng, plan, stain)
         counts = expression.draw_counts(rng, plan, levels)
         column = gene_map(genes, profiles.GENES)
