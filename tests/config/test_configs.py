@@ -33,7 +33,7 @@ TRAIN_GROUPS = (
 OF_EXTRAS = {"hparams/optuna.yaml": "optuna", "launcher/slurm.yaml": "submitit"}  # what brings their plugins
 WITHOUT = {
     "data/bags.yaml": ("model=survival", "~encoder", "~cell_encoder"),
-    "data/cell_expression.yaml": ("~cell_encoder",),
+    "data/cell_expression.yaml": ("model=cell_expression", "~cell_encoder"),
 }  # what reads cells' settings
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
 
