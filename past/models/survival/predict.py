@@ -23,7 +23,7 @@ class Predicted:
         names: the patients'.
         risk: (n,) higher is worse: log hazards, or minus the expected number of intervals that are survived.
         survival: (n, K) probability to survive each interval; None of a model of log hazards.
-        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean; S = 0 of images alone.
+        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean; S = 0: no molecules.
         attention: patient → (tiles,) shares; only of those with slides.
     """
 
