@@ -31,7 +31,7 @@ def planted(tiles_matter: float, genes_matter: float, seed: int = 0) -> tuple[li
         tiles = rng.normal(size=(number, FEATURES)).astype(np.float32)
         tiles[:, 1] += rng.normal(0, 0.5)  # slides differ, and the mean sees that first
         own = rng.permutation(number)[: round(SHARE * number)]
-        tiles[own, 0], tiles[own, 1] = 5, 3 * of_tiles[i]  # what they look like, and what they say
+        tiles[own, 0], tiles[own, 1] = 8, 4 * of_tiles[i]  # what they look like, and what they say
         carriers[f"P{i}"] = own
         bags.append(
             BagBatch(
@@ -66,7 +66,7 @@ def concordance(model: SurvivalModel, bags: list[BagBatch]) -> float:
 
 
 def test_gated_attention_finds_the_tiles_that_the_mean_drowns() -> None:
-    bags, carriers = planted(tiles_matter=2.0, genes_matter=0.0)
+    bags, carriers = planted(tiles_matter=3.0, genes_matter=0.0)
     train, test = bags[:140], bags[140:]
     torch.manual_seed(1)
     gated = trained(SurvivalModel(FEATURES, dim=16, pool="attention", dropout=0), train)

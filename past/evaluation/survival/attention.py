@@ -27,4 +27,4 @@ def attention_table(samples: BagSamples, predicted: Predicted, rows: list[int]) 
             start += len(coords)
             own = {"case_id": name, "slide": path.stem, "risk": predicted.risk[row]}
             tables.append(pd.DataFrame(own | {"x": coords[:, 0], "y": coords[:, 1], "attention": share}))
-    return pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=pd.Index(COLUMNS))

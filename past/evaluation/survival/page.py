@@ -40,7 +40,7 @@ def blocks(results: Path) -> list[Block]:
 def _drawn(results: Path, content: dict[str, Any]) -> list[Block]:
     rows, patients = pd.DataFrame(content["rows"]), read_parquet(results / "survival.parquet", *NOT_AS_WRITTEN)
     folds = rows["fold"].map(str)
-    whole = rows[folds == "all"] if (folds == "all").any() else rows
+    whole = rows.loc[folds == "all"] if (folds == "all").any() else rows
     found = [
         _curves(patients, whole),
         Block("Survival: scores", SCORES, table=_scores(whole)),
@@ -48,7 +48,7 @@ def _drawn(results: Path, content: dict[str, Any]) -> list[Block]:
     if content["paired"]:
         found.append(Block("Survival: two by two", PAIRED, table=_paired(content["paired"])))
     if len(whole) < len(rows):
-        found.append(Block("Survival: fold by fold", "Harrell's C.", table=_by_fold(rows[folds != "all"])))
+        found.append(Block("Survival: fold by fold", "Harrell's C.", table=_by_fold(rows.loc[folds != "all"])))
     text = "Who had slides, gene sets or both; who had neither is left out, and a missing arm is missing, not zero."
     found.append(Block("Survival: patients", text, table=as_table(pd.DataFrame(content["had"]))))
     return [*found, *_gene_sets(results), *_attention(results)]
@@ -60,10 +60,11 @@ def _curves(patients: pd.DataFrame, rows: pd.DataFrame) -> Block:
     ticks = _ticks(float(patients["time"].max()))
     panels = {}
     for by in ways:
-        own = patients[patients["by"] == by]
+        own = patients.loc[patients["by"] == by]
         p = rows.loc[rows["by"] == by, "log_rank_p"].iloc[0]
         groups = {
-            f"{name} risk": _group(own[own["high"] == high], ticks) for name, high in (("high", True), ("low", False))
+            f"{name} risk": _group(own.loc[own["high"] == high], ticks)
+            for name, high in (("high", True), ("low", False))
         }
         panels[f"{by}: p {_p(p)}"] = groups
     text = (
@@ -149,8 +150,8 @@ def _attention(results: Path) -> list[Block]:
     if table.empty:
         return []
     slides = [
-        (f"risk {own['risk'].iloc[0]:+.2f}: {case}, {slide}", own)
-        for (case, slide), own in table.groupby(["case_id", "slide"], sort=False)
+        (f"risk {own['risk'].iloc[0]:+.2f}: {own['case_id'].iloc[0]}, {own['slide'].iloc[0]}", own)
+        for _, own in table.groupby(["case_id", "slide"], sort=False)
     ]
     text = "Tiles of the patients of the highest and the lowest risk of each fold; light: most attention in its slide."
     return [Block("Where the model looked", text, image=picture(attention_figure(slides[:12])))]

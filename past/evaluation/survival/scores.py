@@ -39,7 +39,7 @@ def observed_until(train: Side, at: np.ndarray) -> np.ndarray:
     from sksurv.nonparametric import CensoringDistributionEstimator
 
     known = CensoringDistributionEstimator().fit(_outcome(train))
-    found = known.predict_proba(np.minimum(at, train.time.max()))
+    found = np.asarray(known.predict_proba(np.minimum(at, train.time.max())))
     return np.where(found > 0, found, np.inf)
 
 

@@ -122,7 +122,7 @@ class SurvivalTask:
             risks[JOINED] = [together(one, beside[COVARIATES]) for one in own]
         risks |= {by: [one] for by, one in beside.items()}
         moved = np.mean([one.ablation for one in predictions], axis=0)
-        ablation = pd.DataFrame(moved, columns=list(first.samples.scores.sets)).melt(
+        ablation = pd.DataFrame(moved, columns=pd.Index(first.samples.scores.sets)).melt(
             var_name="gene_set", value_name="risk"
         )
         tiles = attention_table(first.samples, predictions[0], patients_to_show(predictions[0], self.shown))

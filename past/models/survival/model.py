@@ -19,15 +19,30 @@ class GeneSetTokens(nn.Module):
         self.norm = Standardise(gene_sets)
         self.scale = nn.Parameter(torch.randn(gene_sets, dim))
         self.bias = nn.Parameter(torch.zeros(gene_sets, dim))
-        self.mlp = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), Dropout(dropout), nn.Linear(dim, dim))
-        nn.init.zeros_(self.mlp[-1].weight)  # begins linear in the scores
-        nn.init.zeros_(self.mlp[-1].bias)
+        last = nn.Linear(dim, dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), Dropout(dropout), last)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)  # begins linear in the scores
 
     def forward(self, scores: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Return (B, S, dim) of (B, S); of patients who are not `there` (B,) as of the training mean."""
         known = self.norm(scores).where(there[:, None], 0)
         tokens = known[..., None] * self.scale + self.bias
         return tokens + self.mlp(tokens)
+
+
+class ImageArm(nn.Module):
+    """Tiles on one scale, embedded each by itself, then pooled."""
+
+    def __init__(self, features: int, dim: int, pool: str) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(features, elementwise_affine=False)
+        self.embed, self.pool = nn.Linear(features, dim), POOLS[pool](dim)
+
+    def forward(self, batch: BagBatch, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (B, dim), and the tiles' shares (T,)."""
+        hidden = self.embed(self.norm(batch.tiles.to(self.embed.weight.dtype))).relu()
+        return self.pool(hidden, Segments(batch.lengths), tokens)
 
 
 class SurvivalModel(Part):
@@ -60,21 +75,13 @@ class SurvivalModel(Part):
         if pool == "gene_sets" and not (features and gene_sets):
             raise ConfigError("model.pool=gene_sets: needs features and gene sets; use mean or attention")
         self.outputs, self.pool = outputs, pool
-        self.arms, self.missing = nn.ModuleDict(), nn.ParameterDict()
-        if features:
-            self.arms["image"] = nn.ModuleDict(
-                {
-                    "norm": nn.LayerNorm(features, elementwise_affine=False),
-                    "embed": nn.Linear(features, dim),
-                    "pool": POOLS[pool](dim),
-                }
-            )
-        if gene_sets:
-            self.arms["molecules"] = GeneSetTokens(gene_sets, dim, dropout)
-        for arm in self.arms:
-            self.missing[arm] = nn.Parameter(torch.zeros(dim))
+        self.image_arm = ImageArm(features, dim, pool) if features else None
+        self.gene_set_arm = GeneSetTokens(gene_sets, dim, dropout) if gene_sets else None
+        arms = {"image": self.image_arm, "molecules": self.gene_set_arm}
+        there = [name for name, arm in arms.items() if arm is not None]
+        self.missing = nn.ParameterDict({name: nn.Parameter(torch.zeros(dim)) for name in there})
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(dim * len(self.arms), outputs, bias=outputs > 1)  # Cox's likelihood knows no level
+        self.head = nn.Linear(dim * len(there), outputs, bias=outputs > 1)  # Cox's likelihood knows no level
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)  # begins with the same risk for everybody
 
@@ -90,22 +97,20 @@ class SurvivalModel(Part):
 
     def tokens(self, batch: BagBatch) -> torch.Tensor:
         """Return (B, S, dim) of the gene sets; S = 0 without them."""
-        if "molecules" not in self.arms:
+        if self.gene_set_arm is None:
             return self.head.weight.new_zeros(len(batch), 0, 0)
-        return self.arms["molecules"](batch.gene_sets, batch.has_gene_sets)
+        return self.gene_set_arm(batch.gene_sets, batch.has_gene_sets)
 
     def image(self, batch: BagBatch, tokens: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
         """Return (B, dim) of the tiles, None without this arm, and the tiles' shares (T,)."""
-        if "image" not in self.arms:
+        if self.image_arm is None:
             return None, self.head.weight.new_zeros(0)
-        arm = self.arms["image"]
-        hidden = arm["embed"](arm["norm"](batch.tiles.to(self.head.weight.dtype))).relu()
-        pooled, weights = arm["pool"](hidden, Segments(batch.lengths), tokens)
+        pooled, weights = self.image_arm(batch, tokens)
         return self._or_missing("image", pooled, batch.lengths > 0), weights
 
     def molecules(self, batch: BagBatch, tokens: torch.Tensor) -> torch.Tensor | None:
         """Return (B, dim) of the gene sets, None without this arm."""
-        if "molecules" not in self.arms:
+        if self.gene_set_arm is None:
             return None
         # the mean of S standardised scores is small: √S brings it back
         return self._or_missing("molecules", tokens.mean(dim=1) * tokens.shape[1] ** 0.5, batch.has_gene_sets)

@@ -33,13 +33,14 @@ class SurvivalModule(TrainedModule):
         super().__init__(model)
         require_number("module.weight_decay", weight_decay, least=0.0)
         self.optim, self.weight_decay = optim or Rate(), weight_decay
-        self.has_parts_to_fit = "molecules" in model.arms
+        self.has_parts_to_fit = model.gene_set_arm is not None
         self._seen: list[torch.Tensor] = []
 
     @torch.no_grad()
     def fit_parts(self, sample: BagStart) -> None:
         """Bring the gene sets to the training patients' scale."""
-        self.model.arms["molecules"].norm.fit(sample.mean, sample.std)
+        if self.model.gene_set_arm is not None:
+            self.model.gene_set_arm.norm.fit(sample.mean, sample.std)
 
     def training_step(self, batch: BagBatch, index: int) -> torch.Tensor:
         """Return the loss of all ranks' patients."""

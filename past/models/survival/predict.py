@@ -23,7 +23,7 @@ class Predicted:
         names: the patients'.
         risk: (n,) higher is worse: log hazards, or minus the expected number of intervals that are survived.
         survival: (n, K) probability to survive each interval; None of a model of log hazards.
-        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean; S = 0: images alone.
+        ablation: (n, S) by how much the risk is higher than with a gene set at the training mean; S = 0: no molecules.
         attention: patient → (tiles,) shares; only of those with slides.
     """
 
@@ -81,12 +81,14 @@ def predict(model: SurvivalModel, bags: Iterable[BagBatch]) -> Predicted:
 
 def _ablation(model: SurvivalModel, batch: BagBatch, image: torch.Tensor | None, risk: torch.Tensor) -> torch.Tensor:
     """Return (B, S) by how much the risk falls with one gene set after another at the training mean."""
+    if model.gene_set_arm is None:
+        return risk.new_zeros(len(risk), 0)
     found = []
-    for i in range(batch.gene_sets.shape[1] if "molecules" in model.arms else 0):
+    for i, centre in enumerate(model.gene_set_arm.norm.centre):
         scores = batch.gene_sets.clone()
-        scores[:, i] = model.arms["molecules"].norm.centre[i]
+        scores[:, i] = centre
         without = replace(batch, gene_sets=scores)
         tokens = model.tokens(without)
         seen = model.image(without, tokens)[0] if model.pool == "gene_sets" else image
         found.append(risk - risk_of_outputs(model.outputs_of(seen, model.molecules(without, tokens))))
-    return torch.stack(found, dim=1) if found else risk.new_zeros(len(risk), 0)
+    return torch.stack(found, dim=1)

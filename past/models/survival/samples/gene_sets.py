@@ -96,7 +96,7 @@ def read_expression(path: Path) -> pd.DataFrame:
     if again.any():
         names = dict.fromkeys(map(str, table.index[again]))
         log.warning("%s: the first of several rows is taken of %s", path, ", ".join(names))
-    return table[~again]
+    return table.loc[~again]
 
 
 def _predicted(folder: Path, sets: GeneSets, slides: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -19,7 +19,8 @@ from past.models.survival.predict import load_survival, predict, predict_risk
 def test_a_gene_set_adds_what_the_risk_loses_without_it(batch: BagBatch, pool: str) -> None:
     model = SurvivalModel(6, 3, dim=8, pool=pool).eval()
     torch.nn.init.normal_(model.head.weight)
-    model.arms["molecules"].norm.fit(torch.tensor([0.5, -1.0, 0.0]), torch.ones(3))
+    assert model.gene_set_arm is not None
+    model.gene_set_arm.norm.fit(torch.tensor([0.5, -1.0, 0.0]), torch.ones(3))
     found = predict(model, [batch])
     assert found.names == batch.names
     assert np.allclose(found.risk, predict_risk(model, [batch]))
