@@ -30,7 +30,7 @@ TRAIN_GROUPS = (
     "hparams",
     "profiler",
 )
-ALONE = {"data/cell_expression.yaml": ("~cell_encoder",)}  # what does without a group that stands by default
+ALONE = {"data/cell_expression.yaml": ("model=cell_expression", "~cell_encoder")}  # what belongs to another model
 OF_EXTRAS = {"hparams/optuna.yaml": "optuna", "launcher/slurm.yaml": "submitit"}  # what brings their plugins
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
 
