@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import timm
 import torch
@@ -41,7 +42,7 @@ class PublishedStep(nn.Module):
     def __init__(self, toy: bool) -> None:
         super().__init__()
         options = {"img_size": SIDE, "init_values": 1e-5, "dynamic_img_size": True, **({"depth": 1} if toy else {})}
-        self.images = timm.create_model("vit_large_patch16_224", num_classes=0, **options)
+        self.images: Any = timm.create_model("vit_large_patch16_224", num_classes=0, **options)
         self.cells, self.niche = PublishedCells(), PublishedNiche()
         self.image_head, self.cell_head = nn.Linear(self.images.num_features, 256), nn.Linear(512, 256)
 

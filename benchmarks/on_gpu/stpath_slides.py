@@ -13,6 +13,11 @@ from past.models.stpath.model import STPath
 LIMITS = {20_000: (1.0, 4.0), 100_000: (15.0, None)}  # spots → seconds, GiB
 
 
+def stpath_of(machine: Machine) -> STPath:
+    """Return an STPath of the published size, or a toy."""
+    return (STPath(GENES, dim=32, depth=1) if machine.toy else STPath(GENES)).to(machine.device)
+
+
 def predicting(machine: Machine, model: STPath, batch: SlideBatch, genes: torch.Tensor) -> Callable[[], torch.Tensor]:
     """Return a call that predicts a slide."""
 
@@ -27,9 +32,8 @@ def predicting(machine: Machine, model: STPath, batch: SlideBatch, genes: torch.
 def run(machine: Machine) -> Iterator[Row]:
     """Seconds and memory of a prediction, 50 genes and all; and of an update."""
     torch.manual_seed(0)
-    sizes = ({"dim": 32, "depth": 1}, (64, 200)) if machine.toy else ({}, (3_798, 20_000, 100_000))
-    model = STPath(GENES, **sizes[0]).to(machine.device).eval()
-    for spots in sizes[1]:
+    model = stpath_of(machine).eval()
+    for spots in (64, 200) if machine.toy else (3_798, 20_000, 100_000):
         batch = slide_batch(1, spots, spots).to(machine.device)
         for name, genes in (("50 genes", torch.arange(2, 2 + ASKED)), ("all genes", torch.arange(GENES))):
             if name == "all genes" and spots > 20_000:
@@ -64,7 +68,7 @@ def run(machine: Machine) -> Iterator[Row]:
 def update(machine: Machine) -> Iterator[Row]:
     """An update of a batch of slides."""
     torch.manual_seed(0)
-    model = STPath(GENES, **({"dim": 32, "depth": 1} if machine.toy else {})).to(machine.device).train()
+    model = stpath_of(machine).train()
     batch = slide_batch(2, *((64, 48) if machine.toy else (512, 460))).to(machine.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-4, fused=True)
 

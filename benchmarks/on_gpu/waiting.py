@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from on_gpu.machine import Machine, Row
 from on_gpu.past_step import GENES, step_of, towers
+from on_gpu.stpath_slides import stpath_of
 from ranks import Contrasted, batch_of
-from stpath import GENES as TOKENS
 from stpath import slide_batch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -18,7 +18,6 @@ from torch.utils._pytree import tree_leaves
 
 from past.models.past.module import Contrast
 from past.models.stpath.loss import masked_expression
-from past.models.stpath.model import STPath
 from past.nn.blocks import compile_blocks
 
 SIZES_FROM_VALUES = (
@@ -67,7 +66,7 @@ def updates(machine: Machine) -> Iterator[tuple[str, Callable[[], object]]]:
         "PAST",
         step_of(machine, model, batch_of(4 if machine.toy else 48, GENES, seed=0).to(machine.device), bf16=True),
     )
-    spots = STPath(TOKENS, **({"dim": 32, "depth": 1} if machine.toy else {})).to(machine.device).train()
+    spots = stpath_of(machine).train()
     batch = slide_batch(2, *((64, 48) if machine.toy else (512, 460))).to(machine.device)
     optimizer = torch.optim.Adam(spots.parameters(), lr=5e-4, fused=True)
 
@@ -101,7 +100,7 @@ def compilations(machine: Machine) -> Iterator[Row]:
     """How often blocks are compiled again in an epoch of sentences of Xenium's lengths."""
     torch._dynamo.reset()
     model = towers(toy=True).to(machine.device).train()
-    compile_blocks(model.cell_encoder)
+    compile_blocks(model.get_submodule("cell_encoder"))
     counters = torch._dynamo.utils.counters
     compiled = []
     for number in range(12):

@@ -40,7 +40,7 @@ def read_geojson(path: Path) -> Nuclei:
         known = types if any(types) else None
         if outlines:
             return Nuclei.outlined(outlines, _unique(names), known, str(path))
-        return Nuclei(np.array(points).reshape(-1, 2), None, _unique(names), known and tuple(known))
+        return Nuclei(np.array(points).reshape(-1, 2), None, _unique(names), None if known is None else tuple(known))
 
 
 def _shapes(content: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:

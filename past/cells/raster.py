@@ -79,7 +79,8 @@ class Raster:
         if not self.grown:
             return drawn
         assert library
-        return expand_labels(drawn, self.grown)[edge : shape[0] - edge, edge : shape[1] - edge]
+        around: Any = self.grown  # any number will do
+        return expand_labels(drawn, around)[edge : shape[0] - edge, edge : shape[1] - edge]
 
 
 def nuclei_in(labels: np.ndarray, left: float = 0, top: float = 0) -> Nuclei:

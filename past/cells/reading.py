@@ -95,7 +95,7 @@ def from_shapes(frame: "gpd.GeoDataFrame") -> Nuclei:
     types = [str(kind) for kind in frame[column]] if column else None
     if all(shape.geom_type == "Point" for shape in shapes):
         centres = np.array([(shape.x, shape.y) for shape in shapes], dtype=np.float64).reshape(-1, 2)
-        return checked(Nuclei(centres, None, tuple(names), types and tuple(types)), "shapes")
+        return checked(Nuclei(centres, None, tuple(names), None if types is None else tuple(types)), "shapes")
     rings = [max(getattr(shape, "geoms", [shape]), key=lambda part: part.area).exterior.coords for shape in shapes]
     outlines = [np.asarray(ring, dtype=np.float64)[:-1, :2] for ring in rings]
     return checked(Nuclei.outlined(outlines, names, types, "shapes"), "shapes")

@@ -47,7 +47,7 @@ def find_nuclei(slide: Slide, segment: Segmenter, report: Report = lambda *_: No
 
 
 def _on(centres: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return ((centres >= 0) & (centres <= size)).all(axis=1)
+    return np.all((centres >= 0) & (centres <= size), axis=1)
 
 
 def _windows(slide: Slide, scale: float) -> Iterator[tuple[int, int]]:

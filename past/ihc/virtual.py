@@ -107,7 +107,7 @@ def intensity_of(
             f"{name}: holds no thresholds (var['{LEVELS[0]}'], …), which come with a prediction of 'past cells': give "
             "them, as in --thresholds 0.5,1.5,2.5, of log1p expression"
         )
-    levels = cells.var[list(LEVELS)].to_numpy(np.float64)[columns].mean(axis=0)
+    levels = np.array([np.asarray(cells.var[level], np.float64)[columns].mean() for level in LEVELS])
     if not np.isfinite(levels).all():
         gene = cells.var_names[columns[0]]
         raise DataError(f"{name}: {gene} has too few levels in the bank for thresholds: give --thresholds")

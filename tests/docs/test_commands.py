@@ -14,7 +14,13 @@ import pytest
 from forked import forking
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("train_past", "train_stpath", "benchmark", "slides", "cells", "survival", "cluster")))
+PAGES = (
+    "README.md",
+    *(
+        f"docs/{name}.md"
+        for name in ("train_past", "train_stpath", "benchmark", "slides", "cells", "survival", "cluster")
+    ),
+)
 BLOCK = re.compile(r"(?:<!-- needs: (?P<needs>.+?) -->\n)?^```sh\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = ("install", "concepts", "formats", "troubleshooting", "extend", "index", "api", "changelog", "gpu")
 

@@ -230,7 +230,7 @@ def _write(out: Path, table: "pd.DataFrame") -> None:
 
 
 def _say(table: "pd.DataFrame") -> None:
-    for row in table[table["region"] == "tissue"].to_dict("records"):
+    for row in (row for row in table.to_dict("records") if row["region"] == "tissue"):
         if row["h_score"] is None or row["h_score"] != row["h_score"]:
             raise DataError(f"{row['marker']}: no cell is judged: all are unlike the training cells")
         ends = "" if row["h_score_low"] is None else f" ({row['h_score_low']:.0f}–{row['h_score_high']:.0f})"

@@ -159,6 +159,7 @@ def all_ways(given: JudgedCells, genes: list[str] | int, how: HeadTraining, k: i
     of_val: Any = log_expression(val.counts, predictor.bank.target).tocsc()[:, columns]
     truth, known = of_val.toarray().astype(np.float64), predictor.bank.expression.toarray().astype(np.float64)
     found = predictor(val.images, val.features, val.column("section"))
+    sphere = [centred_units(side.images, side.column("section")) for side in (train, val)]
     predicted = {
         "mean": np.tile(known.mean(axis=0), (len(val), 1)),
         "colours, ridge": ridge(train, val, known),
@@ -166,14 +167,11 @@ def all_ways(given: JudgedCells, genes: list[str] | int, how: HeadTraining, k: i
         "retrieval": found.retrieval,
         "head": found.head,
         "mixture": found.mixture,
-        "head on the sphere": _head(
-            train, *(centred_units(side.images, side.column("section")) for side in (train, val)), known, how
-        ),
+        "head on the sphere": _head(train, sphere[0], sphere[1], known, how),
     }
     if PLAIN in train.other:
-        predicted["head without contrast"] = _head(
-            train, *(standardised(side.other[PLAIN], side.column("section")) for side in (train, val)), known, how
-        )
+        plain = [standardised(side.other[PLAIN], side.column("section")) for side in (train, val)]
+        predicted["head without contrast"] = _head(train, plain[0], plain[1], known, how)
     places = Places(val.column("patient"), val.column("section"), val.places)
     return Ways(names, truth, predicted, places, predictor, known)
 

@@ -49,7 +49,7 @@ def _expression(content: dict[str, Any]) -> list[Block]:
 
 def _typing(content: dict[str, Any]) -> list[Block]:
     rows, names = content["rows"], content["types"]
-    table = pd.DataFrame(rows)[["by", "source", "cells", "macro_f1", "balanced_accuracy"]]
+    table: Any = pd.DataFrame(rows)[["by", "source", "cells", "macro_f1", "balanced_accuracy"]]
     table["accuracy"] = [
         with_interval(*(row[f"accuracy{end}"] for end in ("", "/low", "/high")), places=3) for row in rows
     ]
@@ -58,7 +58,7 @@ def _typing(content: dict[str, Any]) -> list[Block]:
         f"expression: the same way told the measured expression, its ceiling. {METHOD}"
     )
     best = max((row for row in rows if row["source"] == "image"), key=lambda row: row["macro_f1"])
-    parts = pd.DataFrame(best["by_type"])
+    parts: Any = pd.DataFrame(best["by_type"])
     return [
         Block("Cells' types", text, table=as_table(table, decimals=3)),
         Block(f"Each type, by {best['by']}", table=as_table(parts, decimals=3)),
@@ -90,7 +90,8 @@ def _stain(content: dict[str, Any]) -> list[Block]:
         "cells are quantiles of positive training cells; those of predictions are what as many training cells, left "
         "out in turn, reach. Lin's concordance; mean difference with its limits of agreement (Bland and Altman)."
     )
-    table = rows[["marker", "scope", "regions", "units", "spearman", "lin"]].rename(columns={"units": "sections"})
+    rows = rows.rename(columns={"units": "sections"})
+    table: Any = rows[["marker", "scope", "regions", "sections", "spearman", "lin"]]
     table["difference"] = [with_interval(row["difference"], row["low"], row["high"], 1) for row in content["rows"]]
     drawn = bland_altman(pd.DataFrame(content["regions"]))
     return [Block("Virtual IHC", text, table=as_table(table, decimals=3)), Block("Bland–Altman", image=picture(drawn))]

@@ -117,7 +117,7 @@ def typed(train: ObservedCells, val: ObservedCells, heat: float, k: int, seed: i
         found.append(Typed("prototypes", source, names[(places @ centres.T).argmax(axis=1)]))
         weights = neighbour_weights(places, keys, k, heat)
         found.append(Typed("bank's vote", source, vote(weights, labels)[0]))
-    found.append(Typed("linear probe", "image", _probe(*features, labels, seed)))
+    found.append(Typed("linear probe", "image", _probe(features[0], features[1], labels, seed)))
     found.append(Typed("linear probe", "expression", _probe(profiles[0], profiles[1], labels, seed)))
     found.append(Typed("colours, linear probe", "image", _probe(colours[0], colours[1], labels, seed)))
     return [*found, Typed("majority", "none", np.full(len(val), common))]

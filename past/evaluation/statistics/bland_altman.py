@@ -1,10 +1,12 @@
 """Two measurements of the same things beside each other: rank correlation, concordance, limits of agreement."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
+NAN = float("nan")
 WITHIN = 1.96  # deviations of the differences that 95 % lie within
 
 
@@ -33,11 +35,12 @@ class BlandAltman:
         """Compare (n,) measured x and (n,) predicted y."""
         apart = y - x
         if len(x) < 3:
-            mean = float(apart.mean()) if len(x) else float("nan")
-            return BlandAltman(len(x), *[float("nan")] * 2, mean, *[float("nan")] * 2)
+            return BlandAltman(len(x), NAN, NAN, float(apart.mean()) if len(x) else NAN, NAN, NAN)
         varies = np.ptp(x) > 0 and np.ptp(y) > 0
-        spearman = float(spearmanr(x, y)[0]) if varies else float("nan")
+        spearman: Any = spearmanr(x, y)[0] if varies else NAN
         spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
-        lin = float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
+        lin = float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else NAN
         reach = WITHIN * float(apart.std(ddof=1))
-        return BlandAltman(len(x), spearman, lin, float(apart.mean()), apart.mean() - reach, apart.mean() + reach)
+        return BlandAltman(
+            len(x), float(spearman), lin, float(apart.mean()), apart.mean() - reach, apart.mean() + reach
+        )

@@ -54,7 +54,7 @@ class Bank:
     def of(cells: ObservedCells, weights: str, temperature: float, target: float | None = None) -> "Bank":
         """Return the bank of observed cells; `target`: None: their median sum of counts."""
         scale = target or usual_total(cells.counts)
-        obs = cells.obs[list(COLUMNS)]
+        obs: Any = cells.obs[list(COLUMNS)]
         limit = _limit(cells.images, cells.column("patient"), cells.column("section"))
         expression = log_expression(cells.counts, scale)
         keys = centred_units(cells.cells, cells.column("section"))
@@ -72,8 +72,8 @@ class Bank:
     def sections(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) number of each cell's section, and (sections, G) bool: which genes any cell of it holds."""
         names, number = np.unique(self.obs["section"].to_numpy(dtype=str), return_inverse=True)
-        one = sp.csr_matrix((np.ones(len(self)), (number, np.arange(len(self)))), shape=(len(names), len(self)))
-        return number, np.asarray((one @ self.expression).todense()) > 0
+        one: Any = sp.csr_matrix((np.ones(len(self)), (number, np.arange(len(self)))), shape=(len(names), len(self)))
+        return number, (one @ self.expression).toarray() > 0
 
     def require_apart(self, patients: Collection[str], sections: Collection[str] = ()) -> None:
         """Raise DataError where cells of a patient, or section, that is to be predicted are in the bank: a leak."""

@@ -72,8 +72,8 @@ class ObservedCells:
     def panels(self) -> np.ndarray:
         """Return (n, G) bool: which genes are measured in each cell's section: those that any of its cells holds."""
         sections, number = np.unique(self.column("section"), return_inverse=True)
-        one = sp.csr_matrix((np.ones(len(self)), (number, np.arange(len(self)))), shape=(len(sections), len(self)))
-        return (np.asarray((one @ self.counts).todense()) > 0)[number]
+        one: Any = sp.csr_matrix((np.ones(len(self)), (number, np.arange(len(self)))), shape=(len(sections), len(self)))
+        return ((one @ self.counts).toarray() > 0)[number]
 
 
 def observe(

@@ -94,7 +94,8 @@ class ExpressionMaker:
         if not crops:
             raise DataError(f"batch {raw.number}: none of its samples can be read; the first: {raw.faults.first}")
         arrays = (np.stack(rows), np.array(totals, np.float32), np.stack(panels))
-        return ExpressionBatch(torch.stack(crops), *map(torch.from_numpy, arrays), keys), raw.faults
+        counts, sums, measured = map(torch.from_numpy, arrays)
+        return ExpressionBatch(torch.stack(crops), counts, sums, measured, keys), raw.faults
 
 
 class ExpressionSamples(ModelSamples[ExpressionBatch]):
