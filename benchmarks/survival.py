@@ -3,8 +3,8 @@
 For each cohort (BLCA, COADREAD, STAD) and end point (disease-specific and overall survival) `experiment=
 survival_molecules` trains in the five published folds, once a seed, through the entry point; `task=survival` judges the
 last weights on the patients that each fold held out, and its table is printed: Harrell's C, mean over folds and seeds,
-deviation of the folds, 95 % intervals by resampling patients. Nothing is chosen on held-out patients. Needs the cohorts
-in PAST_DATA (default ../shared/data).
+deviation of the folds, 95 % intervals by resampling patients. No setting is chosen in this run; the recipe's were tuned
+by inner validation over all folds. Needs the cohorts in PAST_DATA (default ../shared/data).
 """
 
 import argparse

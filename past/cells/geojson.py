@@ -1,6 +1,7 @@
 """Nuclei as GeoJSON, in and out, as QuPath knows it: points, polygons, and cells with a nucleus of their own."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,9 @@ from past.base.text.reading import read_json
 from past.cells.nuclei import Nuclei
 
 CURE: Final = "export the detections from QuPath as GeoJSON"
+DRAWN: Final = ("annotation", "tile", "tma_core", "root")  # QuPath's objects that hold nuclei and are none
 LIMIT: Final = 2 << 30  # bytes: some millions of outlines
+log = logging.getLogger(__name__)
 COLOURS: Final = ((181, 23, 158), (67, 97, 238), (42, 157, 143), (231, 111, 81), (108, 117, 125), (255, 183, 3))
 
 
@@ -26,7 +29,13 @@ def read_geojson(path: Path) -> Nuclei:
     content = read_json(path, CURE, LIMIT)
     points, outlines, names, types = [], [], [], []
     with reading(path, "no nuclei as QuPath writes them", CURE):
-        for feature, kind, coordinates in _shapes(content):
+        features = content.get("features", [content]) if isinstance(content, dict) else content
+        drawn = [feature for feature in features if _object(feature) in DRAWN]
+        if len(drawn) < len(features):  # else nuclei are annotations here
+            features = [feature for feature in features if _object(feature) not in DRAWN]
+            if drawn:
+                log.warning("%s: %d annotations, tiles and cores are left out: they are no nuclei", path, len(drawn))
+        for feature, kind, coordinates in _shapes(features):
             said = feature.get("properties") or {}
             if kind == "Point":
                 points.append(np.asarray(coordinates, dtype=np.float64)[:2])
@@ -43,9 +52,13 @@ def read_geojson(path: Path) -> Nuclei:
         return Nuclei(np.array(points).reshape(-1, 2), None, _unique(names), None if known is None else tuple(known))
 
 
-def _shapes(content: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
+def _object(feature: dict[str, Any]) -> str:
+    """Return what QuPath calls a feature: detection, cell, annotation, …; "" where nobody says."""
+    return str((feature.get("properties") or {}).get("objectType") or "")
+
+
+def _shapes(features: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """Yield (feature, "Point" or "Polygon", coordinates) of every nucleus."""
-    features = content.get("features", [content]) if isinstance(content, dict) else content
     for feature in features:
         geometry = feature.get("nucleusGeometry") or feature.get("geometry", feature)
         kind, coordinates = geometry["type"], geometry["coordinates"]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from anndata import AnnData
 
-from past.base.errors import DataError
+from past.base.errors import ConfigError, DataError
 from past.base.keys import Keys
 from past.base.pictures import reading_order
 from past.base.stain import count_values, recolour, stain_table
@@ -52,10 +52,13 @@ def predictor_of(
 
     Raises:
         DataError: a predictor of another model, or shards that cannot be read.
+        ConfigError: genes or patients beside a kept bank.
     """
     model, mark = saved.model, weights_hash(saved.model)
     assert isinstance(model, PASTModel)
     if (bank / "bank.h5ad").is_file():
+        if genes or patients:
+            raise ConfigError(f"{bank}: a kept bank has its own genes and patients: leave them out, or give its shards")
         found = load_predictor(bank)
         if found.bank.weights != mark:
             raise DataError(f"{bank}: was made by another model than the one given: make it again by that one")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from past.base.errors import ConfigError, DataError, reading
+from past.base.foreign.encoded import open_encoded
 from past.base.foreign.memory import require_memory
 from past.cells.geojson import read_geojson
 from past.cells.nuclei import NEEDED, Nuclei, checked, on_slide
@@ -68,9 +69,8 @@ def _labels(path: Path, size: tuple[int, int]) -> Nuclei:
         raise ConfigError(f"{path}: labels need {NEEDED}") from error
     with reading(path, "not an image of labels", cure):
         if path.suffix.lower() == ".png":
-            from PIL import Image
-
-            labels = np.asarray(Image.open(path))
+            with open_encoded(path) as image:
+                labels = np.asarray(image)
         else:
             with TiffFile(path) as file:
                 page: Any = file.pages.first
@@ -78,6 +78,9 @@ def _labels(path: Path, size: tuple[int, int]) -> Nuclei:
                 labels = page.asarray()
         if labels.ndim != 2 or labels.dtype.kind not in "iu":
             raise DataError(f"{path}: its pixels are {labels.dtype} of shape {labels.shape}: {cure}")
+        least, most = int(labels.min(initial=0)), int(labels.max(initial=0))
+        if least < 0 or most > labels.size:
+            raise DataError(f"{path}: it numbers nuclei from {least:,} to {most:,} on {labels.size:,} pixels: {cure}")
     factor = size[0] / labels.shape[1]
     if abs(labels.shape[0] * factor - size[1]) > 2 * factor:
         raise DataError(

@@ -8,8 +8,10 @@ from typing import Any, Final
 import yaml
 
 from past.base.errors import DataError
+from past.base.foreign.memory import require_memory
 
-LIMIT: Final = 64 << 20  # bytes of a text that is read whole: what JSON makes of them may take 20 times that
+LIMIT: Final = 64 << 20  # bytes of a text that is read whole
+TIMES: Final = 20  # as many bytes may JSON make of one
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that takes two escapes
 SHOWN: Final = 80  # letters of a parser's words in a message
 
@@ -27,6 +29,9 @@ def read_text(path: Path, cure: str, limit: int = LIMIT) -> str:
     """
     if not path.is_file():  # reading a pipe or a device may never end
         raise DataError(f"{path}: no such file: {cure}")
+    size = path.stat().st_size
+    if LIMIT < size <= limit:  # a larger file is refused by its size
+        require_memory(TIMES * size, f"{path}: what it holds", cure)
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from past.base.errors import DataError
-from past.base.text.reading import LIMIT, read_text
+from past.base.foreign.memory import require_memory
+from past.base.text.reading import LIMIT, TIMES, read_text
 
 if TYPE_CHECKING:
     import pandas as pd  # takes a while to import
@@ -77,6 +78,8 @@ def read_frame(path: Path, cure: str) -> "pd.DataFrame":
     """Read a CSV file whose first line names its columns, numbers as numbers; DataError where it is none."""
     import pandas as pd
 
+    if path.is_file():
+        require_memory(TIMES * path.stat().st_size, f"{path}: what it holds", cure)
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:  # a parser's error and wrong UTF-8 are ValueErrors

@@ -1,6 +1,6 @@
 """`past ihc`: scores of a marker from expression or from a real stain, and the stain painted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -186,8 +186,10 @@ def paint(
     intensity, levels = intensity_of(adata, marker, read_markers(marker_table), levels, str(cells))
     density = density_of(intensity, (levels.weak, levels.moderate, levels.strong))
     nuclei = options.of(opened)
-    own = Rows(str(options.nuclei or slide), list(nuclei.names), nuclei.centres)
-    rows = join_all(rows_of(adata, str(cells)), own, "nucleus", "give the --nuclei that the cells were predicted of")
+    # by place: programs name nuclei by counting, and two files count differently
+    own = Rows(str(options.nuclei or slide), None, nuclei.centres)
+    wanted = replace(rows_of(adata, str(cells)), names=None)
+    rows = join_all(wanted, own, "nucleus", "give the --nuclei that the cells were predicted of")
     painted = np.full(len(nuclei), np.nan)
     painted[rows] = np.where(judged(adata), density, np.nan)
     brush = painter(opened.levels[0].picture, nuclei, painted, opened.mpp, compartment)

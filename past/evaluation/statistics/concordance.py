@@ -92,4 +92,5 @@ def _comparable(time: np.ndarray, event: np.ndarray) -> np.ndarray:
 
 def _pairs(weight: np.ndarray, risk: np.ndarray) -> Pairs:
     ahead = risk[:, None] - risk
-    return Pairs(weight * np.where(np.abs(ahead) <= TIED, 0.5, ahead > 0), weight)
+    right = np.where(np.abs(ahead) <= TIED, 0.5, ahead > 0)
+    return Pairs(weight * np.where(np.isnan(ahead), np.nan, right), weight)

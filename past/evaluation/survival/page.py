@@ -21,11 +21,12 @@ WITH_INTERVAL = ("c", "uno", "brier")  # in the tables of the page; survival.csv
 SCORES = (
     "Harrell's C; Uno's C up to 80 % of the follow-up; the Brier score integrated over the same time, an error; AUC "
     "at 1, 3 and 5 years. Of several folds (and seeds) the mean, in brackets its 95 % interval by resampling patients "
-    "within folds, after ± the folds' deviation. The log-rank p is of the split at the training patients' median risk."
+    "within folds, after ± the folds' deviation. The log-rank p is of the split at the training patients' median risk; "
+    "over several folds it only describes, for their models share patients."
 )
 PAIRED = (
-    "What the first gains on the other, mean over folds, over the same resamplings of patients: 95 % interval, p "
-    "(twice the share of resamplings on the rarer side of 0)."
+    "The first less the other, mean over folds, over the same resamplings of patients: 95 % interval, p (twice the "
+    "share of resamplings on the rarer side of 0). Of the Brier score, an error, less is better."
 )
 
 
@@ -138,7 +139,7 @@ def _gene_sets(results: Path) -> list[Block]:
     )
     moved = moved.sort_values("mean", ascending=False).head(TOP_SETS).reset_index()
     text = (
-        "By how much the model's risk (log hazard) of held-out patients differs from that with the gene set at the "
+        "By how much the model's risk of held-out patients differs from that with the gene set at the "
         f"training patients' mean: the {len(moved)} that move it most of {groups.ngroups}."
     )
     return [Block("Gene sets", text, image=picture(gene_set_figure(moved)))]

@@ -59,3 +59,18 @@ def test_what_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "n.geojson").write_text(text)
     with pytest.raises(DataError, match="no nuclei as QuPath writes them"):
         read_geojson(tmp_path / "n.geojson")
+
+
+def test_annotations_beside_nuclei_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ring = [*SQUARE.tolist(), SQUARE[0].tolist()]
+
+    def feature(kind: str, size: float) -> dict[str, object]:
+        shape = {"type": "Polygon", "coordinates": [[[x * size, y * size] for x, y in ring]]}
+        return {"type": "Feature", "geometry": shape, "properties": {"objectType": kind}}
+
+    drawn = [feature("annotation", 50), feature("tile", 20)]
+    (tmp_path / "n.geojson").write_text(json.dumps({"features": [*drawn, feature("detection", 1)]}))
+    assert len(read_geojson(tmp_path / "n.geojson")) == 1
+    assert "2 annotations, tiles and cores are left out: they are no nuclei" in caplog.text
+    (tmp_path / "n.geojson").write_text(json.dumps({"features": [drawn[0], drawn[0]]}))
+    assert len(read_geojson(tmp_path / "n.geojson")) == 2  # then they are the nuclei

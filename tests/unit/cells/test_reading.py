@@ -72,3 +72,12 @@ def test_shapes_of_wsidata() -> None:
     np.testing.assert_allclose(found.centres, [[7, 7]])
     found = from_shapes(geopandas.GeoDataFrame(geometry=[Point(3, 4)]))
     assert (found.outlines, found.centres.tolist()) == (None, [[3, 4]])
+
+
+def test_labels_are_opened_by_the_one_door(tmp_path: Path, slide: Slide) -> None:
+    (tmp_path / "labels.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
+    with pytest.raises(DataError, match="not an image of labels"):
+        read_nuclei(tmp_path / "labels.png", slide)
+    Image.fromarray(np.full((3, 4), 13, np.uint16)).save(tmp_path / "labels.png")
+    with pytest.raises(DataError, match="it numbers nuclei from 0 to 13 on 12 pixels"):
+        read_nuclei(tmp_path / "labels.png", slide)

@@ -19,7 +19,7 @@ from past.models.past.cells.observed import COLUMNS, ObservedCells, centred_unit
 from past.models.past.cells.search import nearest_keys
 
 METHOD: Final = "a bank of training cells"
-CURE: Final = "make it again with 'past cells --keep-bank'"
+CURE: Final = "make it again with 'past cells --keep FOLDER'"
 RARE: Final = 0.005  # share of the training cells that would be called unlike the others
 SAMPLED: Final = 5_000  # cells by which that limit is found
 

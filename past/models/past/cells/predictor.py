@@ -16,9 +16,10 @@ import pandas as pd
 import scipy.sparse as sp
 import torch
 
-from past.base.errors import DataError, reading
+from past.base.errors import DataError, reading, require_number
 from past.base.files import atomic_path, require_free
 from past.base.genes import gene_map
+from past.base.h5ad import sha256_of
 from past.base.text.reading import read_json
 from past.base.text.tables import frame_as_csv, read_frame
 from past.base.variable_genes import by_variance, variance_of
@@ -201,7 +202,8 @@ def save_predictor(folder: Path, predictor: CellPredictor) -> None:
         (made / FILES[1]).write_text(frame_as_csv(predictor.genes, index=True))
         torch.save(predictor.head.state_dict(), made / FILES[2])
         settings = {name: value for name, value in predictor.head.config.items() if name != "part"}
-        (made / FILES[3]).write_text(json.dumps({"head": settings, "k": predictor.k}))
+        marks = {name: sha256_of(made / name) for name in FILES[:3]}
+        (made / FILES[3]).write_text(json.dumps({"head": settings, "k": predictor.k, "sha256": marks}))
 
 
 def load_predictor(folder: Path) -> CellPredictor:
@@ -211,8 +213,13 @@ def load_predictor(folder: Path) -> CellPredictor:
         DataError: missing, or not a predictor.
     """
     cure = "make it again with 'past cells --keep FOLDER'"
-    bank = read_bank(folder / FILES[0])
     said = read_json(folder / FILES[3], cure)
+    with reading(folder, "not a predictor of cells", cure):
+        changed = [name for name in FILES[:3] if sha256_of(folder / name) != said["sha256"][name]]
+        if changed:
+            raise DataError(f"{folder / changed[0]}: damaged, or of another predictor: {cure}")
+        require_number("k", int(said["k"]), least=1)
+    bank = read_bank(folder / FILES[0])
     table = read_frame(folder / FILES[1], cure)
     with reading(folder, "not a predictor of cells", cure):
         head = ExpressionHead(**said["head"])

@@ -1,16 +1,18 @@
 """Gene sets of patients: means over the genes of each set, of measured expression or of what `past predict` wrote."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from past.base.errors import DataError, reading
 from past.base.foreign.gzipped import open_bytes
-from past.base.h5ad import read_adata
+from past.base.h5ad import read_adata, require_inside
 from past.base.joins import require_unique
 from past.base.text.tables import read_cells
 
@@ -107,15 +109,34 @@ def _predicted(folder: Path, sets: GeneSets, slides: Mapping[str, Sequence[str]]
         paths = [path for name in names if (path := slide_file(folder, name, ".h5ad")) is not None]
         sums, tiles = [], 0
         for path in paths:
-            adata = read_adata(path)
-            own = adata[:, [gene for gene in adata.var_names if gene in wanted]].to_df()
+            own = _tiles(path, wanted)
             sums.append(own.sum())
             tiles += len(own)
         if tiles:
             means[patient] = pd.concat(sums, axis=1, join="inner").sum(axis=1) / tiles
     if not means:
         raise DataError(f"{folder}: no <slide>.h5ad of any patient: give the folder that 'past predict' filled")
-    return pd.DataFrame(means).T.dropna(axis=1)
+    table = pd.DataFrame(means).T
+    lacking = table.columns[table.isna().any()]
+    if len(lacking):
+        log.warning(
+            "%s: %d genes are not in all predictions, left out: %s", folder, len(lacking), ", ".join(lacking[:5])
+        )
+    return table.drop(columns=lacking)
+
+
+def _tiles(path: Path, wanted: Collection[str]) -> pd.DataFrame:
+    """Return a prediction's tiles × those of its genes that are wanted; DataError where a number is none."""
+    adata = read_adata(path)
+    names = list(map(str, adata.var_names))
+    require_unique(names, str(path), "gene", "predict it again")
+    columns = [column for column, name in enumerate(names) if name in wanted]
+    values: Any = require_inside(adata.X, str(path)).tocsc() if issparse(adata.X) else adata.X
+    picked = values[:, columns]
+    dense = np.asarray(picked.toarray() if issparse(picked) else picked, dtype=np.float64)
+    if not np.isfinite(dense).all():
+        raise DataError(f"{path}: holds what is no finite number: predict it again")
+    return pd.DataFrame(dense, columns=[names[column] for column in columns])
 
 
 def slide_file(folder: Path, slide: str, suffix: str) -> Path | None:

@@ -47,3 +47,8 @@ def test_a_resampling_is_the_score_of_its_patients() -> None:
     whole = harrell(time[chosen], event[chosen], risk[chosen])
     assert harrell(time, event, risk).resampled(counts)[0] == pytest.approx(whole.value, abs=1e-12)
     assert Mean(risk).resampled(counts)[0] == pytest.approx(risk[chosen].mean(), abs=1e-12)
+
+
+def test_a_risk_that_is_none_has_no_concordance() -> None:
+    time, event = np.array([1.0, 2.0, 3.0]), np.array([True, True, False])
+    assert np.isnan(harrell(time, event, np.array([3.0, np.nan, 1.0])).value)

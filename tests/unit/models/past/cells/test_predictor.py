@@ -72,7 +72,11 @@ def test_saved_and_loaded_predicts_the_same(
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     with pytest.raises(ConfigError, match="exists already"):
         save_predictor(tmp_path / "p", predictor)
-    (tmp_path / "p/head.pt").write_bytes(b"none")
+    whole = (tmp_path / "p/head.pt").read_bytes()
+    (tmp_path / "p/head.pt").write_bytes(whole[:-40] + bytes(4) + whole[-36:])
+    with pytest.raises(DataError, match=r"head.pt: damaged, or of another predictor"):
+        load_predictor(tmp_path / "p")
+    (tmp_path / "p/head.json").write_text("{}")
     with pytest.raises(DataError, match="not a predictor of cells"):
         load_predictor(tmp_path / "p")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from scipy.sparse import csr_matrix
 
 from past.base.errors import DataError
 from past.models.survival.samples.gene_sets import read_expression, read_gene_sets, set_scores, slide_file
@@ -70,3 +71,24 @@ def test_a_slides_name_leads_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     assert slide_file(tmp_path, "a.svs", ".h5") == tmp_path / "a.h5"
     assert slide_file(tmp_path / "inner", "../a", ".h5") is None
+
+
+def test_a_prediction_that_cannot_be_is_refused_and_a_gene_that_some_lack_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write(name: str, values: list[float], genes: list[str]) -> None:
+        AnnData(np.array([values], np.float32), var=pd.DataFrame(index=genes)).write_h5ad(tmp_path / f"{name}.h5ad")
+
+    write("S1", [1.0, 2.0], ["G1", "G2"])
+    write("S2", [3.0], ["G1"])
+    found = set_scores(tmp_path, {"one": ("G1", "G2")}, {"A": ["S1"], "B": ["S2"]})
+    assert {name: values.tolist() for name, values in found.of.items()} == {"A": [1], "B": [3]}
+    assert "1 genes are not in all predictions, left out: G2" in caplog.text
+    write("S2", [np.nan], ["G1"])
+    with pytest.raises(DataError, match=r"S2.h5ad: holds what is no finite number"):
+        set_scores(tmp_path, {"one": ("G1",)}, {"B": ["S2"]})
+    broken = AnnData(csr_matrix(np.array([[1.0, 0.0]], np.float32)), var=pd.DataFrame(index=["G1", "G2"]))
+    broken.X.indices[0] = 1_000_000
+    broken.write_h5ad(tmp_path / "S3.h5ad")
+    with pytest.raises(DataError, match=r"S3.h5ad"):
+        set_scores(tmp_path, {"one": ("G1",)}, {"B": ["S3"]})
