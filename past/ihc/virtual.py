@@ -78,9 +78,7 @@ def regions_of(
     if grid_um is not None:
         mpp = mpp_of(cells)
         if mpp is None:
-            raise DataError(
-                f"{name}: says no µm/px, and a grid of {grid_um:g} µm needs it: leave the grid out (--grid 0), or predict the cells with a slide that says it"
-            )
+            raise DataError(f"{name}: says no µm/px, and a grid of {grid_um:g} µm needs it: leave it out by --grid 0")
         found += grid(coords, mpp, grid_um)
     return found
 

@@ -7,7 +7,7 @@ import pytest
 from cells_on_a_slide import coloured_slide, trained_tiny
 
 import past
-from past.base.errors import DataError
+from past.base.errors import ConfigError, DataError
 from past.cells.nuclei import Nuclei
 from past.cells.predict import predictor_of, see
 from past.checkpoints.saved import Saved
@@ -61,6 +61,8 @@ def test_a_kept_predictor_is_of_its_model(made: tuple[Path, np.ndarray, Saved], 
     predictor = predictor_of(saved, root / "set")
     save_predictor(tmp_path / "kept", predictor)
     again = predictor_of(saved, tmp_path / "kept")
+    with pytest.raises(ConfigError, match="a kept bank has its own genes and patients"):
+        predictor_of(saved, tmp_path / "kept", genes=["G1"])
     np.testing.assert_array_equal(again.bank.keys, predictor.bank.keys)
     from dataclasses import replace
 
