@@ -32,7 +32,9 @@ NAMES = frozenset(
     [
         *("run_id", "name", "output_root", "results_dir", "ckpt", "model", "image_encoder", "cell_encoder"),
         *("root", "val", "train", "cache", "vocabulary", "technology_mean", "tasks", "genes", "metadata", "monitor"),
-        *("weights", "hub", "checkpoint", "folder", "directory", "technology", "species"),
+        *("weights", "hub", "checkpoint", "folder", "directory", "technology", "species", "markers", "runs"),
+        *("folds", "features", "gene_sets", "expression"),
+        *("time", "event", "censorship", "covariates", "missing"),  # columns of a cohort's table
         *("project", "id", "group", "entity", "save_dir"),
     ]
 )

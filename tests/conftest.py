@@ -1,6 +1,7 @@
 """Fixtures that every test may use: where the reference numbers and the real sections are, and a tiny tissue."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests, which share fixtures, and all that share the one SLURM, go to one process (--dist loadgroup)."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group("slurm" if item.get_closest_marker("slurm") else item.path.name))
+
+
+@pytest.fixture(autouse=True)
+def no_run_id_is_left() -> Iterator[None]:
+    """A training in this process tells those after it its run's id, as it would its other ranks."""
+    yield
+    os.environ.pop("PAST_RUN_ID", None)
 
 
 @pytest.fixture(scope="session")

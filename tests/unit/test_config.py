@@ -285,7 +285,18 @@ def test_words_that_are_no_names_and_options_stay() -> None:
     assert door.words_as_typed(["data.val=[1_1],[2_2]"]) == ["data.val=['1_1'],['2_2']"]  # with -m
 
 
-WORDS = {"kind", "device", "radius", "ratio", "options", "compile", "recompute", "samples", "on_error"}  # no names
+WORDS = {
+    "kind",
+    "device",
+    "radius",
+    "ratio",
+    "options",
+    "compile",
+    "recompute",
+    "samples",
+    "on_error",
+    "pool",
+}  # no names
 
 
 @pytest.mark.parametrize("file", sorted(door.CONF.rglob("*.yaml")), ids=lambda file: f"{file.parent.name}/{file.stem}")

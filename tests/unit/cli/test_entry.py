@@ -32,7 +32,7 @@ def past(*words: str, folder: Path, program: str = "past") -> "subprocess.Comple
     ("words", "said"),
     [
         (["--help"], "Train a model"),
-        (["train", "--help"], "experiment: demo"),
+        (["train", "--help"], "experiment: cell_expression, demo"),
         (["train", "--cfg", "job", "experiment=demo", "model.dim=96"], "dim: 96"),
         (["train", "experiment=past_her2st", "--cfg", "job", "--package", "data"], "train:\n- C2\n- C3"),
         (["evaluate", "--help"], "hest_bench"),
