@@ -117,12 +117,12 @@ def _predicted(folder: Path, sets: GeneSets, slides: Mapping[str, Sequence[str]]
     if not means:
         raise DataError(f"{folder}: no <slide>.h5ad of any patient: give the folder that 'past predict' filled")
     table = pd.DataFrame(means).T
-    lacking = table.columns[table.isna().any()]
+    lacking = [str(name) for name in table.columns[table.isna().any()]]
     if len(lacking):
         log.warning(
             "%s: %d genes are not in all predictions, left out: %s", folder, len(lacking), ", ".join(lacking[:5])
         )
-    return table.drop(columns=lacking)
+    return table.dropna(axis=1)
 
 
 def _tiles(path: Path, wanted: Collection[str]) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _tiles(path: Path, wanted: Collection[str]) -> pd.DataFrame:
     dense = np.asarray(picked.toarray() if issparse(picked) else picked, dtype=np.float64)
     if not np.isfinite(dense).all():
         raise DataError(f"{path}: holds what is no finite number: predict it again")
-    return pd.DataFrame(dense, columns=[names[column] for column in columns])
+    return pd.DataFrame(dense, columns=pd.Index([names[column] for column in columns]))
 
 
 def slide_file(folder: Path, slide: str, suffix: str) -> Path | None:
