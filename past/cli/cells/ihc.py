@@ -139,8 +139,6 @@ def measure(
     table.insert(0, "marker", "DAB")
     _write(out, table)
     words = tuple(GRADES[grade] if grade >= 0 else "" for grade in grades.tolist())
-    from dataclasses import replace
-
     write_geojson(out / "cells.geojson", replace(nuclei, types=words), {f"DAB OD {compartment}": density})
     outlines = nuclei.outlines or tuple(centre[None] for centre in nuclei.centres)
     _write_called(out / "called.png", slide, outlines, np.asarray(grades))
